@@ -1,0 +1,525 @@
+//! Finds the row of a message.
+//!
+//! Every pattern that begins with a literal hangs in a byte trie under it, so a message walks down as far as its bytes
+//! lead and tries the patterns it passed, most literal text first. Searching for phrases anywhere would be as fast, but a
+//! client could then write `connect() failed (111` into a URI and be believed. Patterns that begin with a variable
+//! (`{host} could not be resolved`) are one anchored multi-pattern regex, asked only when the trie knows nothing.
+//!
+//! A pattern counts only if what follows it is what nginx may write there: the end, an errno, ` while …`, a tail, or
+//! the ` in FILE:LINE` of configuration errors.
+
+use super::{
+    pattern::{Piece, expand, literal_len},
+    taxonomy::{ROWS, Row},
+};
+use crate::parse::{action, tail};
+use memchr::{memchr, memmem};
+use regex_automata::{Anchored, Input, meta, util::syntax};
+
+/// What follows a message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    /// The number of ` (N: text)`, as written; 0 if there is none.
+    pub errno: u32,
+    pub action: Option<&'static action::Action>,
+    /// Offset of the tail.
+    pub tail_at: usize,
+}
+
+/// A message whose shape is known; conditions of rows are not yet checked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub rest: Rest,
+    /// The address the message itself names: `connect() to ADDR failed`.
+    pub peer: Option<(usize, usize)>,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    pieces: Vec<Piece>,
+    row: u16,
+    /// Literal bytes first, then the weight of the row's conditions.
+    rank: (usize, u32),
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    /// Bytes after the one that leads here, all of which must follow.
+    label: Vec<u8>,
+    /// Patterns whose leading literal ends here, best first.
+    patterns: Vec<u16>,
+    /// First byte to node; 0 is none (the root is nobody's child).
+    children: Vec<(u8, u16)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Matcher {
+    patterns: Vec<Pattern>,
+    nodes: Vec<Node>,
+    /// Root's children by first byte.
+    first: Box<[u16; 256]>,
+    floating: meta::Regex,
+    /// Pattern of each regex, in its order.
+    floating_patterns: Vec<u16>,
+}
+
+/// What a worker needs for itself to search with.
+#[derive(Debug, Clone)]
+pub(super) struct Scratch(meta::Cache);
+
+impl Matcher {
+    pub(super) fn new() -> Matcher {
+        let mut patterns: Vec<Pattern> = ROWS
+            .iter()
+            .enumerate()
+            .flat_map(|(row, Row { template, .. })| {
+                expand(template)
+                    .into_iter()
+                    .map(move |pieces| (row, pieces))
+            })
+            .map(|(row, pieces)| Pattern {
+                rank: (literal_len(&pieces), weight(&ROWS[row])),
+                pieces,
+                row: row as u16,
+            })
+            .collect();
+        // Best first everywhere below; the sort is stable, so the table's order settles ties.
+        patterns.sort_by(|a, b| b.rank.cmp(&a.rank));
+        let (anchored, floating): (Vec<usize>, Vec<usize>) = (0..patterns.len())
+            .partition(|&index| matches!(patterns[index].pieces[0], Piece::Literal(_)));
+        let regexes: Vec<String> = floating
+            .iter()
+            .map(|&index| regex_of(&patterns[index].pieces))
+            .collect();
+        let floating_regex = meta::Regex::builder()
+            .syntax(
+                syntax::Config::new()
+                    .unicode(false)
+                    .utf8(false)
+                    .dot_matches_new_line(true),
+            )
+            .configure(meta::Config::new().utf8_empty(false))
+            .build_many(&regexes)
+            .expect("patterns made from the table's templates are valid");
+        let nodes = build_trie(&patterns, &anchored);
+        let mut first = Box::new([0u16; 256]);
+        for &(byte, node) in &nodes[0].children {
+            first[usize::from(byte)] = node;
+        }
+        Matcher {
+            patterns,
+            nodes,
+            first,
+            floating: floating_regex,
+            floating_patterns: floating.iter().map(|&index| index as u16).collect(),
+        }
+    }
+
+    pub(super) fn scratch(&self) -> Scratch {
+        Scratch(self.floating.create_cache())
+    }
+
+    /// The first row, by rank, whose pattern fits `text` and that `accepts` takes. `text` is message and tail.
+    #[inline]
+    pub(super) fn find<A>(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        mut accepts: A,
+    ) -> Option<(u16, Shape)>
+    where
+        A: FnMut(u16, &Shape) -> bool,
+    {
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(text, &mut passed);
+        for &node in passed[..n_passed].iter().rev() {
+            for &index in &self.nodes[usize::from(node)].patterns {
+                let pattern = &self.patterns[usize::from(index)];
+                if let Some(shape) = fit(&pattern.pieces, text)
+                    && accepts(pattern.row, &shape)
+                {
+                    return Some((pattern.row, shape));
+                }
+            }
+        }
+        if let Some(found) = self.find_cut(text) {
+            return Some(found);
+        }
+        self.find_floating(scratch, text, accepts)
+    }
+
+    /// The best pattern of a message that was cut before its words were complete: at least [`CUT_LEN_MIN`] bytes of it
+    /// stand there, and nothing else.
+    #[cold]
+    fn find_cut(&self, text: &[u8]) -> Option<(u16, Shape)> {
+        let end = text.trim_ascii_end().len();
+        if end < CUT_LEN_MIN || tail::find_tail(text) < text.len() {
+            return None;
+        }
+        let cut = |pattern: &&Pattern| is_cut(&pattern.pieces, &text[..end]);
+        let pattern = self.patterns.iter().find(cut)?;
+        Some((
+            pattern.row,
+            Shape {
+                rest: Rest {
+                    tail_at: text.len(),
+                    ..Rest::default()
+                },
+                peer: None,
+            },
+        ))
+    }
+
+    /// Writes the nodes with patterns that `text` passes, shallow first, and counts them.
+    #[inline]
+    fn walk(&self, text: &[u8], passed: &mut [u16; 16]) -> usize {
+        let mut n_passed = 0;
+        let Some(&byte) = text.first() else {
+            return 0;
+        };
+        let mut node = self.first[usize::from(byte)];
+        let mut at = 1;
+        while node != 0 {
+            let Node {
+                label,
+                patterns,
+                children,
+            } = &self.nodes[usize::from(node)];
+            if !text[at..].starts_with(label) {
+                break;
+            }
+            at += label.len();
+            if !patterns.is_empty() && n_passed < passed.len() {
+                passed[n_passed] = node;
+                n_passed += 1;
+            }
+            let Some(byte) = text.get(at) else { break };
+            node = children
+                .iter()
+                .find(|(first, _)| first == byte)
+                .map_or(0, |&(_, child)| child);
+            at += 1;
+        }
+        n_passed
+    }
+
+    #[cold]
+    fn find_floating<A>(
+        &self,
+        scratch: &mut Scratch,
+        text: &[u8],
+        mut accepts: A,
+    ) -> Option<(u16, Shape)>
+    where
+        A: FnMut(u16, &Shape) -> bool,
+    {
+        let input = Input::new(&text[..message_end(text)]).anchored(Anchored::Yes);
+        let found = self.floating.search_with(&mut scratch.0, &input)?;
+        let pattern = &self.patterns[usize::from(self.floating_patterns[found.pattern()])];
+        let shape = Shape {
+            rest: parse_rest(text, found.end())?,
+            peer: None,
+        };
+        accepts(pattern.row, &shape).then_some((pattern.row, shape))
+    }
+}
+
+/// Bytes of a message that must stand before a cut for it to be recognized.
+const CUT_LEN_MIN: usize = 16;
+
+/// Whether `text` is a proper beginning of what `pieces` describe, with at least [`CUT_LEN_MIN`] literal bytes.
+fn is_cut(pieces: &[Piece], text: &[u8]) -> bool {
+    let Some(Piece::Literal(head)) = pieces.first() else {
+        return false;
+    };
+    if head.len() > text.len() {
+        return head.starts_with(text);
+    }
+    head.len() >= CUT_LEN_MIN
+        && pieces.len() > 1
+        && text.starts_with(head)
+        && fit(pieces, text).is_none()
+}
+
+/// How much the conditions of a row say: ` while …` tells more than a number, a number more than a level.
+fn weight(row: &Row) -> u32 {
+    8 * u32::from(!row.doing.is_empty())
+        + 4 * u32::from(row.side.is_some())
+        + 4 * u32::from(row.errno != 0)
+        + 2 * u32::from(row.level.is_some())
+        + u32::from(row.bare)
+}
+
+fn regex_of(pieces: &[Piece]) -> String {
+    let piece = |piece: &Piece| match piece {
+        Piece::Literal(text) => regex_automata_escape(&String::from_utf8_lossy(text)),
+        Piece::Variable("n" | "line" | "pid" | "signo" | "code" | "rcode" | "size") => {
+            r"[0-9]+".to_owned()
+        }
+        Piece::Variable("host" | "srv_host") => r"\S+".to_owned(),
+        Piece::Variable("conf_file") => r"[^\x00-\x1f]+".to_owned(),
+        Piece::Variable(_) => r".+?".to_owned(),
+    };
+    let body: String = pieces.iter().map(piece).collect();
+    // A variable at the end of a template takes all of the message, a literal the first place it stands at.
+    let end = if matches!(pieces.last(), Some(Piece::Variable(_))) {
+        "$"
+    } else {
+        ""
+    };
+    format!("^{body}{end}")
+}
+
+fn regex_automata_escape(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            (!c.is_alphanumeric() && c != ' ' && c != '_')
+                .then_some('\\')
+                .into_iter()
+                .chain([c])
+        })
+        .collect()
+}
+
+/// Whether `pieces` fit the start of `text`, and what follows. The first literal is known to fit.
+#[inline]
+fn fit(pieces: &[Piece], text: &[u8]) -> Option<Shape> {
+    let Piece::Literal(head) = &pieces[0] else {
+        return None;
+    };
+    if pieces.len() == 1 {
+        return Some(Shape {
+            rest: parse_rest(text, head.len())?,
+            peer: None,
+        });
+    }
+    fit_variables(pieces, text, head.len())
+}
+
+fn fit_variables(pieces: &[Piece], text: &[u8], mut at: usize) -> Option<Shape> {
+    let mut peer = None;
+    let peer_at = matches!(&pieces[0], Piece::Literal(head) if head.starts_with(CONNECT_TO))
+        .then_some(CONNECT_TO.len());
+    let peer_at = peer_at.or_else(|| text[..at].ends_with(b"peer: ").then_some(at));
+    let named = |end: usize| {
+        peer_at
+            .filter(|&start| start < end && !text[..end].ends_with(b"..."))
+            .map(|start| (start, end))
+    };
+    for index in (1..pieces.len()).step_by(2) {
+        let Some(Piece::Literal(literal)) = pieces.get(index + 1) else {
+            // A variable at the end: all of the message.
+            let end = at + message_end(&text[at..]);
+            let rest = parse_rest(text, end)?;
+            return Some(Shape {
+                rest,
+                peer: peer.or_else(|| named(end)),
+            });
+        };
+        let last = index + 2 >= pieces.len();
+        let mut from = at;
+        loop {
+            let found = from + memmem::find(&text[from..], literal)?;
+            let end = found + literal.len();
+            if !last {
+                peer = peer.or_else(|| named(found));
+                at = end;
+                break;
+            }
+            if let Some(rest) = parse_rest(text, end) {
+                return Some(Shape {
+                    rest,
+                    peer: peer.or_else(|| named(found)),
+                });
+            }
+            from = found + 1;
+        }
+    }
+    None
+}
+
+/// The one message whose variable is the address nginx connected to (`ngx_event_connect_peer`).
+const CONNECT_TO: &[u8] = b"connect() to ";
+
+/// Reads errno, ` while …` and the start of the tail behind a message that ends at `at`; `None` if nginx would not go on
+/// like this.
+#[inline]
+pub(super) fn parse_rest(text: &[u8], mut at: usize) -> Option<Rest> {
+    let mut rest = Rest::default();
+    if text[at..].starts_with(b" (")
+        && let Some((errno, end)) = parse_errno(text, at)
+    {
+        rest.errno = errno;
+        at = end;
+    }
+    if let Some(words) = text[at..].strip_prefix(b" while ") {
+        let (action, len) = match action::parse_action(words) {
+            Some((action, len)) => (Some(action), len),
+            None => (None, tail::find_tail(words)),
+        };
+        rest.action = action;
+        rest.tail_at = at + 7 + len;
+        if !text[rest.tail_at..].starts_with(b", ") {
+            rest.tail_at += tail::find_tail(&text[rest.tail_at..]);
+        }
+        return Some(rest);
+    }
+    rest.tail_at = at;
+    may_follow(&text[at..]).then_some(rest)
+}
+
+/// Whether a message without ` while …` may be followed by this.
+#[inline]
+fn may_follow(rest: &[u8]) -> bool {
+    rest.is_empty()
+        || rest.starts_with(b", ")
+        || rest.starts_with(b" in ")
+        || rest == b","
+        || rest == b" "
+        || b" while ".starts_with(rest)
+        || rest.iter().all(|&b| b == b'.')
+        || matches!(rest[0], b'\r' | b'\n')
+}
+
+/// ` (N: text)` at `at`: the number and the offset behind the parenthesis that closes it. The text may hold parentheses.
+#[inline]
+fn parse_errno(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let digits = text.get(at + 2..)?;
+    let n_digits = digits.iter().take_while(|b| b.is_ascii_digit()).count();
+    if !(1..=5).contains(&n_digits) || digits.get(n_digits) != Some(&b':') {
+        return None;
+    }
+    let number = digits[..n_digits]
+        .iter()
+        .fold(0, |n, b| n * 10 + u32::from(b - b'0'));
+    let mut from = at + 2 + n_digits;
+    while let Some(close) = memchr(b')', &text[from..]) {
+        from += close + 1;
+        let rest = &text[from..];
+        if rest.starts_with(b" while") || may_follow(rest) {
+            return Some((number, from));
+        }
+    }
+    // Cut inside the text.
+    Some((number, text.len()))
+}
+
+/// Where the message of `text` ends when its own words do not tell: before errno, ` while …` and tail.
+pub(super) fn message_end(text: &[u8]) -> usize {
+    let mut end = tail::find_tail(text);
+    let mut from = end;
+    while let Some(at) = memmem::rfind(&text[..from], b" while ") {
+        if let Some((_, len)) = action::parse_action(&text[at + 7..end])
+            && at + 7 + len == end
+        {
+            end = at;
+            break;
+        }
+        from = at;
+    }
+    end
+}
+
+/// A radix trie of the leading literals; node 0 is the root.
+fn build_trie(patterns: &[Pattern], anchored: &[usize]) -> Vec<Node> {
+    let mut nodes = vec![Node::default()];
+    for &index in anchored {
+        let Piece::Literal(text) = &patterns[index].pieces[0] else {
+            continue;
+        };
+        let node = insert(&mut nodes, text);
+        nodes[node].patterns.push(index as u16);
+    }
+    nodes
+}
+
+/// The node that `text` leads to, made where missing.
+fn insert(nodes: &mut Vec<Node>, text: &[u8]) -> usize {
+    let (mut node, mut rest) = (0, text);
+    while let Some((&byte, after)) = rest.split_first() {
+        let Some(&(_, child)) = nodes[node]
+            .children
+            .iter()
+            .find(|(first, _)| *first == byte)
+        else {
+            nodes.push(Node {
+                label: after.to_vec(),
+                ..Node::default()
+            });
+            let child = nodes.len() - 1;
+            nodes[node].children.push((byte, child as u16));
+            return child;
+        };
+        let child = usize::from(child);
+        let common = nodes[child]
+            .label
+            .iter()
+            .zip(after)
+            .take_while(|(a, b)| a == b)
+            .count();
+        if common < nodes[child].label.len() {
+            split(nodes, child, common);
+        }
+        node = child;
+        rest = &after[common..];
+    }
+    node
+}
+
+/// Cuts the label of `node` at `at`; what it was moves to a new child.
+fn split(nodes: &mut Vec<Node>, node: usize, at: usize) {
+    let tail = nodes[node].label.split_off(at);
+    let lower = Node {
+        label: tail[1..].to_vec(),
+        patterns: std::mem::take(&mut nodes[node].patterns),
+        children: std::mem::take(&mut nodes[node].children),
+    };
+    nodes.push(lower);
+    let lower = (nodes.len() - 1) as u16;
+    nodes[node].children.push((tail[0], lower));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> &'static str {
+        let matcher = Matcher::new();
+        let mut scratch = matcher.scratch();
+        matcher
+            .find(&mut scratch, text.as_bytes(), |_, _| true)
+            .map_or("none", |(row, _)| ROWS[usize::from(row)].id)
+    }
+
+    #[test]
+    fn the_most_literal_pattern_wins() {
+        assert_eq!(
+            id("no live upstreams while connecting to upstream, client: ::1"),
+            "http-no-live-upstreams"
+        );
+        assert_eq!(id("no live upstreamsies"), "none");
+        assert_eq!(
+            id("api.example could not be resolved (3: Host not found)"),
+            "x-dns-nxdomain"
+        );
+        assert_eq!(
+            id("\"/a\" is not found (2: No such file or directory)"),
+            "http-is-not-found"
+        );
+        assert_eq!(
+            id("512 worker_connections are not enough, reusing connections"),
+            "core-worker-connections-are-not-enough-reusing-connections"
+        );
+    }
+
+    #[test]
+    fn an_errno_text_may_hold_parentheses() {
+        let text = b"upstream timed out (10060: FormatMessage() error:(15105)) while connecting to upstream, client: x";
+        let rest = parse_rest(text, 18).expect("as nginx writes it");
+        assert_eq!(
+            (rest.errno, rest.action.map(|a| a.words)),
+            (10060, Some("connecting to upstream"))
+        );
+        assert!(text[rest.tail_at..].starts_with(b", client: "));
+    }
+}

@@ -1,0 +1,222 @@
+//! The shared nouns: what a record means once it is understood.
+//!
+//! Plain values only: no parsing, no I/O, no clock. Every room may name these; this room names none. The words are those
+//! of the nginx source and of the tables this program writes.
+
+use std::fmt;
+
+/// Declares a fieldless enum with its stable text, used in every table, and the list of all its values in order.
+macro_rules! named_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vmeta])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in declaration order: `ALL[x as usize] == x`.
+            pub const ALL: &'static [$name] = &[$($name::$variant,)+];
+
+            /// The stable text of this value, as tables and flags spell it.
+            pub const fn name(self) -> &'static str {
+                match self { $($name::$variant => $text,)+ }
+            }
+
+            /// The value whose [`name`](Self::name) is `name`.
+            pub fn from_name(name: &str) -> Option<$name> {
+                Self::ALL.iter().copied().find(|value| value.name() == name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+named_enum! {
+    /// What went wrong, in one of 25 classes. The order is the order of the documentation: failures first.
+    Category {
+        /// The upstream answered the SYN with a reset: nobody listens there.
+        Refused = "refused",
+        /// A timer of the gateway, or the kernel's own, ran out; the phase tells which.
+        Timeout = "timeout",
+        /// The upstream closed the connection in order, but before its answer was whole.
+        PrematureClose = "premature-close",
+        /// The upstream cut the connection (RST or broken pipe).
+        Reset = "reset",
+        /// An answer did not fit the buffers: a header too big (failure), a body spilled to disk (warning).
+        Buffer = "buffer",
+        /// The upstream answered with something that is not the protocol spoken to it.
+        InvalidResponse = "invalid-response",
+        /// Every peer of a group was marked down or busy, so none was asked.
+        NoLiveUpstreams = "no-live-upstreams",
+        /// A name could not be turned into an address.
+        Dns = "dns",
+        /// No route, no network, no host.
+        Unreachable = "unreachable",
+        /// The kernel forbade it: SELinux, AppArmor, mode or owner, a local firewall.
+        Permission = "permission",
+        /// The unix socket of the upstream does not exist.
+        SocketMissing = "socket-missing",
+        /// TLS. Toward the upstream a failure; toward a client (phase `client`) noise of class `client`.
+        Tls = "tls",
+        /// The gateway ran out of connections, files, ports, memory, disk, or a unix backlog was full.
+        ResourceExhausted = "resource-exhausted",
+        /// The upstream itself answered 5xx (seen only in access logs).
+        Upstream5xx = "upstream-5xx",
+        /// Text the application wrote: FastCGI stderr, Lua and njs messages.
+        AppStderr = "app-stderr",
+        /// A peer was taken out of, or put back into, a group.
+        Health = "health",
+        /// Start, stop, reload, log reopening.
+        Lifecycle = "lifecycle",
+        /// A worker process died on a signal.
+        WorkerCrash = "worker-crash",
+        /// A directive was refused at start or reload.
+        Config = "config",
+        /// The gateway's own limits on requests or connections.
+        RateLimited = "rate-limited",
+        /// The client went away.
+        ClientAbort = "client-abort",
+        /// The client sent something the gateway refused.
+        ClientError = "client-error",
+        /// A rule, a missing index or a failed login on the gateway.
+        AccessDenied = "access-denied",
+        /// A served file could not be opened.
+        StaticFile = "static-file",
+        /// Everything else; its most frequent shapes are always shown.
+        Other = "other",
+    }
+}
+
+named_enum! {
+    /// What nginx was doing: its ` while …` words, in the order of a request.
+    Phase {
+        Connect = "connect",
+        Tls = "tls",
+        Send = "send",
+        Header = "header",
+        Body = "body",
+        Client = "client",
+        Tunnel = "tunnel",
+        Resolve = "resolve",
+        Accept = "accept",
+        /// The record carries no ` while …`.
+        None = "none",
+    }
+}
+
+named_enum! {
+    /// How much an event weighs in an account of gateway failures.
+    Severity {
+        /// A request, or an attempt of one, was hurt by an upstream or by the gateway itself.
+        Failure = "failure",
+        /// A sign of trouble; the request went on.
+        Warning = "warning",
+        /// A change of state: reloads, crashes, peers marked down.
+        State = "state",
+        /// The client's doing, or a rule about clients.
+        Client = "client",
+        Other = "other",
+    }
+}
+
+named_enum! {
+    /// How far the text of a record can be trusted to be nginx's own.
+    Trust {
+        Confirmed = "confirmed",
+        /// nginx, or whoever cut the line, left part of the record out; missing fields are unknown, not absent.
+        Cut = "cut",
+        /// Found behind another record's head in one line: a torn write, or a client's imitation of one.
+        Torn = "torn",
+        /// Text a client smuggled into the log.
+        Injected = "injected",
+    }
+}
+
+named_enum! {
+    /// Which kind of log a count rests on.
+    Basis {
+        ErrorLog = "error-log",
+        AccessLog = "access-log",
+        HaproxyLog = "haproxy-log",
+    }
+}
+
+named_enum! {
+    /// Level of an error-log record (`ngx_log.c: err_levels`), most severe first.
+    Level {
+        Emerg = "emerg",
+        Alert = "alert",
+        Crit = "crit",
+        Error = "error",
+        Warn = "warn",
+        Notice = "notice",
+        Info = "info",
+        Debug = "debug",
+    }
+}
+
+impl Category {
+    /// The class of the category, before the phase or the message refine it (see `classify::rule`).
+    pub const fn severity(self) -> Severity {
+        match self {
+            Category::Refused
+            | Category::Timeout
+            | Category::PrematureClose
+            | Category::Reset
+            | Category::Buffer
+            | Category::InvalidResponse
+            | Category::NoLiveUpstreams
+            | Category::Dns
+            | Category::Unreachable
+            | Category::Permission
+            | Category::SocketMissing
+            | Category::Tls
+            | Category::ResourceExhausted
+            | Category::Upstream5xx => Severity::Failure,
+            Category::AppStderr => Severity::Warning,
+            Category::Health | Category::Lifecycle | Category::WorkerCrash | Category::Config => {
+                Severity::State
+            }
+            Category::RateLimited
+            | Category::ClientAbort
+            | Category::ClientError
+            | Category::AccessDenied
+            | Category::StaticFile => Severity::Client,
+            Category::Other => Severity::Other,
+        }
+    }
+}
+
+/// A civil time without zone, as error logs print it: seconds from 1970-01-01 00:00:00 on the writer's own clock face.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LocalTime(pub i64);
+
+/// An instant: seconds from 1970-01-01 00:00:00 UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// Index of a row of `classify::taxonomy::ROWS`; the row's `id` is the signature people see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Signature(pub u16);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip_and_follow_declaration_order() {
+        assert_eq!(Category::ALL.len(), 25);
+        for (index, category) in Category::ALL.iter().enumerate() {
+            assert_eq!(*category as usize, index);
+            assert_eq!(Category::from_name(category.name()), Some(*category));
+        }
+        assert_eq!(Phase::ALL.len(), 10);
+        assert_eq!(Level::from_name("crit"), Some(Level::Crit));
+        assert_eq!(Level::from_name("fatal"), None);
+    }
+}

@@ -1,0 +1,4 @@
+//! WIP
+pub mod classify;
+pub mod event;
+pub mod parse;

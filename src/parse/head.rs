@@ -1,0 +1,289 @@
+//! The head of a record: time, level, process, connection.
+
+use crate::event::{Level, LocalTime};
+
+/// What stands before the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// `None` for records that never carry one (`nginx: [emerg] …`) or lost it.
+    pub time: Option<LocalTime>,
+    pub level: Option<Level>,
+    pub pid: Option<u64>,
+    pub tid: Option<u64>,
+    /// The `*N` of the record: a connection, not a request.
+    pub connection: Option<u64>,
+    /// Offset of the first byte after the head.
+    pub len: usize,
+}
+
+/// Why a line that begins with a time is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unparsed {
+    /// It does not begin like a record.
+    NoHead,
+    /// Its date does not exist, or lies outside 2001 to 2099.
+    BadTime,
+}
+
+/// Length of `2026/11/20 11:23:46`.
+pub const TIME_LEN: usize = 19;
+
+/// Whether `line` begins with `YYYY/MM/DD HH:MM:SS [`: the start of a record, as a cheap test of shape.
+#[inline]
+pub fn is_head(line: &[u8]) -> bool {
+    let Some(b) = line.first_chunk::<21>() else {
+        return false;
+    };
+    let digit = |i: usize| b[i].is_ascii_digit();
+    b[4] == b'/'
+        && b[7] == b'/'
+        && b[10] == b' '
+        && b[13] == b':'
+        && b[16] == b':'
+        && b[19] == b' '
+        && b[20] == b'['
+        && digit(0)
+        && digit(1)
+        && digit(2)
+        && digit(3)
+        && digit(5)
+        && digit(6)
+        && digit(8)
+        && digit(9)
+        && digit(11)
+        && digit(12)
+        && digit(14)
+        && digit(15)
+        && digit(17)
+        && digit(18)
+}
+
+/// Reads heads; remembers the last minute seen, since neighbours share it.
+#[derive(Debug, Default)]
+pub struct HeadParser {
+    /// The 16 bytes `YYYY/MM/DD HH:MM` read last, and the second their minute begins.
+    minute: Option<([u8; 16], i64)>,
+}
+
+impl HeadParser {
+    /// Reads the head of a record that begins at `line[0]`.
+    #[inline]
+    pub fn parse(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
+        if !is_head(line) {
+            return Err(Unparsed::NoHead);
+        }
+        let time = self.time(line).ok_or(Unparsed::BadTime)?;
+        let (level, at) = parse_level(line, TIME_LEN + 1).ok_or(Unparsed::NoHead)?;
+        let head = parse_process(line, at);
+        Ok(Head {
+            time: Some(time),
+            level: Some(level),
+            ..head
+        })
+    }
+
+    /// The civil time at `line[0..19]`, whose shape [`is_head`] has checked.
+    #[inline]
+    fn time(&mut self, line: &[u8]) -> Option<LocalTime> {
+        let key: &[u8; 16] = line.first_chunk()?;
+        let second = two(line, 17);
+        if second > 59 {
+            return None;
+        }
+        if let Some((last, base)) = &self.minute
+            && last == key
+        {
+            return Some(LocalTime(base + second));
+        }
+        let base = parse_minute(key)?;
+        self.minute = Some((*key, base));
+        Some(LocalTime(base + second))
+    }
+}
+
+/// `[level] ` at `at`; the offset after the blank.
+#[inline]
+pub fn parse_level(line: &[u8], at: usize) -> Option<(Level, usize)> {
+    let rest = line.get(at..)?;
+    let (level, len) = match rest.get(..3)? {
+        b"[er" => (Level::Error, 7),
+        b"[wa" => (Level::Warn, 6),
+        b"[in" => (Level::Info, 6),
+        b"[cr" => (Level::Crit, 6),
+        b"[al" => (Level::Alert, 7),
+        b"[em" => (Level::Emerg, 7),
+        b"[no" => (Level::Notice, 8),
+        b"[de" => (Level::Debug, 7),
+        _ => return None,
+    };
+    if rest.get(1..len - 1)? != level.name().as_bytes() || rest.get(len - 1) != Some(&b']') {
+        return None;
+    }
+    let blank = usize::from(rest.get(len) == Some(&b' '));
+    Some((level, at + len + blank))
+}
+
+/// `PID#TID: *CONNECTION ` at `at`, each part optional; `time` and `level` are left to the caller.
+#[inline]
+pub fn parse_process(line: &[u8], at: usize) -> Head {
+    let mut head = Head {
+        time: None,
+        level: None,
+        pid: None,
+        tid: None,
+        connection: None,
+        len: at,
+    };
+    let (pid, after_pid) = digits(line, at);
+    if after_pid > at && line.get(after_pid) == Some(&b'#') {
+        let (tid, after_tid) = digits(line, after_pid + 1);
+        if after_tid > after_pid + 1 && line.get(after_tid) == Some(&b':') {
+            head.pid = Some(pid);
+            head.tid = Some(tid);
+            head.len = after_tid + 1 + usize::from(line.get(after_tid + 1) == Some(&b' '));
+        }
+    }
+    if line.get(head.len) == Some(&b'*') {
+        let (connection, end) = digits(line, head.len + 1);
+        if end > head.len + 1 && matches!(line.get(end), Some(b' ') | None) {
+            head.connection = Some(connection);
+            head.len = (end + 1).min(line.len());
+        }
+    }
+    head
+}
+
+/// The decimal number at `at` (saturating at 19 digits) and the offset after it; `(0, at)` where there is none.
+#[inline]
+fn digits(line: &[u8], at: usize) -> (u64, usize) {
+    let mut value = 0u64;
+    let mut end = at;
+    while let Some(digit) = line.get(end).map(|b| b.wrapping_sub(b'0'))
+        && digit < 10
+        && end - at < 19
+    {
+        value = value * 10 + u64::from(digit);
+        end += 1;
+    }
+    (value, end)
+}
+
+#[inline]
+fn two(line: &[u8], at: usize) -> i64 {
+    i64::from(line[at] - b'0') * 10 + i64::from(line[at + 1] - b'0')
+}
+
+/// `YYYY/MM/DD HH:MM`, digits and separators already checked, as seconds since 1970; `None` if no such minute exists
+/// or the year lies outside 2001 to 2099 (nginx is of 2004; a stray year must not stretch an axis over centuries).
+fn parse_minute(text: &[u8; 16]) -> Option<i64> {
+    let year = two(text, 0) * 100 + two(text, 2);
+    let (month, day) = (two(text, 5), two(text, 8));
+    let (hour, minute) = (two(text, 11), two(text, 14));
+    let valid = (2001..=2099).contains(&year)
+        && (1..=12).contains(&month)
+        && day >= 1
+        && day <= days_in_month(year, month)
+        && hour <= 23
+        && minute <= 59;
+    valid.then(|| days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 => 29, // exact between 1901 and 2099
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01 of a proleptic Gregorian date (H. Hinnant, "chrono-compatible low-level date algorithms").
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let year_of_era = y - era * 400;
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Head, Unparsed> {
+        HeadParser::default().parse(line.as_bytes())
+    }
+
+    #[test]
+    fn reads_every_part() {
+        let line = "2026/11/20 11:23:46 [error] 16993#16994: *17 connect() failed";
+        let head = parse(line).expect("a record");
+        assert_eq!(head.time, Some(LocalTime(1_795_173_826)));
+        assert_eq!(head.level, Some(Level::Error));
+        assert_eq!(
+            (head.pid, head.tid, head.connection),
+            (Some(16993), Some(16994), Some(17))
+        );
+        assert_eq!(&line[head.len..], "connect() failed");
+    }
+
+    #[test]
+    fn parts_may_be_missing() {
+        let head = parse("2026/11/20 11:23:46 [notice] 1#1: start").expect("a record");
+        assert_eq!(head.connection, None);
+        let line = "2021/12/24 01:23:45 [info] 1776#1776:*71220252 epoll";
+        let head = parse(line).expect("no blank before the star");
+        assert_eq!(head.connection, Some(71_220_252));
+        let line = "2026/11/20 11:23:46 [warn] text";
+        assert_eq!(&line[parse(line).expect("no process").len..], "text");
+    }
+
+    #[test]
+    fn times_that_do_not_exist_are_refused() {
+        for bad in [
+            "2026/02/30 00:00:00",
+            "2026/13/01 00:00:00",
+            "2026/01/01 24:00:00",
+            "2026/01/01 00:60:00",
+        ] {
+            assert_eq!(
+                parse(&format!("{bad} [error] 1#1: x")),
+                Err(Unparsed::BadTime),
+                "{bad}"
+            );
+        }
+        for bad in [
+            "1970/01/01 00:00:00",
+            "9999/01/01 00:00:00",
+            "2023/02/29 00:00:00",
+            "2026/01/01 00:00:60",
+        ] {
+            assert_eq!(
+                parse(&format!("{bad} [error] 1#1: x")),
+                Err(Unparsed::BadTime),
+                "{bad}"
+            );
+        }
+        assert!(parse("2024/02/29 23:59:59 [error] 1#1: x").is_ok());
+        assert_eq!(
+            parse("2026/11/20 11:23:46 [fatal] 1#1: x"),
+            Err(Unparsed::NoHead)
+        );
+        assert_eq!(parse("2026/11/20"), Err(Unparsed::NoHead));
+    }
+
+    #[test]
+    fn a_remembered_minute_changes_nothing() {
+        let mut parser = HeadParser::default();
+        for second in [0, 59, 7] {
+            for minute in [10, 11, 10] {
+                let line = format!("2026/11/20 11:{minute}:{second:02} [error] 1#1: x");
+                assert_eq!(
+                    parser.parse(line.as_bytes()),
+                    HeadParser::default().parse(line.as_bytes())
+                );
+            }
+        }
+    }
+}

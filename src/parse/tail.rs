@@ -1,0 +1,298 @@
+//! The tail: what `log->handler` appends after the message.
+//!
+//! ```text
+//! http    , client: IP, server: NAME, request: "LINE", subrequest: "URI", upstream: "URL", host: "H", referrer: "R"
+//! stream  , [udp ]client: IP, server: ADDR, upstream: "PEER", bytes from/to client:R/S, bytes from/to upstream:R/S
+//! mail    , client: IP[ using starttls], server: ADDR, login: "L", upstream: NAME
+//! own     , resolver: ADDR · , responder: H, peer: A, certificate: "F" · , context: ngx.timer[, client: …]
+//! Angie   values quoted, `request_line` for `request`
+//! ```
+//!
+//! Order and spelling are fixed, every part may be missing, nothing is escaped. A quoted value therefore ends at the first
+//! quote that the end of the record, or a key that may still come, follows; the request, which a client writes, at one
+//! that ` HTTP/x.y` precedes, if there is such a one. What a client imitates inside its own fields changes nothing.
+
+use memchr::{memchr, memchr_iter, memrchr};
+
+/// The fields of a tail, as slices of the record; `None` means not written or cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tail<'a> {
+    pub client: Option<&'a [u8]>,
+    pub server: Option<&'a [u8]>,
+    pub request: Option<&'a [u8]>,
+    pub subrequest: Option<&'a [u8]>,
+    /// The whole value: scheme, address and URI.
+    pub upstream: Option<&'a [u8]>,
+    pub host: Option<&'a [u8]>,
+    pub referrer: Option<&'a [u8]>,
+    /// A quoted value had no closing quote: the record was cut.
+    pub open: bool,
+}
+
+/// The quoted keys in the order of `ngx_http_log_error_handler`, each with the text that opens its value.
+const KEYS: [&[u8]; 8] = [
+    b", request: \"",
+    b", request_line: \"",
+    b", login: \"",
+    b", subrequest: \"",
+    b", upstream: \"",
+    b", host: \"",
+    b", referrer: \"",
+    b", request_id: \"",
+];
+const REQUEST: usize = 0;
+const REQUEST_LINE: usize = 1;
+const LOGIN: usize = 2;
+const SUBREQUEST: usize = 3;
+const UPSTREAM: usize = 4;
+const HOST: usize = 5;
+const REFERRER: usize = 6;
+const REQUEST_ID: usize = 7;
+
+/// Reads the tail that begins at `text[0]`, which is a comma or the end. A record may stop anywhere inside.
+#[inline]
+pub fn parse_tail(text: &[u8]) -> Tail<'_> {
+    let mut tail = Tail::default();
+    let mut at = 0;
+    if !text.starts_with(b", client: ") {
+        at = skip_to_client(text);
+    }
+    if let Some(rest) = text
+        .get(at..)
+        .and_then(|rest| rest.strip_prefix(b", client: "))
+    {
+        let end = plain_end(rest, &[b", server: "]);
+        tail.client = Some(unquoted(&rest[..end]));
+        at += 10 + end;
+    }
+    if let Some(rest) = text
+        .get(at..)
+        .and_then(|rest| rest.strip_prefix(b", server: "))
+    {
+        let end = server_end(rest);
+        tail.server = Some(unquoted(&rest[..end]));
+        at += 10 + end;
+    }
+    parse_quoted(text, at, &mut tail);
+    tail
+}
+
+/// Reads the quoted keys from `at` on, in their order.
+#[inline]
+fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
+    let mut key = 0;
+    while let Some((found, value_at)) = next_key(text, at, key) {
+        let rest = &text[value_at..];
+        let end = match found {
+            REQUEST | REQUEST_LINE => request_end(rest, found),
+            REFERRER => referrer_end(rest),
+            _ => value_end(rest, found),
+        };
+        let value = &rest[..end.unwrap_or(rest.len())];
+        match found {
+            REQUEST | REQUEST_LINE => tail.request = Some(value),
+            SUBREQUEST => tail.subrequest = Some(value),
+            UPSTREAM => {
+                tail.upstream = Some(value);
+                if memchr(b'"', value).is_some() {
+                    reread_imitation(value, tail);
+                }
+            }
+            HOST => tail.host = Some(value),
+            REFERRER => tail.referrer = Some(value),
+            _ => {}
+        }
+        let Some(end) = end else {
+            tail.open = true;
+            return;
+        };
+        at = value_at + end + 1;
+        key = found + 1;
+    }
+}
+
+/// Gives back to the request what a client made look like its end and an upstream.
+#[cold]
+fn reread_imitation<'a>(value: &'a [u8], tail: &mut Tail<'a>) {
+    if let Some(quote) = imitated_request_end(value) {
+        tail.request = None; // its true text is not one slice any more: better unknown than forged
+        tail.upstream = Some(&value[quote + KEYS[UPSTREAM].len() + 1..]);
+    }
+}
+
+/// The key at `at`, not before `from` in the order, and the offset of its value.
+#[inline]
+fn next_key(text: &[u8], at: usize, from: usize) -> Option<(usize, usize)> {
+    let rest = text.get(at..)?;
+    if rest.len() < 8 {
+        return None;
+    }
+    (from..KEYS.len())
+        .find(|&key| rest.starts_with(KEYS[key]))
+        .map(|key| (key, at + KEYS[key].len()))
+}
+
+/// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.
+#[inline]
+fn closes(rest: &[u8], key: usize) -> bool {
+    rest.is_empty()
+        || (rest.starts_with(b", ")
+            && (next_key(rest, 0, key + 1).is_some()
+                || rest.starts_with(b", bytes from/to ")
+                || rest.starts_with(b", bytes_from_client: ")))
+        || is_cut_key(rest, key + 1)
+}
+
+/// Whether `rest`, the end of the record, is the beginning of a key not before `from`: the cut went through it.
+#[inline]
+fn is_cut_key(rest: &[u8], from: usize) -> bool {
+    rest.len() < 16
+        && KEYS
+            .get(from..)
+            .is_some_and(|keys| keys.iter().any(|key| key.starts_with(rest)))
+}
+
+/// Offset of the quote that closes the value of `key`.
+#[inline]
+fn value_end(rest: &[u8], key: usize) -> Option<usize> {
+    let first = memchr(b'"', rest)?;
+    if closes(&rest[first + 1..], key) {
+        return Some(first);
+    }
+    memchr_iter(b'"', &rest[first + 1..])
+        .map(|quote| first + 1 + quote)
+        .find(|&quote| closes(&rest[quote + 1..], key))
+}
+
+/// Offset of the quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
+#[inline]
+fn request_end(rest: &[u8], key: usize) -> Option<usize> {
+    let strict = |quote: usize| has_version(&rest[..quote]) && closes(&rest[quote + 1..], key);
+    let first = memchr(b'"', rest)?;
+    if strict(first) {
+        return Some(first);
+    }
+    memchr_iter(b'"', rest)
+        .find(|&quote| strict(quote))
+        .or_else(|| value_end(rest, key))
+}
+
+/// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
+/// value read as upstream holds the true end of the request: its offset in `value`, if so.
+#[cold]
+fn imitated_request_end(value: &[u8]) -> Option<usize> {
+    let quote = memchr::memmem::rfind(value, b"\", upstream: \"")?;
+    has_version(&value[..quote]).then_some(quote)
+}
+
+/// Whether a request line ends with ` HTTP/1`, ` HTTP/1.1` or the like.
+#[inline]
+fn has_version(line: &[u8]) -> bool {
+    let Some(digits) = line
+        .iter()
+        .rev()
+        .position(|&b| !b.is_ascii_digit() && b != b'.')
+    else {
+        return false;
+    };
+    digits > 0 && line[..line.len() - digits].ends_with(b" HTTP/")
+}
+
+/// The referrer is the last field and the client's own: it ends at the last quote of the record (Kong may append one key).
+#[inline]
+fn referrer_end(rest: &[u8]) -> Option<usize> {
+    let last = memrchr(b'"', rest)?;
+    if !closes(&rest[last + 1..], REQUEST_ID) {
+        return None;
+    }
+    let id = memchr::memmem::rfind(&rest[..last], KEYS[REQUEST_ID]);
+    match id {
+        Some(at)
+            if at > 0
+                && rest[at - 1] == b'"'
+                && memchr(b'"', &rest[at + KEYS[REQUEST_ID].len()..last]).is_none() =>
+        {
+            Some(at - 1)
+        }
+        _ => Some(last),
+    }
+}
+
+/// End of an unquoted value that one of `next`, or the end of the record, follows.
+#[inline]
+fn plain_end(rest: &[u8], next: &[&[u8]]) -> usize {
+    let ends = |comma: usize| {
+        let rest = &rest[comma..];
+        next.iter()
+            .any(|key| rest.starts_with(key) || key.starts_with(rest))
+            || next_key(rest, 0, REQUEST).is_some()
+    };
+    memchr_iter(b',', rest)
+        .find(|&comma| ends(comma))
+        .unwrap_or(rest.len())
+}
+
+/// End of a server name: the configuration writes it, so it may be empty, a regex, or hold commas.
+#[inline]
+fn server_end(rest: &[u8]) -> usize {
+    let ends = |comma: usize| {
+        let rest = &rest[comma..];
+        next_key(rest, 0, REQUEST).is_some()
+            || rest.starts_with(b", upstream: ")
+            || rest.starts_with(b", bytes from/to ")
+            || rest.starts_with(b", protocol: ")
+            || rest.starts_with(b", bytes_from_client: ")
+            || is_cut_key(rest, REQUEST)
+    };
+    memchr_iter(b',', rest)
+        .find(|&comma| ends(comma))
+        .unwrap_or(rest.len())
+}
+
+/// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.
+#[cold]
+fn skip_to_client(text: &[u8]) -> usize {
+    let own: [&[u8]; 2] = [b", context: ", b", udp client: "];
+    match own.iter().position(|key| text.starts_with(key)) {
+        Some(0) => memchr::memmem::find(text, b", client: ").unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// Angie quotes client and server.
+#[inline]
+fn unquoted(value: &[u8]) -> &[u8] {
+    match value {
+        [b'"', inner @ .., b'"'] => inner,
+        _ => value,
+    }
+}
+
+/// Whether `text` begins like a tail: the message, its errno and its ` while …` are over here.
+#[inline]
+pub fn is_tail(text: &[u8]) -> bool {
+    if !text.starts_with(b", ") {
+        return false;
+    }
+    const OPENERS: [&[u8]; 9] = [
+        b"client: ",
+        b"server: ",
+        b"resolver: ",
+        b"context: ",
+        b"udp client: ",
+        b"responder: ",
+        b"bytes from/to ",
+        b"request: \"",
+        b"upstream: \"",
+    ];
+    OPENERS.iter().any(|key| text[2..].starts_with(key))
+}
+
+/// Offset of the first place in `text` where a tail may begin; its length if there is none.
+pub fn find_tail(text: &[u8]) -> usize {
+    memchr_iter(b',', text)
+        .find(|&comma| is_tail(&text[comma..]))
+        .unwrap_or(text.len())
+}
+
+const _: () = assert!(LOGIN < SUBREQUEST && REQUEST_ID == KEYS.len() - 1);

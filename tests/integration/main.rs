@@ -1,0 +1,4 @@
+//! All integration tests, as one binary, so that polars is linked once.
+
+mod catalogue;
+mod corpus;
