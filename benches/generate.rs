@@ -54,11 +54,18 @@ fn run(options: &Options) -> io::Result<()> {
     }
     let target: Box<dyn Write> = match options.output.as_str() {
         "-" => Box::new(io::stdout().lock()),
-        path => Box::new(File::create(path)?),
+        path => Box::new(File::create(path).map_err(|error| explain("create", path, &error))?),
     };
     let mut out = BufWriter::with_capacity(1 << 20, target);
     write_log(options, &mut out)?;
     out.flush()
+}
+
+fn explain(operation: &str, path: &str, error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("cannot {operation} `{path}`: {error}"),
+    )
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -153,7 +160,7 @@ const READ_LEN: u64 = 256 * 1024;
 /// Counts the newlines of a file with `n_threads` threads that take blocks of 256 KiB in turn.
 fn sum(path: &str, n_threads: usize) -> io::Result<()> {
     let start = Instant::now();
-    let file = File::open(path)?;
+    let file = File::open(path).map_err(|error| explain("open", path, &error))?;
     let next_offset = AtomicU64::new(0);
     let n_newlines = thread::scope(|scope| {
         let workers: Vec<_> = (0..n_threads)
@@ -1487,6 +1494,14 @@ struct Attempt<'a> {
     connect_ms: Option<u64>,
 }
 
+/// What fails a request now and then, without an incident.
+const BAD_LUCK: &[Cause] = &[
+    Cause::Slow,
+    Cause::Premature,
+    Cause::Reset,
+    Cause::ClientAbort,
+];
+
 /// combined, then ` rt=$request_time ua="$upstream_addr" us="$upstream_status" ut="$upstream_response_time"
 /// uc="$upstream_connect_time"`.
 struct AccessLog<'a> {
@@ -1515,53 +1530,39 @@ impl<'a> AccessLog<'a> {
 
     /// Passes the request to a peer, to another one if the first fails, and returns the status the client gets.
     fn pass(&mut self) -> u64 {
-        let cause = self.illness();
-        let Some(cause) = cause else {
-            let attempt = self.answer();
-            self.attempts.push(attempt);
-            return attempt.status.unwrap_or(499);
-        };
-        let attempt = self.failure(cause);
-        self.attempts.push(attempt);
         let peers = &self.site.peers[self.request.service];
-        if attempt.status.is_some()
-            && cause != Cause::TooBig
-            && peers.len() > 1
-            && self.rng.one_in(2)
-        {
-            let attempt = self.answer();
+        let mut peer = self.rng.below(peers.len());
+        self.request.peer = peers.get(peer);
+        if let Some(cause) = self.illness(peer) {
+            let attempt = self.failure(cause);
             self.attempts.push(attempt);
+            let can_retry =
+                peers.len() > 1 && attempt.peer == self.request.peer && cause != Cause::TooBig;
+            let Some(status) = attempt.status else {
+                return 499;
+            };
+            if !can_retry || self.rng.one_in(2) {
+                return status;
+            }
+            peer = (peer + 1 + self.rng.below(peers.len() - 1)) % peers.len();
         }
-        self.attempts
-            .last()
-            .and_then(|last| last.status)
-            .unwrap_or(499)
+        let (attempt, status) = self.answer(peers.get(peer));
+        self.attempts.push(attempt);
+        status
     }
 
     /// What hits this request: an incident of its service, if its peer is an ill one, or bad luck.
-    fn illness(&mut self) -> Option<Cause> {
+    fn illness(&mut self, peer: u64) -> Option<Cause> {
         let service = self.request.service;
-        let peers = &self.site.peers[service];
-        let peer = self.rng.below(peers.len());
-        self.request.peer = peers.get(peer);
-        let incident = self
-            .active
-            .iter()
-            .find(|i| i.service == service && i.peers.contains(&peer));
-        match incident {
-            Some(incident) if !self.rng.one_in(3) => Some(incident.cause),
-            _ if self.rng.one_in(400) => Some(self.rng.pick(&[
-                Cause::Slow,
-                Cause::Premature,
-                Cause::Reset,
-                Cause::ClientAbort,
-            ])),
+        let mut active = self.active.iter();
+        match active.find(|i| i.service == service && i.peers.contains(&peer)) {
+            Some(incident) if !self.rng.one_in(5) => Some(incident.cause),
+            _ if self.rng.one_in(250) => Some(self.rng.pick(BAD_LUCK)),
             _ => None,
         }
     }
 
-    fn answer(&mut self) -> Attempt<'a> {
-        let peers = &self.site.peers[self.request.service];
+    fn answer(&mut self, peer: &'a [u8]) -> (Attempt<'a>, u64) {
         let status = match self.rng.below(1000) {
             0..4 => 500,
             4..6 => 503,
@@ -1572,12 +1573,13 @@ impl<'a> AccessLog<'a> {
             _ => 200,
         };
         let connect_ms = self.rng.below(8).saturating_sub(4);
-        Attempt {
-            peer: peers.get(self.rng.below(peers.len())),
+        let attempt = Attempt {
+            peer,
             status: Some(status),
             ms: connect_ms + self.duration(),
             connect_ms: Some(connect_ms),
-        }
+        };
+        (attempt, status)
     }
 
     /// Mostly milliseconds, at times seconds.
@@ -1707,4 +1709,69 @@ fn push_list(
         push_one(out, attempt);
     }
     push(out, if attempts.is_empty() { b"-\"" } else { b"\"" });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log(kind: LogKind, n_upstreams: u64) -> Vec<u8> {
+        let options = Options {
+            kind,
+            n_bytes: 300_000,
+            n_upstreams,
+            ..Options::default()
+        };
+        let mut out = Vec::new();
+        write_log(&options, &mut out).expect("a vector takes everything");
+        out
+    }
+
+    #[test]
+    fn same_arguments_same_bytes() {
+        assert!(log(LogKind::Error, 12) == log(LogKind::Error, 12));
+        assert!(log(LogKind::Access, 5_000) == log(LogKind::Access, 5_000));
+    }
+
+    #[test]
+    fn logs_end_with_the_first_whole_record_past_their_size() {
+        for kind in [LogKind::Access, LogKind::Error] {
+            let text = log(kind, 1);
+            assert!(text.is_ascii() && text.ends_with(b"\n"));
+            assert!((300_000..300_000 + 4096).contains(&text.len()));
+        }
+    }
+
+    #[test]
+    fn records_begin_with_a_head_and_are_cut_like_those_of_nginx() {
+        let text = log(LogKind::Error, 12);
+        let lines = text.split(|&byte| byte == b'\n');
+        let heads = lines.filter(|line| line.starts_with(b"2026/11/2"));
+        assert!(heads.clone().count() > 500);
+        assert!(heads.clone().all(|line| line.len() <= MAX_RECORD_LEN));
+        assert!(heads.clone().all(|line| line[19..21] == *b" ["));
+    }
+
+    #[test]
+    fn dates() {
+        assert_eq!(date(FIRST_DAY), (2026, 11, 20));
+        assert_eq!(date(FIRST_DAY + 42), (2027, 1, 1));
+        assert_eq!(date(0), (1970, 1, 1));
+        assert_eq!(date(11_016), (2000, 2, 29));
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("12k", 0, u64::MAX), Ok(12_000));
+        assert_eq!(parse_size("1G", 0, u64::MAX), Ok(1_000_000_000));
+        assert!(parse_size("", 0, u64::MAX).is_err());
+        assert!(parse_size("99999999999G", 0, u64::MAX).is_err());
+        assert!(parse_size("0", 1, 9).is_err());
+    }
+
+    #[test]
+    fn newlines() {
+        assert_eq!(count_newlines(&[b'\n'; 1000]), 1000);
+        assert_eq!(count_newlines(b"a\nb"), 1);
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     errno,
     matcher::{Matcher, Rest, Scratch, Shape, message_end, parse_rest},
     rule::{self, Circumstances},
-    taxonomy::{ROWS, Row},
+    taxonomy::{ROWS, Row, Rule},
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
@@ -33,9 +33,12 @@ pub struct Classifier {
     matcher: Matcher,
 }
 
-/// What one worker needs of its own.
+/// What one worker needs of its own: room to search, and the messages it met last.
 #[derive(Debug, Clone)]
-pub struct Searcher(Scratch);
+pub struct Searcher {
+    scratch: Scratch,
+    memo: Memo,
+}
 
 impl Default for Classifier {
     fn default() -> Classifier {
@@ -47,20 +50,30 @@ impl Default for Classifier {
 
 impl Classifier {
     pub fn searcher(&self) -> Searcher {
-        Searcher(self.matcher.scratch())
+        Searcher {
+            scratch: self.matcher.scratch(),
+            memo: Memo::default(),
+        }
     }
 
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
     #[inline]
-    pub fn classify<'a>(
-        &self,
-        searcher: &mut Searcher,
-        head: &Head,
-        text: &'a [u8],
-    ) -> Classified<'a> {
+    pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
+        match searcher.memo.recall(head, text) {
+            Some(known) => known.describe(text),
+            None => self.search(searcher, head, text),
+        }
+    }
+
+    /// Classifies without looking at what was met before.
+    pub fn search<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
-        match self.matcher.find(&mut searcher.0, text, accepts) {
-            Some((row, shape)) => describe(row, shape, head, text),
+        match self.matcher.find(&mut searcher.scratch, text, accepts) {
+            Some((row, shape)) => {
+                let classified = describe(row, shape, head, text);
+                searcher.memo.remember(head, text, &shape.rest, &classified);
+                classified
+            }
             None => self
                 .classify_marked(searcher, head, text)
                 .unwrap_or_else(|| describe_unknown(head, text)),
@@ -85,7 +98,7 @@ impl Classifier {
         let mut lower = text.to_vec();
         lower[0].make_ascii_lowercase();
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
-        let (row, shape) = self.matcher.find(&mut searcher.0, &lower, accepts)?;
+        let (row, shape) = self.matcher.find(&mut searcher.scratch, &lower, accepts)?;
         Some(describe(row, shape, head, text))
     }
 
@@ -131,11 +144,7 @@ fn describe<'a>(index: u16, shape: Shape, head: &Head, text: &'a [u8]) -> Classi
     let message = &text[..rest.tail_at];
     let named = shape.peer.map(|(start, end)| &text[start..end]);
     let upstream = match tail.upstream {
-        Some(value) => upstream::address(
-            value,
-            tail.request,
-            tail.open && tail.host.is_none() && tail.referrer.is_none(),
-        ),
+        Some(value) => upstream::address(value, tail.request, tail.upstream_open),
         None => named,
     };
     let side = side_of(head, &rest);
@@ -179,4 +188,93 @@ fn describe_unknown<'a>(head: &Head, text: &'a [u8]) -> Classified<'a> {
         ..Rest::default()
     });
     describe(0, Shape { rest, peer: None }, head, text)
+}
+
+/// The messages met last. Bursts repeat the same words, and everything but the tail follows from them, from the level and
+/// from whether there is a connection; a message that ends where a remembered one ended need not be searched again.
+#[derive(Debug, Clone, Default)]
+struct Memo {
+    buckets: [Vec<Remembered>; N_BUCKETS],
+}
+
+const N_BUCKETS: usize = 32;
+
+/// Messages remembered per bucket.
+const N_WAYS: usize = 6;
+
+#[derive(Debug, Clone)]
+struct Remembered {
+    level: Option<Level>,
+    has_connection: bool,
+    /// Message, errno and ` while …`.
+    message: Box<[u8]>,
+    signature: Signature,
+    category: Category,
+    phase: Phase,
+    severity: Severity,
+    errno: u32,
+}
+
+impl Memo {
+    #[inline]
+    fn recall(&self, head: &Head, text: &[u8]) -> Option<&Remembered> {
+        let is_it = |known: &&Remembered| {
+            known.level == head.level
+                && known.has_connection == head.connection.is_some()
+                && text.starts_with(&known.message)
+                && text[known.message.len()..].starts_with(b", client: ")
+        };
+        self.buckets[bucket(text)?].iter().find(is_it)
+    }
+
+    /// Remembers a message whose meaning depends on nothing behind it and that holds no variable text.
+    fn remember(&mut self, head: &Head, text: &[u8], rest: &Rest, classified: &Classified<'_>) {
+        let row = &ROWS[usize::from(classified.signature.0)];
+        let is_fixed = matches!(row.rule, Rule::Is(_) | Rule::Socket) && !row.template.contains(['{', '[']);
+        if !is_fixed || head.level == Some(Level::Debug) || !text[rest.tail_at..].starts_with(b", client: ") {
+            return;
+        }
+        let Some(bucket) = bucket(text) else { return };
+        let ways = &mut self.buckets[bucket];
+        if ways.len() == N_WAYS {
+            ways.remove(0);
+        }
+        ways.push(Remembered {
+            level: head.level,
+            has_connection: head.connection.is_some(),
+            message: text[..rest.tail_at].into(),
+            signature: classified.signature,
+            category: classified.category,
+            phase: classified.phase,
+            severity: classified.severity,
+            errno: classified.errno,
+        });
+    }
+}
+
+/// Bucket of a message: by its first eight and its tenth to eighteenth byte.
+#[inline]
+fn bucket(text: &[u8]) -> Option<usize> {
+    let bytes = text.first_chunk::<18>()?;
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    let mixed = (word(0) ^ word(10).rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    Some((mixed >> 59) as usize)
+}
+
+impl Remembered {
+    #[inline]
+    fn describe<'a>(&self, text: &'a [u8]) -> Classified<'a> {
+        let tail = tail::parse_tail(&text[self.message.len()..]);
+        let address = |value| upstream::address(value, tail.request, tail.upstream_open);
+        Classified {
+            signature: self.signature,
+            category: self.category,
+            phase: self.phase,
+            severity: self.severity,
+            errno: self.errno,
+            upstream: tail.upstream.and_then(address),
+            message: &text[..self.message.len()],
+            tail,
+        }
+    }
 }

@@ -13,7 +13,10 @@ use super::{
     taxonomy::{ROWS, Row},
 };
 use crate::parse::{action, tail};
-use memchr::{memchr, memmem};
+use memchr::{
+    memchr,
+    memmem::{self, Finder},
+};
 use regex_automata::{Anchored, Input, meta, util::syntax};
 
 /// What follows a message.
@@ -37,6 +40,8 @@ pub(super) struct Shape {
 #[derive(Debug)]
 struct Pattern {
     pieces: Vec<Piece>,
+    /// The literal behind each variable, ready to be searched for; none behind a variable at the end.
+    finders: Vec<Option<Finder<'static>>>,
     row: u16,
     /// Literal bytes first, then the weight of the row's conditions.
     rank: (usize, u32),
@@ -77,11 +82,7 @@ impl Matcher {
                     .into_iter()
                     .map(move |pieces| (row, pieces))
             })
-            .map(|(row, pieces)| Pattern {
-                rank: (literal_len(&pieces), weight(&ROWS[row])),
-                pieces,
-                row: row as u16,
-            })
+            .map(|(row, pieces)| Pattern::new(row, pieces))
             .collect();
         // Best first everywhere below; the sort is stable, so the table's order settles ties.
         patterns.sort_by(|a, b| b.rank.cmp(&a.rank));
@@ -135,7 +136,7 @@ impl Matcher {
         for &node in passed[..n_passed].iter().rev() {
             for &index in &self.nodes[usize::from(node)].patterns {
                 let pattern = &self.patterns[usize::from(index)];
-                if let Some(shape) = fit(&pattern.pieces, text)
+                if let Some(shape) = fit(pattern, text)
                     && accepts(pattern.row, &shape)
                 {
                     return Some((pattern.row, shape));
@@ -156,7 +157,7 @@ impl Matcher {
         if end < CUT_LEN_MIN || tail::find_tail(text) < text.len() {
             return None;
         }
-        let cut = |pattern: &&Pattern| is_cut(&pattern.pieces, &text[..end]);
+        let cut = |pattern: &&Pattern| is_cut(pattern, &text[..end]);
         let pattern = self.patterns.iter().find(cut)?;
         Some((
             pattern.row,
@@ -185,7 +186,7 @@ impl Matcher {
                 patterns,
                 children,
             } = &self.nodes[usize::from(node)];
-            if !text[at..].starts_with(label) {
+            if text.get(at) != label.first() && !label.is_empty() || !text[at..].starts_with(label) {
                 break;
             }
             at += label.len();
@@ -224,21 +225,32 @@ impl Matcher {
     }
 }
 
+impl Pattern {
+    fn new(row: usize, pieces: Vec<Piece>) -> Pattern {
+        let finder = |index: usize| match pieces.get(index + 1) {
+            Some(Piece::Literal(literal)) => Some(Finder::new(literal).into_owned()),
+            _ => None,
+        };
+        let finders = (1..pieces.len()).step_by(2).map(finder).collect();
+        Pattern { rank: (literal_len(&pieces), weight(&ROWS[row])), pieces, finders, row: row as u16 }
+    }
+}
+
 /// Bytes of a message that must stand before a cut for it to be recognized.
 const CUT_LEN_MIN: usize = 16;
 
-/// Whether `text` is a proper beginning of what `pieces` describe, with at least [`CUT_LEN_MIN`] literal bytes.
-fn is_cut(pieces: &[Piece], text: &[u8]) -> bool {
-    let Some(Piece::Literal(head)) = pieces.first() else {
+/// Whether `text` is a proper beginning of what `pattern` describes, with at least [`CUT_LEN_MIN`] literal bytes.
+fn is_cut(pattern: &Pattern, text: &[u8]) -> bool {
+    let Some(Piece::Literal(head)) = pattern.pieces.first() else {
         return false;
     };
     if head.len() > text.len() {
         return head.starts_with(text);
     }
     head.len() >= CUT_LEN_MIN
-        && pieces.len() > 1
+        && pattern.pieces.len() > 1
         && text.starts_with(head)
-        && fit(pieces, text).is_none()
+        && fit(pattern, text).is_none()
 }
 
 /// How much the conditions of a row say: ` while …` tells more than a number, a number more than a level.
@@ -281,61 +293,46 @@ fn regex_automata_escape(text: &str) -> String {
         .collect()
 }
 
-/// Whether `pieces` fit the start of `text`, and what follows. The first literal is known to fit.
+/// Whether `pattern`, which begins with a literal known to fit, fits the start of `text`, and what follows.
 #[inline]
-fn fit(pieces: &[Piece], text: &[u8]) -> Option<Shape> {
-    let Piece::Literal(head) = &pieces[0] else {
+fn fit(pattern: &Pattern, text: &[u8]) -> Option<Shape> {
+    let Piece::Literal(head) = &pattern.pieces[0] else {
         return None;
     };
-    if pieces.len() == 1 {
-        return Some(Shape {
-            rest: parse_rest(text, head.len())?,
-            peer: None,
-        });
+    if pattern.finders.is_empty() {
+        return Some(Shape { rest: parse_rest(text, head.len())?, peer: None });
     }
-    fit_variables(pieces, text, head.len())
+    fit_variables(pattern, text, head.len())
 }
 
-fn fit_variables(pieces: &[Piece], text: &[u8], mut at: usize) -> Option<Shape> {
+fn fit_variables(pattern: &Pattern, text: &[u8], mut at: usize) -> Option<Shape> {
     let mut peer = None;
-    let peer_at = matches!(&pieces[0], Piece::Literal(head) if head.starts_with(CONNECT_TO))
-        .then_some(CONNECT_TO.len());
-    let peer_at = peer_at.or_else(|| text[..at].ends_with(b"peer: ").then_some(at));
-    let named = |end: usize| {
-        peer_at
-            .filter(|&start| start < end && !text[..end].ends_with(b"..."))
-            .map(|start| (start, end))
+    let peer_at = if text.starts_with(CONNECT_TO) {
+        Some(CONNECT_TO.len())
+    } else {
+        text[..at].ends_with(b"peer: ").then_some(at)
     };
-    for index in (1..pieces.len()).step_by(2) {
-        let Some(Piece::Literal(literal)) = pieces.get(index + 1) else {
-            // A variable at the end: all of the message.
-            let end = at + message_end(&text[at..]);
-            let rest = parse_rest(text, end)?;
-            return Some(Shape {
-                rest,
-                peer: peer.or_else(|| named(end)),
-            });
-        };
-        let last = index + 2 >= pieces.len();
-        let mut from = at;
-        loop {
-            let found = from + memmem::find(&text[from..], literal)?;
-            let end = found + literal.len();
-            if !last {
-                peer = peer.or_else(|| named(found));
-                at = end;
-                break;
-            }
-            if let Some(rest) = parse_rest(text, end) {
-                return Some(Shape {
-                    rest,
-                    peer: peer.or_else(|| named(found)),
-                });
-            }
-            from = found + 1;
-        }
+    let named = |end: usize| {
+        peer_at.filter(|&start| start < end && !text[..end].ends_with(b"...")).map(|start| (start, end))
+    };
+    let (last, before) = pattern.finders.split_last()?;
+    for finder in before.iter().flatten() {
+        let found = at + finder.find(&text[at..])?;
+        peer = peer.or_else(|| named(found));
+        at = found + finder.needle().len();
     }
-    None
+    let Some(finder) = last else {
+        // A variable at the end: all of the message.
+        let end = at + message_end(&text[at..]);
+        return Some(Shape { rest: parse_rest(text, end)?, peer: peer.or_else(|| named(end)) });
+    };
+    loop {
+        let found = at + finder.find(&text[at..])?;
+        if let Some(rest) = parse_rest(text, found + finder.needle().len()) {
+            return Some(Shape { rest, peer: peer.or_else(|| named(found)) });
+        }
+        at = found + 1;
+    }
 }
 
 /// The one message whose variable is the address nginx connected to (`ngx_event_connect_peer`).

@@ -29,33 +29,28 @@ pub enum Unparsed {
 pub const TIME_LEN: usize = 19;
 
 /// Whether `line` begins with `YYYY/MM/DD HH:MM:SS [`: the start of a record, as a cheap test of shape.
+///
+/// Three words of eight bytes: separators must be equal, and where a digit must stand, the high half of the byte is 3 and
+/// stays so when 6 is added.
 #[inline]
 pub fn is_head(line: &[u8]) -> bool {
-    let Some(b) = line.first_chunk::<21>() else {
+    let Some(bytes) = line.first_chunk::<21>() else {
         return false;
     };
-    let digit = |i: usize| b[i].is_ascii_digit();
-    b[4] == b'/'
-        && b[7] == b'/'
-        && b[10] == b' '
-        && b[13] == b':'
-        && b[16] == b':'
-        && b[19] == b' '
-        && b[20] == b'['
-        && digit(0)
-        && digit(1)
-        && digit(2)
-        && digit(3)
-        && digit(5)
-        && digit(6)
-        && digit(8)
-        && digit(9)
-        && digit(11)
-        && digit(12)
-        && digit(14)
-        && digit(15)
-        && digit(17)
-        && digit(18)
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+    fits(word(0), b"0000/00/") && fits(word(8), b"00 00:00") && fits(word(13), b":00:00 [")
+}
+
+/// Whether `word` has a digit where `shape` has a `0`, and the same byte elsewhere.
+#[inline(always)]
+fn fits(word: u64, shape: &[u8; 8]) -> bool {
+    let (mut mask, mut six) = (0, 0); // folded by the compiler: `shape` is a constant
+    for (at, &byte) in shape.iter().enumerate() {
+        mask |= (if byte == b'0' { 0xf0 } else { 0xff_u64 }) << (8 * at);
+        six |= (if byte == b'0' { 6 } else { 0 }) << (8 * at);
+    }
+    let want = u64::from_le_bytes(*shape);
+    word & mask == want && word.wrapping_add(six) & mask == want
 }
 
 /// Reads heads; remembers the last minute seen, since neighbours share it.
@@ -69,9 +64,12 @@ impl HeadParser {
     /// Reads the head of a record that begins at `line[0]`.
     #[inline]
     pub fn parse(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
-        if !is_head(line) {
-            return Err(Unparsed::NoHead);
-        }
+        if is_head(line) { self.parse_checked(line) } else { Err(Unparsed::NoHead) }
+    }
+
+    /// Like [`parse`](Self::parse), for a line that [`is_head`].
+    #[inline]
+    pub fn parse_checked(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
         let time = self.time(line).ok_or(Unparsed::BadTime)?;
         let (level, at) = parse_level(line, TIME_LEN + 1).ok_or(Unparsed::NoHead)?;
         let head = parse_process(line, at);
@@ -105,20 +103,17 @@ impl HeadParser {
 #[inline]
 pub fn parse_level(line: &[u8], at: usize) -> Option<(Level, usize)> {
     let rest = line.get(at..)?;
-    let (level, len) = match rest.get(..3)? {
-        b"[er" => (Level::Error, 7),
-        b"[wa" => (Level::Warn, 6),
-        b"[in" => (Level::Info, 6),
-        b"[cr" => (Level::Crit, 6),
-        b"[al" => (Level::Alert, 7),
-        b"[em" => (Level::Emerg, 7),
-        b"[no" => (Level::Notice, 8),
-        b"[de" => (Level::Debug, 7),
+    let (level, len) = match rest.get(1)? {
+        b'e' if rest.starts_with(b"[error]") => (Level::Error, 7),
+        b'w' if rest.starts_with(b"[warn]") => (Level::Warn, 6),
+        b'i' if rest.starts_with(b"[info]") => (Level::Info, 6),
+        b'c' if rest.starts_with(b"[crit]") => (Level::Crit, 6),
+        b'n' if rest.starts_with(b"[notice]") => (Level::Notice, 8),
+        b'a' if rest.starts_with(b"[alert]") => (Level::Alert, 7),
+        b'e' if rest.starts_with(b"[emerg]") => (Level::Emerg, 7),
+        b'd' if rest.starts_with(b"[debug]") => (Level::Debug, 7),
         _ => return None,
     };
-    if rest.get(1..len - 1)? != level.name().as_bytes() || rest.get(len - 1) != Some(&b']') {
-        return None;
-    }
     let blank = usize::from(rest.get(len) == Some(&b' '));
     Some((level, at + len + blank))
 }
@@ -153,19 +148,19 @@ pub fn parse_process(line: &[u8], at: usize) -> Head {
     head
 }
 
-/// The decimal number at `at` (saturating at 19 digits) and the offset after it; `(0, at)` where there is none.
+/// The decimal number at `at`, of at most 19 digits, and the offset after it; `(0, at)` where there is none.
 #[inline]
 fn digits(line: &[u8], at: usize) -> (u64, usize) {
+    let rest = line.get(at..).unwrap_or_default();
     let mut value = 0u64;
-    let mut end = at;
-    while let Some(digit) = line.get(end).map(|b| b.wrapping_sub(b'0'))
-        && digit < 10
-        && end - at < 19
-    {
+    for (n_digits, byte) in rest.iter().take(19).enumerate() {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return (value, at + n_digits);
+        }
         value = value * 10 + u64::from(digit);
-        end += 1;
     }
-    (value, end)
+    (value, at + rest.len().min(19))
 }
 
 #[inline]

@@ -1,13 +1,12 @@
 //! Physical lines to records.
 //!
 //! A record begins at a line with a head and may span lines: FastCGI stderr, decoded file names and Lua tracebacks hold raw
-//! newlines. A line without head belongs to the record before it while that record is open: it has a connection number
-//! (so a tail must come) and no `, client: ` yet, its quote was never closed, or the line is indented like a traceback.
-//! No record is longer than [`RECORD_LEN_MAX`], so a chunk can start at any line that is a head, or that no head precedes
-//! within that length.
+//! newlines. A line without head belongs to the record before it while that record is unfinished (it has a connection
+//! number, so a tail must come, and no `, client: ` yet), or if it is indented like a traceback. No record is longer
+//! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length.
 
 use super::head::is_head;
-use memchr::memmem;
+use memchr::{memchr_iter, memmem, memrchr_iter};
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
 pub const RECORD_LEN_MAX: usize = 4096;
@@ -15,35 +14,13 @@ pub const RECORD_LEN_MAX: usize = 4096;
 /// `NGX_MAX_ERROR_STR` of nginx, Tengine and Angie (`core/ngx_log.h`), in bytes, with the newline.
 pub const NGINX_RECORD_LEN: usize = 2048;
 
-/// A record being read: where it began and whether more of it may come.
-#[derive(Clone, Copy, Debug)]
-pub struct Open {
-    /// Offset of its head.
-    pub start: usize,
-    /// Its last line did not end it.
-    pub unfinished: bool,
-}
-
-/// Whether `line`, at offset `at`, continues the record `open`.
-#[inline]
-pub fn continues(open: Open, line: &[u8], at: usize) -> bool {
-    at - open.start < RECORD_LEN_MAX
-        && !is_head(line)
-        && (open.unfinished || is_traceback(line))
+/// Whether `line`, which is no head and begins `behind` bytes after the head of a record, continues it. `text` is the
+/// record so far, without its head; `has_connection` whether that has a `*N`.
+pub fn continues(text: &[u8], has_connection: bool, line: &[u8], behind: usize) -> bool {
+    behind < RECORD_LEN_MAX
+        && !is_cut(behind - 1)
+        && ((has_connection && memmem::find(text, b", client: ").is_none()) || is_traceback(line))
         && !is_access_line(line)
-}
-
-/// Whether the record `text`, all its lines so far, may go on in the next line. `has_connection`: its head has a `*N`.
-#[inline]
-pub fn is_unfinished(text: &[u8], has_connection: bool) -> bool {
-    if !has_connection || is_cut(text.len()) {
-        return false;
-    }
-    // The usual record ends with its host or referrer, so look at the end first.
-    if text.last() == Some(&b'"') && text.len() > 400 {
-        return memmem::find(text, b", client: ").is_none();
-    }
-    memmem::find(text, b", client: ").is_none()
 }
 
 /// Whether a record of `len` bytes, without newline, has exactly the length at which nginx, or OpenResty, cuts.
@@ -52,16 +29,27 @@ pub fn is_cut(len: usize) -> bool {
     len == NGINX_RECORD_LEN - 1 || len == RECORD_LEN_MAX - 1
 }
 
+/// Whether a chunk may begin at the line that starts at `at`: nothing before it can reach it.
+pub fn may_start(bytes: &[u8], at: usize) -> bool {
+    if is_head(&bytes[at..]) {
+        return true;
+    }
+    let from = at.saturating_sub(RECORD_LEN_MAX);
+    let is_head_start = |start: usize| is_head(&bytes[start..at]);
+    !((from == 0 && is_head_start(0))
+        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)]).any(|newline| is_head_start(from + newline + 1)))
+}
+
 /// Lines of Lua, PHP and Python tracebacks behind a record.
 fn is_traceback(line: &[u8]) -> bool {
     matches!(line.first(), Some(b' ' | b'\t')) || line.starts_with(b"stack traceback:")
 }
 
-/// Whether `line` looks like an access-log line: ` [dd/Mon/yyyy:HH:MM:SS `, as mixed container logs hold them.
+/// Whether `line` looks like an access-log line: it holds ` [dd/Mon/yyyy:HH:MM:SS `. Mixed container logs have both kinds.
 pub fn is_access_line(line: &[u8]) -> bool {
-    let head = &line[..line.len().min(512)];
-    memchr::memchr_iter(b'[', head).any(|at| {
-        head.get(at + 1..at + 22).is_some_and(|t| {
+    let window = &line[..line.len().min(512)];
+    memchr_iter(b'[', window).any(|at| {
+        window.get(at + 1..at + 21).is_some_and(|t| {
             t[2] == b'/'
                 && t[6] == b'/'
                 && t[11] == b':'
@@ -72,4 +60,52 @@ pub fn is_access_line(line: &[u8]) -> bool {
                 && t[7].is_ascii_digit()
         })
     })
+}
+
+/// Offset of a second head in `line`, which begins with one: a torn write glued two records together, or a client
+/// imitates one.
+#[inline]
+pub fn find_second_head(line: &[u8]) -> Option<usize> {
+    let from = 21;
+    memchr_iter(b'[', line.get(from..)?).map(|at| from + at).find_map(|bracket| {
+        let start = bracket.checked_sub(20)?;
+        (start > 0 && is_head(&line[start..])).then_some(start)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "2026/11/20 11:23:46 [error] 1#1: *7 ";
+
+    #[test]
+    fn stderr_goes_on_until_its_tail() {
+        let first = "FastCGI sent in stderr: \"PHP message: x";
+        assert!(continues(first.as_bytes(), true, b"#0 {main}", 100));
+        assert!(!continues(b"connect() failed, client: ::1", true, b"#0 {main}", 100));
+        assert!(!continues(first.as_bytes(), false, b"plain", 100));
+        assert!(continues(b"[lua] a.lua:1: x", false, b"\t[C]: in function", 100));
+        assert!(!continues(first.as_bytes(), true, b"x", RECORD_LEN_MAX));
+        assert!(!continues(first.as_bytes(), true, b"x", NGINX_RECORD_LEN));
+        let access = b"10.0.0.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157";
+        assert!(!continues(first.as_bytes(), true, access, 100));
+    }
+
+    #[test]
+    fn chunks_start_at_heads_or_far_from_them() {
+        let text = format!("{HEAD}a\nb\n{}\nc\n", "x".repeat(RECORD_LEN_MAX));
+        let at = |needle: &str| text.find(needle).expect("there");
+        assert!(may_start(text.as_bytes(), 0));
+        assert!(!may_start(text.as_bytes(), at("\nb\n") + 1));
+        assert!(!may_start(text.as_bytes(), at("xx")));
+        assert!(may_start(text.as_bytes(), at("\nc\n") + 1));
+    }
+
+    #[test]
+    fn second_heads_are_found() {
+        let glued = format!("{HEAD}connect{HEAD}b");
+        assert_eq!(find_second_head(glued.as_bytes()), Some(HEAD.len() + 7));
+        assert_eq!(find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()), None);
+    }
 }

@@ -15,7 +15,7 @@
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The fields of a tail, as slices of the record; `None` means not written or cut off.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Tail<'a> {
     pub client: Option<&'a [u8]>,
     pub server: Option<&'a [u8]>,
@@ -23,10 +23,43 @@ pub struct Tail<'a> {
     pub subrequest: Option<&'a [u8]>,
     /// The whole value: scheme, address and URI.
     pub upstream: Option<&'a [u8]>,
-    pub host: Option<&'a [u8]>,
-    pub referrer: Option<&'a [u8]>,
-    /// A quoted value had no closing quote: the record was cut.
+    /// The upstream value has no closing quote.
+    pub upstream_open: bool,
+    /// What follows the upstream: host and referrer, read when asked for.
+    rest: &'a [u8],
+    /// A quoted value has no closing quote, or a key is incomplete: the record was cut.
     pub open: bool,
+}
+
+impl<'a> Tail<'a> {
+    /// The Host header, or the authority of HTTP/2.
+    pub fn host(&self) -> Option<&'a [u8]> {
+        self.later().0
+    }
+
+    /// The Referer header.
+    pub fn referrer(&self) -> Option<&'a [u8]> {
+        self.later().1
+    }
+
+    fn later(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+        let rest = self.rest;
+        let (mut host, mut at) = (None, 0);
+        if let Some((HOST, value_at)) = next_key(rest, 0, HOST) {
+            let value = &rest[value_at..];
+            let end = value_end(value, HOST).unwrap_or(value.len());
+            host = Some(&value[..end]);
+            at = value_at + end + 1;
+        }
+        let referrer = match next_key(rest, at, REFERRER) {
+            Some((REFERRER, value_at)) => {
+                let value = &rest[value_at..];
+                Some(&value[..referrer_end(value).unwrap_or(value.len())])
+            }
+            _ => None,
+        };
+        (host, referrer)
+    }
 }
 
 /// The quoted keys in the order of `ngx_http_log_error_handler`, each with the text that opens its value.
@@ -61,7 +94,7 @@ pub fn parse_tail(text: &[u8]) -> Tail<'_> {
         .get(at..)
         .and_then(|rest| rest.strip_prefix(b", client: "))
     {
-        let end = plain_end(rest, &[b", server: "]);
+        let end = client_end(rest);
         tail.client = Some(unquoted(&rest[..end]));
         at += 10 + end;
     }
@@ -77,15 +110,17 @@ pub fn parse_tail(text: &[u8]) -> Tail<'_> {
     tail
 }
 
-/// Reads the quoted keys from `at` on, in their order.
+/// Reads the quoted keys from `at` on, in their order, up to the host.
 #[inline]
 fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
     let mut key = 0;
     while let Some((found, value_at)) = next_key(text, at, key) {
+        if found >= HOST {
+            break;
+        }
         let rest = &text[value_at..];
         let end = match found {
             REQUEST | REQUEST_LINE => request_end(rest, found),
-            REFERRER => referrer_end(rest),
             _ => value_end(rest, found),
         };
         let value = &rest[..end.unwrap_or(rest.len())];
@@ -94,12 +129,11 @@ fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
             SUBREQUEST => tail.subrequest = Some(value),
             UPSTREAM => {
                 tail.upstream = Some(value);
+                tail.upstream_open = end.is_none();
                 if memchr(b'"', value).is_some() {
                     reread_imitation(value, tail);
                 }
             }
-            HOST => tail.host = Some(value),
-            REFERRER => tail.referrer = Some(value),
             _ => {}
         }
         let Some(end) = end else {
@@ -109,6 +143,14 @@ fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
         at = value_at + end + 1;
         key = found + 1;
     }
+    tail.rest = text.get(at..).unwrap_or_default();
+    // A whole tail ends with the quote that closes its last value, or with the counters of a stream.
+    tail.open = match tail.rest {
+        [] => false,
+        [.., b':', b' ', b'"'] => true,
+        [.., b'"'] => false,
+        rest => is_cut_key(rest, key) || next_key(rest, 0, HOST).is_some(),
+    };
 }
 
 /// Gives back to the request what a client made look like its end and an upstream.
@@ -123,13 +165,24 @@ fn reread_imitation<'a>(value: &'a [u8], tail: &mut Tail<'a>) {
 /// The key at `at`, not before `from` in the order, and the offset of its value.
 #[inline]
 fn next_key(text: &[u8], at: usize, from: usize) -> Option<(usize, usize)> {
-    let rest = text.get(at..)?;
-    if rest.len() < 8 {
-        return None;
+    let key = key_of(text.get(at..)?)?;
+    (key >= from).then(|| (key, at + KEYS[key].len()))
+}
+
+/// The key `rest` begins with.
+#[inline]
+fn key_of(rest: &[u8]) -> Option<usize> {
+    match rest.get(2)? {
+        b'r' if rest.starts_with(b", request: \"") => Some(REQUEST),
+        b'u' if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
+        b'h' if rest.starts_with(b", host: \"") => Some(HOST),
+        b'r' if rest.starts_with(b", referrer: \"") => Some(REFERRER),
+        b's' if rest.starts_with(b", subrequest: \"") => Some(SUBREQUEST),
+        b'r' if rest.starts_with(b", request_line: \"") => Some(REQUEST_LINE),
+        b'l' if rest.starts_with(b", login: \"") => Some(LOGIN),
+        b'r' if rest.starts_with(b", request_id: \"") => Some(REQUEST_ID),
+        _ => None,
     }
-    (from..KEYS.len())
-        .find(|&key| rest.starts_with(KEYS[key]))
-        .map(|key| (key, at + KEYS[key].len()))
 }
 
 /// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.
@@ -188,6 +241,9 @@ fn imitated_request_end(value: &[u8]) -> Option<usize> {
 /// Whether a request line ends with ` HTTP/1`, ` HTTP/1.1` or the like.
 #[inline]
 fn has_version(line: &[u8]) -> bool {
+    if let [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] = line {
+        return true;
+    }
     let Some(digits) = line
         .iter()
         .rev()
@@ -218,18 +274,14 @@ fn referrer_end(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// End of an unquoted value that one of `next`, or the end of the record, follows.
+/// End of a client's address.
 #[inline]
-fn plain_end(rest: &[u8], next: &[&[u8]]) -> usize {
+fn client_end(rest: &[u8]) -> usize {
     let ends = |comma: usize| {
         let rest = &rest[comma..];
-        next.iter()
-            .any(|key| rest.starts_with(key) || key.starts_with(rest))
-            || next_key(rest, 0, REQUEST).is_some()
+        rest.starts_with(b", server: ") || b", server: ".starts_with(rest) || next_key(rest, 0, REQUEST).is_some()
     };
-    memchr_iter(b',', rest)
-        .find(|&comma| ends(comma))
-        .unwrap_or(rest.len())
+    memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
 }
 
 /// End of a server name: the configuration writes it, so it may be empty, a regex, or hold commas.
@@ -274,18 +326,17 @@ pub fn is_tail(text: &[u8]) -> bool {
     if !text.starts_with(b", ") {
         return false;
     }
-    const OPENERS: [&[u8]; 9] = [
-        b"client: ",
-        b"server: ",
-        b"resolver: ",
-        b"context: ",
-        b"udp client: ",
-        b"responder: ",
-        b"bytes from/to ",
-        b"request: \"",
-        b"upstream: \"",
-    ];
-    OPENERS.iter().any(|key| text[2..].starts_with(key))
+    let key = &text[2..];
+    match key.first() {
+        Some(b'c') => key.starts_with(b"client: ") || key.starts_with(b"context: "),
+        Some(b's') => key.starts_with(b"server: "),
+        Some(b'r') => {
+            key.starts_with(b"resolver: ") || key.starts_with(b"responder: ") || key.starts_with(b"request: \"")
+        }
+        Some(b'u') => key.starts_with(b"udp client: ") || key.starts_with(b"upstream: \""),
+        Some(b'b') => key.starts_with(b"bytes from/to "),
+        _ => false,
+    }
 }
 
 /// Offset of the first place in `text` where a tail may begin; its length if there is none.

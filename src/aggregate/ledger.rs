@@ -1,0 +1,138 @@
+//! The account of every byte and line of a source: each is in exactly one class.
+
+use super::evidence::LineStarts;
+use crate::event::LocalTime;
+
+/// What became of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LineClass {
+    /// The first line of a whole record.
+    Record,
+    /// A further line of the record before it.
+    Continuation,
+    /// The first line of a record that was cut, or whose head is gone.
+    Cut,
+    /// Holds two heads: both records are counted, and neither is trusted to the full.
+    Torn,
+    /// Text a client smuggled in.
+    Injected,
+    /// No record: see [`Ledger::reasons`].
+    Unparsed,
+    Blank,
+}
+
+impl LineClass {
+    pub const ALL: [LineClass; 7] = [
+        LineClass::Record,
+        LineClass::Continuation,
+        LineClass::Cut,
+        LineClass::Torn,
+        LineClass::Injected,
+        LineClass::Unparsed,
+        LineClass::Blank,
+    ];
+}
+
+/// Why a line was not parsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// It does not begin like a record, and nothing in it is known.
+    NoRecord,
+    /// Its date does not exist or lies outside 2001 to 2099.
+    BadTime,
+    /// An access-log line among error-log records.
+    AccessLine,
+    /// It is longer than the limit; only its beginning was looked at.
+    Overlong,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 4] = [Reason::NoRecord, Reason::BadTime, Reason::AccessLine, Reason::Overlong];
+
+    pub const fn text(self) -> &'static str {
+        match self {
+            Reason::NoRecord => "not nginx error-log records",
+            Reason::BadTime => "with a date that does not exist or lies outside 2001-2099",
+            Reason::AccessLine => "access-log lines",
+            Reason::Overlong => "longer than 1 MiB",
+        }
+    }
+}
+
+/// Lines and bytes of one source by class.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ledger {
+    pub lines: [u64; LineClass::ALL.len()],
+    /// Bytes of those lines, terminators included.
+    pub bytes: [u64; LineClass::ALL.len()],
+    /// NUL bytes before a record or alone: the hole that `copytruncate` leaves under a writer that does not append.
+    pub n_hole_bytes: u64,
+    /// Unparsed lines by reason, and the offset of the first of each.
+    pub reasons: [u64; Reason::ALL.len()],
+    pub first_unparsed: [Option<u64>; Reason::ALL.len()],
+    pub n_events: u64,
+    pub first_time: Option<LocalTime>,
+    pub last_time: Option<LocalTime>,
+    pub line_starts: LineStarts,
+}
+
+impl Ledger {
+    #[inline]
+    pub fn collect_line(&mut self, class: LineClass, len_bytes: u64) {
+        self.lines[class as usize] += 1;
+        self.bytes[class as usize] += len_bytes;
+    }
+
+    pub fn collect_unparsed(&mut self, reason: Reason, offset: u64) {
+        self.reasons[reason as usize] += 1;
+        let first = &mut self.first_unparsed[reason as usize];
+        *first = Some(first.map_or(offset, |first| first.min(offset)));
+    }
+
+    #[inline]
+    pub fn collect_event(&mut self, time: Option<LocalTime>) {
+        self.n_events += 1;
+        if time.is_some() {
+            self.first_time = min_some(self.first_time, time);
+            self.last_time = self.last_time.max(time);
+        }
+    }
+
+    pub fn merge(&mut self, other: Ledger) {
+        for class in 0..LineClass::ALL.len() {
+            self.lines[class] += other.lines[class];
+            self.bytes[class] += other.bytes[class];
+        }
+        self.n_hole_bytes += other.n_hole_bytes;
+        for reason in 0..Reason::ALL.len() {
+            self.reasons[reason] += other.reasons[reason];
+            self.first_unparsed[reason] = min_some(self.first_unparsed[reason], other.first_unparsed[reason]);
+        }
+        self.n_events += other.n_events;
+        self.first_time = min_some(self.first_time, other.first_time);
+        self.last_time = self.last_time.max(other.last_time);
+        self.line_starts.merge(other.line_starts);
+    }
+
+    pub fn n_lines(&self) -> u64 {
+        self.lines.iter().sum()
+    }
+
+    /// Bytes accounted for: those of all lines, and holes.
+    pub fn n_bytes(&self) -> u64 {
+        self.bytes.iter().sum::<u64>() + self.n_hole_bytes
+    }
+
+    pub fn n_of(&self, class: LineClass) -> u64 {
+        self.lines[class as usize]
+    }
+}
+
+fn min_some<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,27 @@
+//! What bounds memory, whatever the input. Past a limit things go where this page says, and every output tells how many.
+
+/// Rows of `failures` kept while scanning. Past it buckets get wider, step by step up to 15 minutes, then the upstreams
+/// with the highest hash values are pooled as [`POOLED_UPSTREAM`]. A row takes about 100 bytes, and a few per client.
+pub const FAILURE_ROWS_MAX: usize = 1 << 19;
+
+/// Distinct upstreams kept by name. Past it those with the highest hash values are pooled as [`POOLED_UPSTREAM`].
+pub const UPSTREAMS_MAX: usize = 1 << 16;
+
+/// Bytes of an upstream's name that are kept: a unix path has at most 108, a DNS name 253.
+pub const UPSTREAM_LEN_MAX: usize = 512;
+
+/// The name under which upstreams past a limit are counted together.
+pub const POOLED_UPSTREAM: &str = "(other)";
+
+/// Distinct shapes of `other` messages kept. Past it those with the highest hash values are only counted.
+pub const SHAPES_MAX: usize = 1 << 12;
+
+/// Distinct clients of one row kept exactly; past it an estimate takes over, with a standard error of 2.3 %.
+pub const CLIENTS_EXACT_MAX: usize = 32;
+
+/// Bytes of one line that are looked at. nginx writes at most 2,048 (4,096 OpenResty); the rest of a longer line is
+/// counted, not read.
+pub const LINE_LEN_MAX: usize = 1 << 20;
+
+/// Chunks of one source. A smaller chunk length than this allows is raised; it never changes an answer.
+pub const CHUNKS_MAX: usize = 1 << 16;

@@ -1,0 +1,53 @@
+//! What is kept of a log: integers that merge exactly, in any order.
+//!
+//! Every aggregate has three verbs: `collect` takes one event, `merge` another aggregate of the same kind, `finish` makes
+//! rows. Until `finish` there is no float, no division and no order, so that the cut into chunks, the number of threads
+//! and the order of files change nothing. Times stay local here: the zone of an error log may be known only at the end.
+
+pub mod bucket;
+pub mod clients;
+pub mod evidence;
+pub mod failures;
+pub mod intern;
+pub mod ledger;
+pub mod limits;
+pub mod shapes;
+
+pub use bucket::Width;
+pub use clients::Clients;
+pub use evidence::Evidence;
+pub use failures::{FailureRow, Failures};
+pub use ledger::{Ledger, LineClass};
+pub use shapes::Shapes;
+
+/// All that one pass over error logs keeps of their events; what became of each line is in the [`Ledger`]s.
+#[derive(Clone, Debug)]
+pub struct Aggregate {
+    pub failures: Failures,
+    pub shapes: Shapes,
+    /// Events per signature, by its index in the taxonomy.
+    pub n_by_signature: Vec<u64>,
+    /// Events that may be forged and therefore are in no count above.
+    pub n_doubtful: u64,
+}
+
+impl Aggregate {
+    /// An empty aggregate for `n_signatures` rows of the taxonomy, with buckets as `grain` says.
+    pub fn new(n_signatures: usize, grain: bucket::Grain) -> Aggregate {
+        Aggregate {
+            failures: Failures::new(grain),
+            shapes: Shapes::default(),
+            n_by_signature: vec![0; n_signatures],
+            n_doubtful: 0,
+        }
+    }
+
+    pub fn merge(&mut self, other: Aggregate) {
+        self.failures.merge(other.failures);
+        self.shapes.merge(other.shapes);
+        for (mine, theirs) in self.n_by_signature.iter_mut().zip(other.n_by_signature) {
+            *mine += theirs;
+        }
+        self.n_doubtful += other.n_doubtful;
+    }
+}

@@ -1,0 +1,378 @@
+//! Sources × chunks → classify → fold → merge. The only user of threads.
+
+use crate::{
+    aggregate::{Aggregate, Evidence, Ledger, bucket::Grain, failures::Kind, limits},
+    classify::{Classifier, residue, taxonomy::ROWS},
+    error::Error,
+    event::{Basis, Category},
+    filter::Filter,
+    input::{self, Found, MappedFile, Place, stream::Blocks},
+    parse::record,
+    scan::{Block, Event, Scanner, Sink},
+};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::{
+    ops::Range,
+    path::PathBuf,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::SystemTime,
+};
+
+/// How to scan. Neither threads nor chunk length ever changes an answer.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// At least 1.
+    pub n_threads: usize,
+    /// At least 1.
+    pub chunk_len: usize,
+    pub grain: Grain,
+    pub filter: Filter,
+}
+
+/// What is known of a source besides its lines.
+#[derive(Debug)]
+pub struct SourceState {
+    pub place: Place,
+    pub named: bool,
+    pub kind: input::Kind,
+    /// Bytes of the source when it was opened; of a stream, those read.
+    pub size_bytes: u64,
+    /// What could not be opened or read, or changed meanwhile.
+    pub problems: Vec<Error>,
+    pub changed: Option<Change>,
+}
+
+/// What happened to a file while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// So many bytes were appended; they were not read.
+    Grew(u64),
+    /// So many bytes were cut off.
+    Shrank(u64),
+    /// It has another content or is gone.
+    Rewritten,
+}
+
+/// What one pass found.
+#[derive(Debug)]
+pub struct Scanned {
+    pub aggregate: Aggregate,
+    /// By source, like `sources`.
+    pub ledgers: Vec<Ledger>,
+    pub sources: Vec<SourceState>,
+}
+
+/// Reads all of `found` once and counts.
+pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> Scanned {
+    let mut crew = Crew::new(config.n_threads, || Tally {
+        scanner: Scanner::new(classifier),
+        ledgers: vec![Ledger::default(); found.len()],
+        counts: Counts { aggregate: Aggregate::new(ROWS.len(), config.grain), filter: &config.filter, shape: Vec::new() },
+    });
+    let mut sources = Vec::with_capacity(found.len());
+    for (batch_index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
+        let first = batch_index * SOURCES_OPEN_MAX;
+        let opened: Vec<Opened> = batch.iter().map(|found| open(found, classifier)).collect();
+        let mapped = opened.iter().enumerate().filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
+        let blocks: Vec<Block<'_>> = mapped.map(|(source, bytes)| block(source, 0, bytes, 0)).collect();
+        crew.work(&jobs(&blocks, config.chunk_len), |tally, job| tally.scan(job));
+        for (index, opened) in opened.into_iter().enumerate() {
+            sources.push(close(opened, first + index, &mut crew, config.chunk_len));
+        }
+    }
+    let (aggregate, mut ledgers) = crew.merged();
+    ledgers.iter_mut().for_each(|ledger| ledger.line_starts.finish());
+    Scanned { aggregate, ledgers, sources }
+}
+
+/// Reads the sources of `scanned` again and gives all events, in the order of sources and lines, to `take`, some thousand at
+/// a time. `make` turns one into what `take` wants. Streams must have been made files before.
+pub fn replay<T: Send>(
+    scanned: &Scanned,
+    classifier: &Classifier,
+    config: &EngineConfig,
+    make: impl Fn(&Event<'_>) -> Option<T> + Sync,
+    mut take: impl FnMut(Vec<T>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
+    for (source, state) in scanned.sources.iter().enumerate() {
+        let (Place::File(path), input::Kind::NginxError) = (&state.place, state.kind) else { continue };
+        let Ok(file) = MappedFile::open(path) else { continue };
+        let bytes = &file[..file.len().min(usize::try_from(state.size_bytes).unwrap_or(usize::MAX))];
+        let blocks = [block(source, 0, bytes, 0)];
+        // The chunks of the first pass: lines are counted from their starts.
+        for window in jobs(&blocks, config.chunk_len).chunks(config.n_threads * REPLAY_CHUNKS_PER_THREAD) {
+            for rows in crew.map(window, |scanner, job| {
+                let mut rows = Rows { make: &make, rows: Vec::new() };
+                scanner.scan(job.block, job.range.clone(), &mut Ledger::default(), &mut rows);
+                rows.rows
+            }) {
+                take(rows)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Sources mapped at a time: the system bounds open files and mappings.
+const SOURCES_OPEN_MAX: usize = 512;
+
+/// Chunks per thread whose rows wait to be written in order.
+const REPLAY_CHUNKS_PER_THREAD: usize = 4;
+
+/// A source with its bytes at hand.
+struct Opened {
+    state: SourceState,
+    content: Option<Content>,
+    modified: Option<SystemTime>,
+}
+
+enum Content {
+    File(MappedFile),
+    Stdin,
+}
+
+impl Opened {
+    /// The bytes to scan, if they are there and of a kind that is scanned.
+    fn bytes(&self) -> Option<&[u8]> {
+        match (&self.content, self.state.kind) {
+            (Some(Content::File(file)), input::Kind::NginxError) => Some(file),
+            _ => None,
+        }
+    }
+}
+
+fn open(found: &Found, classifier: &Classifier) -> Opened {
+    let state = |kind, size_bytes, problems| SourceState {
+        place: found.place.clone(),
+        named: found.named,
+        kind,
+        size_bytes,
+        problems,
+        changed: None,
+    };
+    let Place::File(path) = &found.place else {
+        return Opened { state: state(input::Kind::NginxError, 0, vec![]), content: Some(Content::Stdin), modified: None };
+    };
+    match MappedFile::open(path) {
+        Ok(file) => {
+            let kind = detect(&file, classifier);
+            let size_bytes = file.len() as u64;
+            let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+            Opened { state: state(kind, size_bytes, vec![]), content: Some(Content::File(file)), modified }
+        }
+        Err(error) => {
+            Opened { state: state(input::Kind::Unread("unreadable"), 0, vec![error]), content: None, modified: None }
+        }
+    }
+}
+
+/// The kind of a source by its first bytes.
+fn detect(bytes: &[u8], classifier: &Classifier) -> input::Kind {
+    let mut heads = crate::parse::HeadParser::default();
+    let heads = std::cell::RefCell::new(&mut heads);
+    let searcher = std::cell::RefCell::new(classifier.searcher());
+    input::detect(
+        bytes,
+        |line| {
+            let line = &line[..line.len().min(1024)];
+            !record::is_access_line(line)
+                && (crate::classify::loose::find_wrapped(line, &mut heads.borrow_mut()).is_some()
+                    || crate::classify::loose::find_headless(line, classifier, &mut searcher.borrow_mut()).is_some())
+        },
+        record::is_access_line,
+    )
+}
+
+/// Reads what is a stream, and looks whether a file changed meanwhile.
+fn close(opened: Opened, source: usize, crew: &mut Crew<Tally<'_>>, chunk_len: usize) -> SourceState {
+    let Opened { mut state, content, modified } = opened;
+    match content {
+        Some(Content::Stdin) => read_stream(std::io::stdin().lock(), source, &mut state, crew, chunk_len),
+        Some(Content::File(_)) => state.changed = change(state.place.path(), state.size_bytes, modified),
+        None => {}
+    }
+    state
+}
+
+fn read_stream(
+    reader: impl std::io::Read,
+    source: usize,
+    state: &mut SourceState,
+    crew: &mut Crew<Tally<'_>>,
+    chunk_len: usize,
+) {
+    let mut blocks = Blocks::new(reader, limits::LINE_LEN_MAX, record::may_start);
+    while let Some(next) = blocks.next() {
+        match next {
+            Ok(read) => {
+                state.size_bytes += read.bytes.len() as u64 + read.n_omitted;
+                let blocks = [block(source, read.offset, &read.bytes, read.n_omitted)];
+                crew.work(&jobs(&blocks, chunk_len), |tally, job| tally.scan(job));
+            }
+            Err((offset_bytes, error)) => {
+                state.problems.push(Error::Read { path: PathBuf::from("-"), offset_bytes, source: error });
+            }
+        }
+    }
+    if state.size_bytes == 0 {
+        state.kind = input::Kind::Empty;
+    }
+}
+
+fn change(path: &std::path::Path, size_bytes: u64, modified: Option<SystemTime>) -> Option<Change> {
+    let Ok(now) = std::fs::metadata(path) else {
+        return Some(Change::Rewritten);
+    };
+    match now.len() {
+        len if len > size_bytes => Some(Change::Grew(len - size_bytes)),
+        len if len < size_bytes => Some(Change::Shrank(size_bytes - len)),
+        _ if now.modified().ok() != modified => Some(Change::Rewritten),
+        _ => None,
+    }
+}
+
+fn block(source: usize, offset: u64, bytes: &[u8], n_omitted: u64) -> Block<'_> {
+    Block { source: source as u32, offset, bytes, n_omitted }
+}
+
+/// One chunk to scan.
+struct Job<'a> {
+    block: Block<'a>,
+    range: Range<usize>,
+}
+
+fn jobs<'a>(blocks: &[Block<'a>], chunk_len: usize) -> Vec<Job<'a>> {
+    blocks
+        .iter()
+        .flat_map(|&block| {
+            let ranges = crate::lines::chunks(block.bytes, chunk_len, limits::CHUNKS_MAX, record::may_start);
+            ranges.into_iter().map(move |range| Job { block, range })
+        })
+        .collect()
+}
+
+/// What one worker counts.
+struct Tally<'a> {
+    scanner: Scanner<'a>,
+    ledgers: Vec<Ledger>,
+    counts: Counts<'a>,
+}
+
+struct Counts<'a> {
+    aggregate: Aggregate,
+    filter: &'a Filter,
+    shape: Vec<u8>,
+}
+
+impl Tally<'_> {
+    fn scan(&mut self, job: &Job<'_>) {
+        let ledger = &mut self.ledgers[job.block.source as usize];
+        self.scanner.scan(job.block, job.range.clone(), ledger, &mut self.counts);
+    }
+}
+
+impl Sink for Counts<'_> {
+    #[inline]
+    fn collect(&mut self, event: &Event<'_>) {
+        if !self.filter.keeps(event) {
+            return;
+        }
+        if event.is_doubtful {
+            self.aggregate.n_doubtful += 1;
+            return;
+        }
+        let known = &event.known;
+        self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
+        let kind =
+            Kind { category: known.category, phase: known.phase, severity: known.severity, basis: Basis::ErrorLog };
+        self.aggregate.failures.collect(event.time(), known.upstream, kind, known.tail.client, event.evidence);
+        if known.category == Category::Other {
+            self.collect_shape(known.message, event.evidence);
+        }
+    }
+}
+
+impl Counts<'_> {
+    #[cold]
+    fn collect_shape(&mut self, message: &[u8], evidence: Evidence) {
+        residue::write_shape(message, &mut self.shape);
+        self.aggregate.shapes.collect(&self.shape, message, evidence);
+    }
+}
+
+/// Collects what `make` makes of the events of one chunk.
+struct Rows<'m, T, M> {
+    make: &'m M,
+    rows: Vec<T>,
+}
+
+impl<T, M: Fn(&Event<'_>) -> Option<T>> Sink for Rows<'_, T, M> {
+    fn collect(&mut self, event: &Event<'_>) {
+        self.rows.extend((self.make)(event));
+    }
+}
+
+/// Threads, each with a state of its own that lasts from one piece of work to the next.
+struct Crew<S> {
+    pool: Option<ThreadPool>,
+    states: Vec<S>,
+}
+
+impl<S: Send> Crew<S> {
+    /// As many threads as asked for, or as many fewer as the system grants; one needs no thread at all.
+    fn new(n_threads: usize, make: impl Fn() -> S) -> Crew<S> {
+        let mut n = n_threads.max(1);
+        let mut pool = None;
+        while n > 1 && pool.is_none() {
+            pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
+            n = if pool.is_some() { n } else { n / 2 };
+        }
+        Crew { pool, states: (0..n).map(|_| make()).collect() }
+    }
+
+    /// Does each piece once; a thread that is done with one takes the next.
+    fn work<J: Sync>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) + Sync) {
+        let next = AtomicUsize::new(0);
+        let run = |state: &mut S| {
+            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
+                each(state, job);
+            }
+        };
+        match &self.pool {
+            Some(pool) if jobs.len() > 1 => pool.scope(|scope| {
+                for state in &mut self.states {
+                    scope.spawn(|_| run(state));
+                }
+            }),
+            _ => run(&mut self.states[0]),
+        }
+    }
+
+    /// Like [`work`](Self::work), with results in the order of `jobs`.
+    fn map<J: Sync, T: Send>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) -> T + Sync) -> Vec<T> {
+        let results = std::sync::Mutex::new(Vec::with_capacity(jobs.len()));
+        let numbered: Vec<(usize, &J)> = jobs.iter().enumerate().collect();
+        self.work(&numbered, |state, &(index, job)| {
+            let result = each(state, job);
+            results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
+        });
+        let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        results.sort_unstable_by_key(|&(index, _)| index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+impl Crew<Tally<'_>> {
+    fn merged(self) -> (Aggregate, Vec<Ledger>) {
+        let mut tallies = self.states.into_iter();
+        let first = tallies.next().expect("a crew has at least one state");
+        tallies.fold((first.counts.aggregate, first.ledgers), |(mut aggregate, mut ledgers), tally| {
+            aggregate.merge(tally.counts.aggregate);
+            for (mine, theirs) in ledgers.iter_mut().zip(tally.ledgers) {
+                mine.merge(theirs);
+            }
+            (aggregate, ledgers)
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! Which events a question is about. The ledger counts all of them; tables and reports hold those kept.
+
+use crate::{event::Category, glob::Globs, scan::Event};
+
+/// What `--upstream`, `--server` and `--category` ask for; by default everything.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub upstreams: Globs,
+    pub servers: Globs,
+    /// Empty: all.
+    pub categories: Vec<Category>,
+}
+
+impl Filter {
+    #[inline]
+    pub fn keeps(&self, event: &Event<'_>) -> bool {
+        self.is_open() || self.matches(event)
+    }
+
+    /// Keeps everything.
+    #[inline]
+    pub fn is_open(&self) -> bool {
+        self.upstreams.is_empty() && self.servers.is_empty() && self.categories.is_empty()
+    }
+
+    #[cold]
+    fn matches(&self, event: &Event<'_>) -> bool {
+        let known = &event.known;
+        (self.categories.is_empty() || self.categories.contains(&known.category))
+            && self.upstreams.matches(known.upstream.unwrap_or_default())
+            && self.servers.matches(known.tail.server.unwrap_or_default())
+    }
+}

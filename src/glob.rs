@@ -1,0 +1,33 @@
+//! Globs as users type them, matched against bytes of a log.
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+/// A set of globs; empty, it matches everything.
+#[derive(Clone, Debug, Default)]
+pub struct Globs {
+    set: Option<GlobSet>,
+}
+
+impl Globs {
+    /// Compiles `patterns`; `*` matches any text, slashes too.
+    pub fn new(patterns: &[String]) -> Result<Globs, String> {
+        if patterns.is_empty() {
+            return Ok(Globs::default());
+        }
+        let mut builder = GlobSetBuilder::new();
+        for pattern in patterns {
+            let glob = GlobBuilder::new(pattern).build().map_err(|error| format!("`{pattern}`: {}", error.kind()))?;
+            builder.add(glob);
+        }
+        builder.build().map(|set| Globs { set: Some(set) }).map_err(|error| error.to_string())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.set.is_none()
+    }
+
+    /// Whether any glob matches `text`.
+    pub fn matches(&self, text: &[u8]) -> bool {
+        self.set.as_ref().is_none_or(|set| set.is_match(&*String::from_utf8_lossy(text)))
+    }
+}

@@ -1,0 +1,10 @@
+//! Paths to bytes. Everything above this room sees slices and does not know whether they came from a map or a pipe.
+
+pub mod discover;
+pub mod kind;
+pub mod mmap;
+pub mod stream;
+
+pub use discover::{Found, Place, discover};
+pub use kind::{Kind, detect};
+pub use mmap::MappedFile;

@@ -1,0 +1,247 @@
+//! The loop: one chunk of a source to records, events and its share of the ledger.
+//!
+//! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
+
+use crate::{
+    aggregate::{
+        Evidence, Ledger, LineClass,
+        ledger::Reason,
+        limits::LINE_LEN_MAX,
+    },
+    classify::{Classified, Classifier, Searcher, loose},
+    event::{LocalTime, Trust},
+    lines::Line,
+    parse::{Head, HeadParser, head::{Unparsed, is_head}, record},
+};
+use std::ops::Range;
+
+/// An event as the loop sees it: slices of the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    pub head: Head,
+    pub known: Classified<'a>,
+    pub trust: Trust,
+    /// A client could have written all of it: it is shown, but not counted among the failures.
+    pub is_doubtful: bool,
+    pub evidence: Evidence,
+}
+
+impl Event<'_> {
+    pub fn time(&self) -> Option<LocalTime> {
+        self.head.time
+    }
+}
+
+/// Takes the events of a chunk, in order.
+pub trait Sink {
+    fn collect(&mut self, event: &Event<'_>);
+}
+
+/// Bytes of a source that lie together: all of a mapped file, or one block of a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    pub source: u32,
+    /// Offset of `bytes[0]` in the decoded stream.
+    pub offset: u64,
+    pub bytes: &'a [u8],
+    /// Bytes of its last line that were left out (`input::stream`).
+    pub n_omitted: u64,
+}
+
+/// What a worker needs for itself.
+#[derive(Debug)]
+pub struct Scanner<'c> {
+    classifier: &'c Classifier,
+    searcher: Searcher,
+    heads: HeadParser,
+}
+
+/// Where a record stands, for the ledger and as evidence.
+#[derive(Clone, Copy)]
+struct Place {
+    evidence: Evidence,
+    /// Bytes of its first line, terminator included.
+    len_bytes: u64,
+}
+
+impl<'c> Scanner<'c> {
+    pub fn new(classifier: &'c Classifier) -> Scanner<'c> {
+        Scanner { classifier, searcher: classifier.searcher(), heads: HeadParser::default() }
+    }
+
+    /// Reads `block.bytes[range]`, which begins where `parse::record::may_start` says a chunk can.
+    pub fn scan(&mut self, block: Block<'_>, range: Range<usize>, ledger: &mut Ledger, sink: &mut impl Sink) {
+        let Block { bytes, .. } = block;
+        let (mut at, mut n_lines) = (range.start, 0u32);
+        let mut at_head = is_head(&bytes[at.min(range.end)..range.end]);
+        while at < range.end {
+            let first = Line::at(bytes, at, range.end);
+            let place = Place {
+                evidence: Evidence { source: block.source, offset: block.offset + at as u64, line_in_chunk: n_lines },
+                len_bytes: (first.next - first.start) as u64
+                    + if first.next == bytes.len() { block.n_omitted } else { 0 },
+            };
+            n_lines += 1;
+            at = first.next;
+            let line = &bytes[first.start..first.end.min(first.start + LINE_LEN_MAX)];
+            let was_head = std::mem::replace(&mut at_head, is_head(&bytes[at..range.end]));
+            if !was_head {
+                self.read_other(line, place, ledger, sink);
+                continue;
+            }
+            let mut end = first.end;
+            if !at_head && at < range.end {
+                end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
+                at_head = is_head(&bytes[at..range.end]);
+            }
+            self.read_record(&bytes[first.start..end.min(first.start + LINE_LEN_MAX)], place, ledger, sink);
+        }
+        ledger.line_starts.collect(block.offset + range.start as u64, u64::from(n_lines));
+    }
+
+    /// Adds the lines that continue the record that begins with `first`; returns where the record ends.
+    #[cold]
+    fn extend(
+        &mut self,
+        bytes: &[u8],
+        first: Line,
+        limit: usize,
+        at: &mut usize,
+        n_lines: &mut u32,
+        ledger: &mut Ledger,
+    ) -> usize {
+        let Ok(head) = self.heads.parse(&bytes[first.start..first.end]) else {
+            return first.end;
+        };
+        let mut end = first.end;
+        while *at < limit {
+            let line = Line::at(bytes, *at, limit);
+            let next = &bytes[line.start..line.end];
+            let text = &bytes[first.start + head.len..end];
+            if is_head(next) || !record::continues(text, head.connection.is_some(), next, line.start - first.start) {
+                break;
+            }
+            ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
+            *n_lines += 1;
+            end = line.end;
+            *at = line.next;
+        }
+        end
+    }
+
+    /// A record that begins with a head.
+    #[inline]
+    fn read_record(&mut self, text: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+        let head = match self.heads.parse_checked(text) {
+            Ok(head) => head,
+            Err(error) => return refuse(error, place, ledger),
+        };
+        if let Some(second) = record::find_second_head(text) {
+            return self.read_torn(text, second, head, place, ledger, sink);
+        }
+        let known = self.classifier.classify(&mut self.searcher, &head, &text[head.len..]);
+        let is_cut = known.tail.open || record::is_cut(text.len());
+        let (class, trust) = if is_cut { (LineClass::Cut, Trust::Cut) } else { (LineClass::Record, Trust::Confirmed) };
+        ledger.collect_line(class, place.len_bytes);
+        emit(Event { head, known, trust, is_doubtful: false, evidence: place.evidence }, ledger, sink);
+    }
+
+    /// One line with two heads. Where the second stands inside a value a client writes, he may have written it: then it is
+    /// shown but not counted, and the first record is read as if nothing were there.
+    #[cold]
+    fn read_torn(
+        &mut self,
+        text: &[u8],
+        second: usize,
+        head: Head,
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        ledger.collect_line(LineClass::Torn, place.len_bytes);
+        let before = self.classifier.classify(&mut self.searcher, &head, &text[head.len.min(second)..second]);
+        let is_open = before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
+        let first_text = if is_open { &text[head.len..] } else { &text[head.len.min(second)..second] };
+        let known = self.classifier.classify(&mut self.searcher, &head, first_text);
+        let first = Event { head, known, trust: Trust::Torn, is_doubtful: false, evidence: place.evidence };
+        emit(first, ledger, sink);
+        if let Ok(head) = self.heads.parse(&text[second..]) {
+            let known = self.classifier.classify(&mut self.searcher, &head, &text[second + head.len..]);
+            let offset = place.evidence.offset + second as u64;
+            let evidence = Evidence { offset, ..place.evidence };
+            emit(Event { head, known, trust: Trust::Torn, is_doubtful: is_open, evidence }, ledger, sink);
+        }
+    }
+
+    /// A line that does not begin like a record.
+    #[cold]
+    fn read_other(&mut self, line: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+        let n_nul = line.iter().take_while(|&&b| b == 0).count();
+        let n_mark = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let text = &line[n_nul.max(n_mark)..];
+        if n_nul > 0 {
+            ledger.n_hole_bytes += n_nul as u64;
+            let rest = Place {
+                evidence: Evidence { offset: place.evidence.offset + n_nul as u64, ..place.evidence },
+                len_bytes: place.len_bytes - n_nul as u64,
+            };
+            return self.read_stripped(text, rest, ledger, sink);
+        }
+        self.read_stripped(text, place, ledger, sink);
+    }
+
+    /// Such a line without NULs and byte-order mark before it.
+    fn read_stripped(&mut self, line: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+        if line.iter().all(u8::is_ascii_whitespace) {
+            return ledger.collect_line(LineClass::Blank, place.len_bytes);
+        }
+        if is_head(line) {
+            return self.read_record(line, place, ledger, sink);
+        }
+        let unescaped = loose::unescape(line);
+        let line = unescaped.as_deref().unwrap_or(line);
+        let found = loose::find_wrapped(line, &mut self.heads)
+            .filter(|_| !record::is_access_line(line))
+            .or_else(|| loose::find_headless(line, self.classifier, &mut self.searcher));
+        match found {
+            Some(found) => {
+                let known = self.classifier.classify(&mut self.searcher, &found.head, &line[found.head.len..]);
+                let is_whole = found.wrapped && !known.tail.open;
+                let class = if is_whole { LineClass::Record } else { LineClass::Cut };
+                let trust = if is_whole { Trust::Confirmed } else { Trust::Cut };
+                ledger.collect_line(class, place.len_bytes);
+                emit(Event { head: found.head, known, trust, is_doubtful: false, evidence: place.evidence }, ledger, sink);
+            }
+            None => {
+                ledger.collect_line(LineClass::Unparsed, place.len_bytes);
+                ledger.collect_unparsed(reason(line), place.evidence.offset);
+            }
+        }
+    }
+}
+
+#[cold]
+fn refuse(error: Unparsed, place: Place, ledger: &mut Ledger) {
+    let reason = match error {
+        Unparsed::NoHead => Reason::NoRecord,
+        Unparsed::BadTime => Reason::BadTime,
+    };
+    ledger.collect_line(LineClass::Unparsed, place.len_bytes);
+    ledger.collect_unparsed(reason, place.evidence.offset);
+}
+
+fn reason(line: &[u8]) -> Reason {
+    if line.len() >= LINE_LEN_MAX {
+        Reason::Overlong
+    } else if record::is_access_line(line) {
+        Reason::AccessLine
+    } else {
+        Reason::NoRecord
+    }
+}
+
+#[inline]
+fn emit(event: Event<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
+    ledger.collect_event(event.time());
+    sink.collect(&event);
+}
