@@ -2,12 +2,12 @@
 
 use crate::{
     aggregate::{Aggregate, Evidence, Ledger, bucket::Grain, failures::Kind, limits},
-    classify::{Classifier, residue, taxonomy::ROWS},
+    classify::{Classifier, loose, residue, taxonomy::ROWS},
     error::Error,
     event::{Basis, Category},
     filter::Filter,
     input::{self, Found, MappedFile, Place, stream::Blocks},
-    parse::record,
+    parse::{HeadParser, record},
     scan::{Block, Event, Scanner, Sink},
 };
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -72,7 +72,7 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
     let mut sources = Vec::with_capacity(found.len());
     for (batch_index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
         let first = batch_index * SOURCES_OPEN_MAX;
-        let opened: Vec<Opened> = batch.iter().map(|found| open(found, classifier)).collect();
+        let opened: Vec<Opened> = batch.iter().map(open).collect();
         let mapped = opened.iter().enumerate().filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
         let blocks: Vec<Block<'_>> = mapped.map(|(source, bytes)| block(source, 0, bytes, 0)).collect();
         crew.work(&jobs(&blocks, config.chunk_len), |tally, job| tally.scan(job));
@@ -142,7 +142,7 @@ impl Opened {
     }
 }
 
-fn open(found: &Found, classifier: &Classifier) -> Opened {
+fn open(found: &Found) -> Opened {
     let state = |kind, size_bytes, problems| SourceState {
         place: found.place.clone(),
         named: found.named,
@@ -156,7 +156,7 @@ fn open(found: &Found, classifier: &Classifier) -> Opened {
     };
     match MappedFile::open(path) {
         Ok(file) => {
-            let kind = detect(&file, classifier);
+            let kind = detect(&file, found.named);
             let size_bytes = file.len() as u64;
             let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
             Opened { state: state(kind, size_bytes, vec![]), content: Some(Content::File(file)), modified }
@@ -168,20 +168,18 @@ fn open(found: &Found, classifier: &Classifier) -> Opened {
 }
 
 /// The kind of a source by its first bytes.
-fn detect(bytes: &[u8], classifier: &Classifier) -> input::Kind {
-    let mut heads = crate::parse::HeadParser::default();
-    let heads = std::cell::RefCell::new(&mut heads);
-    let searcher = std::cell::RefCell::new(classifier.searcher());
-    input::detect(
-        bytes,
-        |line| {
-            let line = &line[..line.len().min(1024)];
-            !record::is_access_line(line)
-                && (crate::classify::loose::find_wrapped(line, &mut heads.borrow_mut()).is_some()
-                    || crate::classify::loose::find_headless(line, classifier, &mut searcher.borrow_mut()).is_some())
-        },
-        record::is_access_line,
-    )
+fn detect(bytes: &[u8], named: bool) -> input::Kind {
+    let mut heads = HeadParser::default();
+    input::detect(bytes, named, |line| {
+        let line = &line[..line.len().min(1024)];
+        if record::is_access_line(line) {
+            input::LineKind::Access
+        } else if loose::find_wrapped(line, &mut heads).is_some() {
+            input::LineKind::Error
+        } else {
+            input::LineKind::Other
+        }
+    })
 }
 
 /// Reads what is a stream, and looks whether a file changed meanwhile.

@@ -1,13 +1,19 @@
 //! WIP
 pub mod aggregate;
+pub mod cli;
 pub mod classify;
+pub mod diagnose;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod explain;
+pub mod export;
 pub mod filter;
 pub mod glob;
 pub mod input;
 pub mod lines;
 pub mod parse;
+pub mod report;
 pub mod scan;
+pub mod text;
 pub mod zone;

@@ -1,9 +1,17 @@
-use coroner::{engine::*, input, classify::Classifier, aggregate::bucket::{Grain,Width}};
-fn main(){
-  let args: Vec<std::path::PathBuf> = std::env::args_os().skip(1).map(Into::into).collect();
-  let (found,_)=input::discover(&args);
-  let c=Classifier::default();
-  let t=std::time::Instant::now();
-  let s=scan(&found,&c,&EngineConfig{n_threads:std::env::var("T").map(|t|t.parse().unwrap()).unwrap_or(2),chunk_len:1<<20,grain:Grain::Fixed(Width::Minute),filter:Default::default()});
-  eprintln!("scan {:?}",t.elapsed()); println!("{} rows {:?} {:?}", s.aggregate.failures.rows().len(), s.ledgers[0].lines, t.elapsed());
+//! Arguments to an exit status; everything else is in the library.
+
+use clap::Parser;
+use coroner::cli::{self, Args, Status};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Args::try_parse() {
+        Ok(args) => cli::run(args).into(),
+        Err(error) => {
+            // Help and version are results, everything else is a mistake of usage.
+            let status = if error.use_stderr() { Status::Unusable } else { Status::Complete };
+            let _ = error.print();
+            status.into()
+        }
+    }
 }

@@ -6,5 +6,5 @@ pub mod mmap;
 pub mod stream;
 
 pub use discover::{Found, Place, discover};
-pub use kind::{Kind, detect};
+pub use kind::{Kind, LineKind, detect};
 pub use mmap::MappedFile;

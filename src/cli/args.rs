@@ -1,0 +1,167 @@
+//! The command line as typed. Nothing is looked up here.
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+/// Finds out why a gateway answered 502, 504 or 499, from what is left after an outage
+///
+/// Reads nginx error logs, offline: says which upstream failed, how, when and whom it hit, with every number traceable
+/// to a byte offset in a file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "coroner",
+    version,
+    args_conflicts_with_subcommands = true,
+    after_help = "Exit status: 0 all sources read and accounted for; 1 results valid, but something was damaged, unreadable, \
+cut or changed while read (listed); 2 usage, or nothing readable; 3 an output could not be written.\n\n\
+Examples:\n  coroner /var/log/nginx/error.log*\n  coroner export logs/ --table failures -o failures.parquet\n  \
+coroner explain no-live-upstreams"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub report: ReportArgs,
+    /// Print a man page or the completions of a shell, and exit
+    #[arg(long, value_name = "WHAT", hide_possible_values = false)]
+    pub generate: Option<Generate>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The post-mortem of these logs: in the terminal, or as .txt, .md or .json
+    Report(ReportArgs),
+    /// The tables, as .csv, .parquet, .jsonl or .arrow
+    Export(ExportArgs),
+    /// What a log line, a category or a signature means: cause, directives and defaults, how to check, how to fix
+    Explain(ExplainArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ReportArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Write the report to FILE: .txt, .md or .json (by its name); `-` is stdout
+    #[arg(short, long, value_name = "FILE", env = "CORONER_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// Rows of the longest lists
+    #[arg(long, value_name = "N", default_value_t = 10, env = "CORONER_TOP")]
+    pub top: usize,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// The table: failures, events or sources
+    #[arg(short, long, value_name = "T", default_value = "failures", env = "CORONER_TABLE")]
+    pub table: String,
+    /// Where to: FILE (format by its name), DIR/ (all tables), or `-` or nothing: CSV on stdout
+    #[arg(short, long, value_name = "FILE|DIR/", env = "CORONER_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// The format, where the name does not tell: csv, parquet, jsonl or arrow
+    #[arg(short, long, value_name = "F", env = "CORONER_FORMAT")]
+    pub format: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// A log line, a category such as `refused`, or a signature such as `http-no-live-upstreams`; `-` reads lines from stdin
+    #[arg(value_name = "TEXT|CATEGORY|SIGNATURE", required = true)]
+    pub text: Vec<String>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "CORONER_COLOR")]
+    pub color: Color,
+}
+
+/// What to read and what of it to keep.
+#[derive(Debug, clap::Args)]
+pub struct InputArgs {
+    /// Log files, directories, globs; `-` is stdin
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Kind of the logs; by default told by their content, for each source
+    #[arg(long, value_name = "K", env = "CORONER_KIND")]
+    pub kind: Option<InputKind>,
+    /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; UTC is assumed, and said so
+    #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]
+    pub tz: Option<String>,
+    /// Keep what happened at T or later: RFC 3339, `2026-11-20 10:00` (in --tz), or -2h before the newest record
+    #[arg(long, value_name = "T", allow_hyphen_values = true, env = "CORONER_SINCE")]
+    pub since: Option<String>,
+    /// Keep what happened before T
+    #[arg(long, value_name = "T", allow_hyphen_values = true, env = "CORONER_UNTIL")]
+    pub until: Option<String>,
+    /// Width of the time buckets: 1s 10s 1m 5m 15m 1h 1d; by default so that there are at most 240 (export: 1m)
+    #[arg(long, value_name = "W", env = "CORONER_BUCKET")]
+    pub bucket: Option<String>,
+    /// Keep only upstreams that match this glob; may repeat
+    #[arg(long, value_name = "P", env = "CORONER_UPSTREAM", value_delimiter = ',')]
+    pub upstream: Vec<String>,
+    /// Keep only events of servers (server_name) that match this glob; may repeat
+    #[arg(long, value_name = "P", env = "CORONER_SERVER", value_delimiter = ',')]
+    pub server: Vec<String>,
+    /// Keep only this category; may repeat
+    #[arg(long, value_name = "C", env = "CORONER_CATEGORY", value_delimiter = ',')]
+    pub category: Vec<String>,
+    /// Threads; 0 is one per core. Never changes an answer
+    #[arg(long, value_name = "N", default_value_t = 0, env = "CORONER_THREADS")]
+    pub threads: usize,
+    /// Bytes a thread takes at a time, with k, M or G; from 1 up. Never changes an answer
+    #[arg(long, value_name = "B", default_value = "1M", env = "CORONER_CHUNK_SIZE")]
+    pub chunk_size: String,
+    /// Overwrite an output that exists
+    #[arg(long, env = "CORONER_FORCE")]
+    pub force: bool,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", default_value = "auto", env = "CORONER_COLOR")]
+    pub color: Color,
+    /// Show no progress
+    #[arg(long, env = "CORONER_NO_PROGRESS")]
+    pub no_progress: bool,
+    /// Say nothing but errors on stderr
+    #[arg(short, long, env = "CORONER_QUIET")]
+    pub quiet: bool,
+    /// Say more on stderr
+    #[arg(short, long, env = "CORONER_VERBOSE")]
+    pub verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Kinds that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InputKind {
+    NginxError,
+}
+
+/// What `--generate` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Generate {
+    Man,
+    Bash,
+    Elvish,
+    Fish,
+    Powershell,
+    Zsh,
+}
+
+impl Generate {
+    /// The shell it is for; `None` for the man page.
+    pub fn shell(self) -> Option<Shell> {
+        match self {
+            Generate::Man => None,
+            Generate::Bash => Some(Shell::Bash),
+            Generate::Elvish => Some(Shell::Elvish),
+            Generate::Fish => Some(Shell::Fish),
+            Generate::Powershell => Some(Shell::PowerShell),
+            Generate::Zsh => Some(Shell::Zsh),
+        }
+    }
+}

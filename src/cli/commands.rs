@@ -1,0 +1,316 @@
+//! The commands: each resolves its arguments, opens its outputs, scans, and writes.
+
+use super::{
+    args::{Args, Command, ExplainArgs, ExportArgs, Generate, InputArgs, ReportArgs},
+    message::{Failure, Status, say},
+    plan::Plan,
+};
+use crate::{
+    aggregate::Width,
+    classify::Classifier,
+    diagnose::{self, Account, Placed, place},
+    engine::{self, Scanned},
+    error::Error,
+    event::Timestamp,
+    explain,
+    export::{self, Format, Names, Output, Table, Target, Value, rows, schema},
+    input::{self, Found, Place},
+    report, text,
+};
+use clap::CommandFactory;
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+/// Runs what was asked for; all messages are said.
+pub fn run(args: Args) -> Status {
+    let result = match (args.generate, args.command) {
+        (Some(what), _) => generate(what),
+        (None, Some(Command::Export(args))) => export(&args),
+        (None, Some(Command::Explain(args))) => explain(&args),
+        (None, Some(Command::Report(args))) => report(&args),
+        (None, None) => report(&args.report),
+    };
+    result.unwrap_or_else(|failure| failure.report())
+}
+
+/// Logs that were read, with all that follows from them.
+struct Read {
+    classifier: Classifier,
+    plan: Plan,
+    scanned: Scanned,
+    account: Account,
+    placed: Placed,
+    /// Names of the sources, as the user knows them.
+    shown: Vec<PathBuf>,
+    /// Paths that named nothing.
+    errors: Vec<Error>,
+}
+
+/// What the user named, and what of it names nothing.
+struct Named {
+    found: Vec<Found>,
+    /// Names of the sources, as the user knows them.
+    shown: Vec<PathBuf>,
+    errors: Vec<Error>,
+}
+
+fn discover(args: &InputArgs) -> Named {
+    let (found, errors) = input::discover(&args.logs);
+    let shown = found.iter().map(|found| found.place.path().to_owned()).collect();
+    Named { found, shown, errors }
+}
+
+/// Scans and places.
+fn read(plan: Plan, named: Named) -> Read {
+    let Named { found, shown, errors } = named;
+    let classifier = Classifier::default();
+    let scanned = engine::scan(&found, &classifier, &plan.engine);
+    let account = diagnose::account(&scanned);
+    let placed = place(&scanned.aggregate.failures, &plan.placement);
+    Read { classifier, plan, scanned, account, placed, shown, errors }
+}
+
+impl Read {
+    /// Says what went wrong, unless the report itself `is_shown` and says it, and how complete the results are.
+    fn status(&self, is_shown: bool) -> Status {
+        for error in &self.errors {
+            say("error", &diagnose::account::chain(error));
+        }
+        for (path, account) in self.shown.iter().zip(&self.account.sources) {
+            for problem in account.problems.iter().filter(|_| !is_shown) {
+                say("warning", &format!("{}: {problem}", text::path_for_terminal(path)));
+            }
+        }
+        if self.account.is_empty() {
+            say("error", "nothing could be read");
+            return Status::Unusable;
+        }
+        let is_complete = self.account.is_complete() && self.errors.is_empty();
+        if is_complete { Status::Complete } else { Status::Partial }
+    }
+}
+
+fn report(args: &ReportArgs) -> Result<Status, Failure> {
+    let target = match &args.output {
+        Some(path) if path.as_os_str() != "-" => Target::File(path.clone()),
+        _ => Target::Stdout,
+    };
+    let form = report_form(&args.output)?;
+    let plan = Plan::from_args(&args.input, None)?;
+    let named = discover(&args.input);
+    let mut output = Output::open(&target, args.input.force, &named.shown)?;
+    let read = read(plan, named);
+    let model = report::model::build(&report::Findings {
+        scanned: &read.scanned,
+        account: &read.account,
+        placed: &read.placed,
+        names: &Names::new(&read.scanned, &read.shown),
+        zone: &read.plan.placement.zone,
+        zone_given: read.plan.zone_given,
+        n_top: args.top,
+    });
+    let style = style(args.input.color, &target);
+    let written = match form {
+        Form::Text => output.write_all(report::terminal::render(&model, style, width(&target)).as_bytes()),
+        Form::Markdown => output.write_all(report::markdown::render(&model).as_bytes()),
+        Form::Json => report::json::write(&model, &mut output),
+    };
+    written.map_err(|source| export::failed(&output.path(), source))?;
+    output.finish()?;
+    Ok(read.status(args.input.quiet || target == Target::Stdout))
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Text,
+    Markdown,
+    Json,
+}
+
+fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
+    let Some(path) = output.as_deref().filter(|path| path.as_os_str() != "-") else {
+        return Ok(Form::Text);
+    };
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("txt") => Ok(Form::Text),
+        Some("md") => Ok(Form::Markdown),
+        Some("json") => Ok(Form::Json),
+        _ => Err(Failure::Usage(format!("-o {}: a report is a .txt, .md or .json file", text::path_for_terminal(path)))),
+    }
+}
+
+/// Whether to colour: as told, else as NO_COLOR, CLICOLOR_FORCE and the terminal say.
+fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
+    use super::args::Color;
+    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let colours = match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if is_set("NO_COLOR") => false,
+        Color::Auto if is_set("CLICOLOR_FORCE") => true,
+        Color::Auto => *target == Target::Stdout && io::stdout().is_terminal(),
+    };
+    if colours { report::terminal::Style::Colour } else { report::terminal::Style::Plain }
+}
+
+/// Columns to fill: those of the terminal between 60 and 200, else 80.
+fn width(target: &Target) -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    match columns {
+        Some(columns) if *target == Target::Stdout => usize::clamp(columns, 60, 200),
+        _ => 80,
+    }
+}
+
+fn export(args: &ExportArgs) -> Result<Status, Failure> {
+    let plan = Plan::from_args(&args.input, Some(Width::Minute))?;
+    let mut named = discover(&args.input);
+    let outputs = open_outputs(args, &named.shown)?;
+    // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
+    let is_replayed = outputs.iter().any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
+    let _spool = if is_replayed { spool_stdin(&mut named.found)? } else { None };
+    let read = read(plan, named);
+    for (table, format, output) in outputs {
+        write_table(&read, table, format, output)?;
+    }
+    Ok(read.status(args.input.quiet))
+}
+
+/// What to write where: opened before anything is read.
+fn open_outputs(args: &ExportArgs, inputs: &[PathBuf]) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
+    let asked = args.format.as_deref().map(|name| {
+        Format::from_name(name).ok_or_else(|| Failure::Usage(format!("--format `{name}`: csv, parquet, jsonl or arrow")))
+    });
+    let asked = asked.transpose()?;
+    let directory = args.output.as_deref().filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
+    if let Some(directory) = directory {
+        let format = asked.unwrap_or(Format::Csv);
+        std::fs::create_dir_all(directory)
+            .map_err(|source| Error::Write { path: directory.to_owned(), source })?;
+        let open = |table: &'static Table| {
+            let path = directory.join(format!("{}.{}", table.name, format.name()));
+            Ok((table, format, Output::open(&Target::File(path), args.input.force, inputs)?))
+        };
+        return schema::TABLES.into_iter().map(open).collect();
+    }
+    let table = Table::from_name(&args.table).ok_or_else(|| {
+        let names: Vec<&str> = schema::TABLES.iter().map(|table| table.name).collect();
+        Failure::Usage(format!("--table `{}`: one of {}", args.table, names.join(", ")))
+    })?;
+    let (target, format) = match args.output.as_deref().filter(|path| path.as_os_str() != "-") {
+        None => (Target::Stdout, asked.unwrap_or(Format::Csv)),
+        Some(path) => {
+            let format = asked.or_else(|| Format::of_path(path)).ok_or_else(|| {
+                let path = text::path_for_terminal(path);
+                Failure::Usage(format!("-o {path}: name a .csv, .parquet, .jsonl or .arrow file, or give --format"))
+            })?;
+            (Target::File(path.to_owned()), format)
+        }
+    };
+    Ok(vec![(table, format, Output::open(&target, args.input.force, inputs)?)])
+}
+
+/// Copies stdin to a file that is removed at the end, and puts that in its place.
+fn spool_stdin(found: &mut [Found]) -> Result<Option<tempfile::NamedTempFile>, Failure> {
+    let Some(stdin) = found.iter_mut().find(|found| found.place == Place::Stdin) else {
+        return Ok(None);
+    };
+    let failed = |source| Error::Write { path: std::env::temp_dir(), source };
+    let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
+    io::copy(&mut io::stdin().lock(), &mut spool).map_err(failed)?;
+    stdin.place = Place::File(spool.path().to_owned());
+    Ok(Some(spool))
+}
+
+fn write_table(read: &Read, table: &'static Table, format: Format, mut output: Output) -> Result<(), Failure> {
+    let path = output.path();
+    let failed = |source| export::failed(&path, source);
+    let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
+    let names = Names::new(&read.scanned, &read.shown);
+    let zone = &read.plan.placement.zone;
+    match table.name {
+        "failures" => {
+            for group in read.placed.rows.chunks(export::ROWS_PER_GROUP) {
+                let rows: Vec<Vec<Value>> = group.iter().map(|row| rows::failure(row, &names)).collect();
+                writer.write(&rows).map_err(failed)?;
+            }
+        }
+        "sources" => {
+            let digests = digests(&read.scanned);
+            writer.write(&rows::sources(&read.scanned, &read.account, &names, &digests, zone)).map_err(failed)?;
+        }
+        _ => {
+            let (since, until) = (read.placed.since, read.placed.until);
+            let make = |event: &crate::scan::Event<'_>| {
+                let time: Option<Timestamp> = event.time().map(|time| zone.instant(time).0);
+                let keep = read.plan.engine.filter.keeps(event) && diagnose::placed::is_between(time, since, until);
+                keep.then(|| rows::event(event, zone, &names))
+            };
+            engine::replay(&read.scanned, &read.classifier, &read.plan.engine, make, |rows| {
+                writer.write(&rows).map_err(failed)
+            })?;
+        }
+    }
+    writer.finish().map_err(failed)?;
+    output.finish()?;
+    Ok(())
+}
+
+/// SHA-256 of each source that is a file.
+fn digests(scanned: &Scanned) -> Vec<Option<String>> {
+    scanned.sources.iter().map(|state| digest(state.place.path()).filter(|_| state.place != Place::Stdin)).collect()
+}
+
+fn digest(path: &Path) -> Option<String> {
+    use sha2::{Digest, Sha256};
+    let file = input::MappedFile::open(path).ok()?;
+    Some(Sha256::digest(&file[..]).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
+    let mut output = Output::open(&Target::Stdout, false, &[])?;
+    let style = style(args.color, &Target::Stdout);
+    let text = args.text.join(" ");
+    let lines: Vec<Vec<u8>> = if text == "-" {
+        io::read_to_string(io::stdin())
+            .map_err(|source| Error::Read { path: PathBuf::from("-"), offset_bytes: 0, source })?
+            .lines()
+            .map(|line| line.as_bytes().to_vec())
+            .collect()
+    } else {
+        vec![text.into_bytes()]
+    };
+    let mut status = Status::Complete;
+    for line in &lines {
+        match explain::explain(line) {
+            Some(explanation) => {
+                let page = explain::render(&explanation, style == report::terminal::Style::Colour, width(&Target::Stdout));
+                output.write_all(page.as_bytes()).map_err(|source| export::failed(Path::new("-"), source))?;
+            }
+            None => {
+                say("error", &format!("`{}` is no category or signature, and no message of nginx is recognized in it",
+                    text::truncated(&text::for_terminal(line), 120)));
+                status = Status::Unusable;
+            }
+        }
+    }
+    output.finish()?;
+    Ok(status)
+}
+
+fn generate(what: Generate) -> Result<Status, Failure> {
+    let mut command = Args::command();
+    let mut page = Vec::new();
+    match what.shell() {
+        Some(shell) => clap_complete::generate(shell, &mut command, "coroner", &mut page),
+        None => clap_mangen::Man::new(command)
+            .render(&mut page)
+            .map_err(|source| Error::Write { path: PathBuf::from("-"), source })?,
+    }
+    let mut output = Output::open(&Target::Stdout, false, &[])?;
+    output.write_all(&page).map_err(|source| export::failed(Path::new("-"), source))?;
+    output.finish()?;
+    Ok(Status::Complete)
+}

@@ -1,0 +1,10 @@
+//! Flags as typed, the plan they resolve to, and what is said on stderr.
+
+pub mod args;
+pub mod commands;
+pub mod message;
+pub mod plan;
+
+pub use args::Args;
+pub use commands::run;
+pub use message::Status;

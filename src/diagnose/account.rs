@@ -1,0 +1,118 @@
+//! How whole the account is: for each source what was read, what was not and why. Decides whether a run may call itself
+//! complete.
+
+use crate::{
+    aggregate::{Ledger, LineClass, ledger::Reason},
+    engine::{Change, Scanned, SourceState},
+    error::Error,
+    input::Kind,
+};
+
+/// What is said about one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceAccount {
+    /// Things that make its numbers incomplete or doubtful, in plain words; nothing of the log's own bytes.
+    pub problems: Vec<String>,
+    /// It was scanned.
+    pub is_read: bool,
+}
+
+/// What is said about all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// By source.
+    pub sources: Vec<SourceAccount>,
+}
+
+impl Account {
+    /// Nothing was damaged, unreadable, cut off or changed.
+    pub fn is_complete(&self) -> bool {
+        self.sources.iter().all(|source| source.problems.is_empty())
+    }
+
+    /// Not one source could be read.
+    pub fn is_empty(&self) -> bool {
+        !self.sources.iter().any(|source| source.is_read)
+    }
+}
+
+/// Gives account of what was scanned.
+pub fn account(scanned: &Scanned) -> Account {
+    let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
+        problems: problems(state, ledger),
+        is_read: matches!(state.kind, Kind::NginxError | Kind::Empty),
+    };
+    Account { sources: scanned.sources.iter().zip(&scanned.ledgers).map(source).collect() }
+}
+
+fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
+    let mut problems: Vec<String> = state.problems.iter().map(chain).collect();
+    match state.kind {
+        Kind::NginxError => problems.extend(content_problems(state, ledger)),
+        Kind::NginxAccess => problems.push("an access log: not analysed, this version reads error logs".to_owned()),
+        Kind::Unread(what) if state.problems.is_empty() => {
+            problems.push(format!("{what} data: not analysed, this version reads plain text only"));
+        }
+        Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
+    }
+    problems.extend(state.changed.map(change));
+    problems
+}
+
+/// What is wrong with the content of an error log.
+fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
+    let mut problems = Vec::new();
+    let (n_lines, n_unparsed) = (ledger.n_lines(), ledger.n_of(LineClass::Unparsed));
+    if n_unparsed * UNPARSED_SHARE_MAX > n_lines || ledger.reasons[Reason::BadTime as usize] > 0 {
+        problems.push(unparsed(ledger, n_lines));
+    }
+    if ledger.n_of(LineClass::Torn) > 0 {
+        let n = ledger.n_of(LineClass::Torn);
+        problems.push(format!("lines that hold two records, by a torn write or an imitation: {n}"));
+    }
+    if ledger.n_hole_bytes > 0 {
+        problems.push(format!("{} NUL bytes (a hole left by a rotation) skipped", ledger.n_hole_bytes));
+    }
+    if ledger.n_bytes() != state.size_bytes {
+        // The identity that everything rests on: a mistake of this program, never of the log.
+        let (n_bytes, size) = (ledger.n_bytes(), state.size_bytes);
+        problems.push(format!("internal error: {n_bytes} of {size} bytes are accounted for; please report this"));
+    }
+    problems
+}
+
+/// One unparsed line in so many is no problem: people write into logs.
+const UNPARSED_SHARE_MAX: u64 = 100;
+
+/// `12 of 40 lines are no records: 10 access-log lines (first at byte 400), …`
+fn unparsed(ledger: &Ledger, n_lines: u64) -> String {
+    let reasons: Vec<String> = Reason::ALL
+        .into_iter()
+        .filter(|&reason| ledger.reasons[reason as usize] > 0)
+        .map(|reason| {
+            let first = ledger.first_unparsed[reason as usize].unwrap_or_default();
+            format!("{} {} (first at byte {first})", ledger.reasons[reason as usize], reason.text())
+        })
+        .collect();
+    let n_unparsed = ledger.n_of(LineClass::Unparsed);
+    format!("{n_unparsed} of {n_lines} lines could not be parsed: {}", reasons.join(", "))
+}
+
+fn change(change: Change) -> String {
+    match change {
+        Change::Grew(n) => format!("{n} bytes were appended while it was read; they are not analysed"),
+        Change::Shrank(n) => format!("it shrank by {n} bytes while it was read; its numbers are not reliable"),
+        Change::Rewritten => "it was rewritten or removed while it was read; its numbers are not reliable".to_owned(),
+    }
+}
+
+/// An error and its causes in one line.
+pub fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,7 @@
+//! Counts to statements: what happened when, in UTC, and how whole the account is.
+
+pub mod account;
+pub mod placed;
+
+pub use account::{Account, account};
+pub use placed::{Failure, Placed, Placement, place};

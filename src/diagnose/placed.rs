@@ -1,0 +1,219 @@
+//! Local counts to buckets in UTC: the zone, the bucket width and the time filter are applied here, after the scan.
+
+use crate::{
+    aggregate::{Clients, Evidence, FailureRow, Failures, Width, failures::Kind},
+    event::Timestamp,
+    zone::{Sureness, Zone},
+};
+use std::collections::BTreeMap;
+
+/// Where and how to put the counts.
+#[derive(Clone, Debug)]
+pub struct Placement {
+    pub zone: Zone,
+    /// First second kept.
+    pub since: Option<TimeBound>,
+    /// First second no more kept.
+    pub until: Option<TimeBound>,
+    /// `None`: so that the span has at most 240 buckets.
+    pub bucket: Option<Width>,
+}
+
+/// A point in time as the user gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeBound {
+    At(Timestamp),
+    /// So many seconds before the newest record, counted from the whole minute below it.
+    BeforeNewest(i64),
+}
+
+impl TimeBound {
+    /// The instant, given the newest record.
+    pub fn resolve(self, newest: Timestamp) -> Timestamp {
+        match self {
+            TimeBound::At(instant) => instant,
+            TimeBound::BeforeNewest(seconds) => Timestamp(Width::Minute.floor(newest.0) - seconds),
+        }
+    }
+}
+
+/// One row of the table `failures`.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Start of the bucket; `None` for records that carry no time.
+    pub bucket: Option<Timestamp>,
+    /// `None` where the records name no upstream.
+    pub upstream: Option<Vec<u8>>,
+    pub kind: Kind,
+    pub n_events: u64,
+    pub clients: Clients,
+    pub first_seen: Option<Timestamp>,
+    pub last_seen: Option<Timestamp>,
+    pub evidence: Evidence,
+}
+
+/// All rows, in the order of the table: bucket, upstream, category, phase, severity, basis.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    pub rows: Vec<Failure>,
+    pub width: Width,
+    /// The width asked for, if a limit made it wider.
+    pub narrower_wanted: Option<Width>,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// Events at local times that the clock passed twice or skipped.
+    pub n_ambiguous: u64,
+    /// Upstreams past the limit are pooled.
+    pub is_pooled: bool,
+}
+
+/// Places the counts of `failures`.
+pub fn place(failures: &Failures, placement: &Placement) -> Placed {
+    let zone = &placement.zone;
+    let rows = failures.rows();
+    let newest = rows.iter().filter_map(|row| row.last_seen).max().map(|time| zone.instant(time).0);
+    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest?));
+    let (since, until) = (resolve(placement.since), resolve(placement.until));
+    let mut n_ambiguous = 0;
+    let kept: Vec<Failure> = rows
+        .into_iter()
+        .map(|row| {
+            let (failure, sureness) = in_utc(row, zone);
+            (failure, sureness)
+        })
+        .filter(|(failure, _)| is_between(failure.bucket, since, until))
+        .map(|(failure, sureness)| {
+            n_ambiguous += if sureness == Sureness::Ambiguous { failure.n_events } else { 0 };
+            failure
+        })
+        .collect();
+    let width = placement.bucket.unwrap_or_else(|| Width::for_span(span_s(&kept))).max(failures.width());
+    Placed {
+        rows: rebucket(kept, width),
+        width,
+        narrower_wanted: placement.bucket.filter(|wanted| *wanted < width),
+        since,
+        until,
+        n_ambiguous,
+        is_pooled: failures.is_pooling(),
+    }
+}
+
+/// Whether a bucket that starts at `bucket` is asked for. Records without time are, unless a time is asked for.
+pub fn is_between(bucket: Option<Timestamp>, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+    match bucket {
+        None => since.is_none() && until.is_none(),
+        Some(start) => since.is_none_or(|since| start >= since) && until.is_none_or(|until| start < until),
+    }
+}
+
+fn in_utc(row: FailureRow, zone: &Zone) -> (Failure, Sureness) {
+    let placed = row.bucket.map(|bucket| zone.instant(bucket));
+    let failure = Failure {
+        bucket: placed.map(|(instant, _)| instant),
+        upstream: row.upstream,
+        kind: row.kind,
+        n_events: row.n_events,
+        clients: row.clients,
+        first_seen: row.first_seen.map(|time| zone.instant(time).0),
+        last_seen: row.last_seen.map(|time| zone.instant(time).0),
+        evidence: row.evidence,
+    };
+    (failure, placed.map_or(Sureness::One, |(_, sureness)| sureness))
+}
+
+fn span_s(rows: &[Failure]) -> i64 {
+    let first = rows.iter().filter_map(|row| row.first_seen).min();
+    let last = rows.iter().filter_map(|row| row.last_seen).max();
+    first.zip(last).map_or(0, |(first, last)| last.0 - first.0)
+}
+
+/// Sums rows into buckets of `width`.
+fn rebucket(rows: Vec<Failure>, width: Width) -> Vec<Failure> {
+    let mut sums: BTreeMap<(Option<Timestamp>, Option<Vec<u8>>, Kind), Failure> = BTreeMap::new();
+    for row in rows {
+        let bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+        let key = (bucket, row.upstream.clone(), row.kind);
+        match sums.entry(key) {
+            std::collections::btree_map::Entry::Vacant(entry) => {
+                entry.insert(Failure { bucket, ..row });
+            }
+            std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().add(&row),
+        }
+    }
+    sums.into_values().collect()
+}
+
+impl Failure {
+    /// Adds the counts of `other`.
+    pub fn add(&mut self, other: &Failure) {
+        self.n_events += other.n_events;
+        self.clients.merge(&other.clients);
+        self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.evidence = self.evidence.min(other.evidence);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aggregate::bucket::Grain,
+        event::{Basis, Category, LocalTime, Phase, Severity},
+    };
+
+    fn failures(times: &[i64]) -> Failures {
+        let mut failures = Failures::new(Grain::OfSpan);
+        let kind = Kind {
+            category: Category::Refused,
+            phase: Phase::Connect,
+            severity: Severity::Failure,
+            basis: Basis::ErrorLog,
+        };
+        for (line, &time) in times.iter().enumerate() {
+            let evidence = Evidence { source: 0, offset: line as u64 * 100, line_in_chunk: line as u32 };
+            failures.collect(Some(LocalTime(time)), Some(b"10.0.0.1:80"), kind, Some(b"192.0.2.1"), evidence);
+        }
+        failures
+    }
+
+    fn placement(zone: &str, bucket: Option<Width>) -> Placement {
+        Placement { zone: Zone::parse(zone).expect("a zone"), since: None, until: None, bucket }
+    }
+
+    const NOON: i64 = 1_795_176_000; // 2026-11-20 12:00:00
+
+    #[test]
+    fn buckets_are_aligned_in_utc() {
+        let failures = failures(&[NOON, NOON + 1_799, NOON + 1_800, NOON + 86_400]);
+        let placed = place(&failures, &placement("+05:45", Some(Width::Hour)));
+        let starts: Vec<i64> = placed.rows.iter().map(|row| row.bucket.expect("timed").0).collect();
+        // 12:00 at +05:45 is 06:15 UTC, 12:30 is 06:45: one hour of UTC.
+        assert_eq!(starts, [NOON - 6 * 3_600, NOON - 6 * 3_600 + 86_400]);
+        assert_eq!(placed.rows[0].n_events, 3);
+        assert!(starts.iter().all(|start| start % 3_600 == 0));
+    }
+
+    #[test]
+    fn totals_do_not_depend_on_width_or_zone() {
+        let times: Vec<i64> = (0..500).map(|n| NOON + n * 37).collect();
+        let failures = failures(&times);
+        for zone in ["UTC", "America/New_York", "Asia/Kathmandu"] {
+            for width in Width::ALL {
+                let placed = place(&failures, &placement(zone, Some(width)));
+                assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 500);
+                assert!(placed.rows.windows(2).all(|rows| rows[0].bucket < rows[1].bucket));
+            }
+        }
+    }
+
+    #[test]
+    fn relative_bounds_count_from_the_newest_minute() {
+        let failures = failures(&[NOON, NOON + 60, NOON + 150]);
+        let since = Some(TimeBound::BeforeNewest(60));
+        let placed = place(&failures, &Placement { since, ..placement("UTC", None) });
+        assert_eq!(placed.since, Some(Timestamp(NOON + 60)));
+        assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 2);
+    }
+}

@@ -1,0 +1,77 @@
+//! CSV by RFC 4180, safe to open in a spreadsheet: a text that would be taken for a formula gets an apostrophe before it.
+
+use super::{
+    RowWriter,
+    schema::{Table, Value},
+};
+use std::io::{self, Write};
+
+/// Writes rows with a header line, `\r\n` between lines, empty cells for absent values.
+pub struct CsvRows<W: Write> {
+    writer: csv::Writer<W>,
+}
+
+impl<W: Write> CsvRows<W> {
+    pub fn new(table: &Table, sink: W) -> io::Result<CsvRows<W>> {
+        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(sink);
+        writer.write_record(table.columns.iter().map(|column| column.name))?;
+        Ok(CsvRows { writer })
+    }
+}
+
+impl<W: Write> RowWriter for CsvRows<W> {
+    fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
+        for row in rows {
+            for value in row {
+                match value {
+                    Value::Null => self.writer.write_field("")?,
+                    Value::Text(text) => self.writer.write_field(&*harmless(text))?,
+                    Value::Integer(number) => self.writer.write_field(number.to_string())?,
+                    Value::Time(second) => self.writer.write_field(rfc3339(*second))?,
+                }
+            }
+            self.writer.write_record(None::<&[u8]>)?;
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// `text` with an apostrophe before it if a spreadsheet would run it (OWASP, "CSV injection").
+fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
+    let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    if runs { format!("'{text}").into() } else { text.into() }
+}
+
+/// `2026-11-20T11:23:46Z`.
+pub fn rfc3339(second: i64) -> String {
+    chrono::DateTime::from_timestamp(second, 0)
+        .map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_and_formulas() {
+        let mut out = Vec::new();
+        let mut writer = Box::new(CsvRows::new(&super::super::schema::FAILURES, &mut out).expect("memory"));
+        let mut row = vec![
+            Value::Time(1_795_173_826),
+            Value::Text("=1+1".into()),
+            Value::Text("a\"b,c\nd".into()),
+            Value::Null,
+            Value::Integer(-7),
+        ];
+        row.resize(11, Value::Null);
+        writer.write(&[row]).expect("memory");
+        writer.finish().expect("memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        let (_, line) = text.split_once("\r\n").expect("a header");
+        assert_eq!(line, "2026-11-20T11:23:46Z,'=1+1,\"a\"\"b,c\nd\",,-7,,,,,,\r\n");
+    }
+}

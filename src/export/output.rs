@@ -1,0 +1,125 @@
+//! Files that appear whole or not at all, and never over something the user did not offer.
+
+use crate::error::Error;
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+use tempfile::NamedTempFile;
+
+/// Where an output goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    File(PathBuf),
+    Stdout,
+}
+
+/// An output that is being written. A file gets its name only in [`finish`](Output::finish).
+#[derive(Debug)]
+pub enum Output {
+    File { temporary: BufWriter<NamedTempFile>, path: PathBuf, overwrite: bool },
+    Stdout(BufWriter<io::Stdout>),
+}
+
+impl Output {
+    /// Opens `target` before any input is read, so that a bad path fails in the first second: its directory must exist,
+    /// the file must not (unless `overwrite`), and it must be none of `inputs`.
+    pub fn open(target: &Target, overwrite: bool, inputs: &[PathBuf]) -> Result<Output, Error> {
+        let Target::File(path) = target else {
+            return Ok(Output::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())));
+        };
+        let refused = |reason| Err(Error::Refused { path: path.clone(), reason });
+        if inputs.iter().any(|input| is_same_file(input, path)) {
+            return refused("it is one of the inputs");
+        }
+        if path.is_dir() {
+            return refused("it is a directory");
+        }
+        if !overwrite && fs::symlink_metadata(path).is_ok() {
+            return refused("it exists; --force overwrites it");
+        }
+        let failed = |source| Error::Write { path: path.clone(), source };
+        let temporary = builder().prefix(".coroner-").suffix(".part").tempfile_in(directory(path)).map_err(failed)?;
+        Ok(Output::File { temporary: BufWriter::with_capacity(1 << 16, temporary), path: path.clone(), overwrite })
+    }
+
+    /// What error messages call it.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Output::File { path, .. } => path.clone(),
+            Output::Stdout(_) => PathBuf::from("-"),
+        }
+    }
+
+    /// Brings the file to disk under its name.
+    pub fn finish(self) -> Result<(), Error> {
+        match self {
+            Output::Stdout(mut out) => out.flush().map_err(|source| super::failed(Path::new("-"), source)),
+            Output::File { temporary, path, overwrite } => {
+                persist(temporary, &path, overwrite).map_err(|source| Error::Write { path, source })
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::File { temporary, .. } => temporary.write(bytes),
+            Output::Stdout(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::File { temporary, .. } => temporary.flush(),
+            Output::Stdout(out) => out.flush(),
+        }
+    }
+}
+
+/// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
+fn persist(temporary: BufWriter<NamedTempFile>, path: &Path, overwrite: bool) -> io::Result<()> {
+    let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
+    temporary.as_file().sync_all()?;
+    if overwrite {
+        temporary.persist(path)?;
+    } else {
+        temporary.persist_noclobber(path)?;
+    }
+    File::open(directory(path))?.sync_all()
+}
+
+/// A builder of files that the umask governs: temporary files are private, but a report is to be handed around.
+#[cfg(unix)]
+fn builder() -> tempfile::Builder<'static, 'static> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut builder = tempfile::Builder::new();
+    builder.permissions(fs::Permissions::from_mode(0o666));
+    builder
+}
+
+#[cfg(not(unix))]
+fn builder() -> tempfile::Builder<'static, 'static> {
+    tempfile::Builder::new()
+}
+
+fn directory(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether both paths are the same file now, through links of either kind.
+#[cfg(unix)]
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs::metadata(a), fs::metadata(b)) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

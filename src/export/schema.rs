@@ -1,0 +1,142 @@
+//! Every table and column: names, types, units. The README's tables are made from this.
+
+/// Type of a column. Counts are signed because Spark reads unsigned numbers as decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnType {
+    /// UTF-8.
+    Text,
+    /// 64 bits, signed.
+    Integer,
+    /// An instant; zone UTC, whole seconds.
+    Time,
+}
+
+impl ColumnType {
+    pub const fn name(self) -> &'static str {
+        match self {
+            ColumnType::Text => "text",
+            ColumnType::Integer => "int64",
+            ColumnType::Time => "timestamp, UTC",
+        }
+    }
+}
+
+/// One column.
+#[derive(Clone, Copy, Debug)]
+pub struct Column {
+    pub name: &'static str,
+    pub kind: ColumnType,
+    /// What it holds and what an empty cell means.
+    pub doc: &'static str,
+}
+
+/// One table.
+#[derive(Debug)]
+pub struct Table {
+    pub name: &'static str,
+    /// What a row is.
+    pub row: &'static str,
+    pub columns: &'static [Column],
+}
+
+/// One cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    Null,
+    Text(String),
+    Integer(i64),
+    /// Seconds since 1970-01-01 00:00:00 UTC.
+    Time(i64),
+}
+
+const fn text(name: &'static str, doc: &'static str) -> Column {
+    Column { name, kind: ColumnType::Text, doc }
+}
+
+const fn integer(name: &'static str, doc: &'static str) -> Column {
+    Column { name, kind: ColumnType::Integer, doc }
+}
+
+const fn time(name: &'static str, doc: &'static str) -> Column {
+    Column { name, kind: ColumnType::Time, doc }
+}
+
+pub static FAILURES: Table = Table {
+    name: "failures",
+    row: "bucket x upstream x category x phase x severity x basis",
+    columns: &[
+        time("bucket", "start of the bucket; empty for records without a time"),
+        text("upstream", "address, or the group where no peer could be chosen; empty where the record names none"),
+        text("category", "what went wrong"),
+        text("phase", "what nginx was doing"),
+        text("severity", "failure, warning, state, client or other"),
+        text("basis", "kind of log the count rests on"),
+        integer("n_events", "events"),
+        integer("n_clients", "distinct client addresses: exact up to 32, then an estimate (2.3 % standard error)"),
+        time("first_seen", "first event of the row"),
+        time("last_seen", "last event of the row"),
+        text("evidence", "first event of the row in file order, as source:line@offset"),
+    ],
+};
+
+pub static EVENTS: Table = Table {
+    name: "events",
+    row: "one classified record",
+    columns: &[
+        time("time", "time of the record; empty if it carries none"),
+        text("category", "what went wrong"),
+        text("phase", "what nginx was doing"),
+        text("severity", "failure, warning, state, client or other"),
+        text("signature", "id of the message; unknown if no row of the taxonomy describes it"),
+        text("level", "level nginx gave it"),
+        integer("errno", "system error number as written; empty if there is none"),
+        text("upstream", "address, or the group where no peer could be chosen"),
+        text("server", "server_name nginx chose, or the listening address before a request exists"),
+        text("host", "Host header"),
+        text("client", "client address"),
+        text("method", "request method"),
+        text("uri", "request URI as sent"),
+        integer("connection", "connection number (*N)"),
+        text("message", "the message with errno and action, without the fields after it"),
+        text("trust", "confirmed, cut, torn or injected"),
+        text("source", "file the record is in"),
+        integer("offset", "offset of its first byte in the decoded stream"),
+        integer("line", "line number, from 1"),
+    ],
+};
+
+pub static SOURCES: Table = Table {
+    name: "sources",
+    row: "one source: the account of its bytes and lines",
+    columns: &[
+        text("source", "path as given"),
+        text("kind", "what it is, by content"),
+        text("format", "log format, of access logs"),
+        text("wrapper", "envelope around its lines"),
+        text("decode", "how its bytes were decoded: plain"),
+        text("zone", "time zone its times were read in"),
+        integer("size_bytes", "stored bytes"),
+        integer("decoded_bytes", "bytes after decoding"),
+        text("sha256", "digest of the stored bytes; empty for streams"),
+        integer("n_lines", "lines; the sum of the seven classes below"),
+        integer("n_records", "first lines of whole records"),
+        integer("n_events", "events; a torn line holds two"),
+        integer("n_continuation", "further lines of records"),
+        integer("n_cut", "first lines of records that are cut or have lost their head"),
+        integer("n_torn", "lines that hold two heads"),
+        integer("n_injected", "lines a client smuggled in"),
+        integer("n_unparsed", "lines that are no records"),
+        time("first_time", "oldest record"),
+        time("last_time", "newest record"),
+        text("problems", "what makes its numbers incomplete; empty if nothing does"),
+        integer("n_blank", "blank lines"),
+    ],
+};
+
+pub static TABLES: [&Table; 3] = [&FAILURES, &EVENTS, &SOURCES];
+
+impl Table {
+    pub fn from_name(name: &str) -> Option<&'static Table> {
+        TABLES.into_iter().find(|table| table.name == name)
+    }
+}

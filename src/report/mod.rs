@@ -1,0 +1,8 @@
+//! The tables, for people. [`model`] decides what is said, once; [`terminal`], [`markdown`] and [`json`] say it.
+
+pub mod json;
+pub mod markdown;
+pub mod model;
+pub mod terminal;
+
+pub use model::{Findings, Report};

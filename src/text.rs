@@ -1,0 +1,88 @@
+//! Log bytes as text that cannot hurt: the one place where they become UTF-8.
+//!
+//! Log bytes are written by clients. What reaches a table is valid UTF-8 without control characters but tab and newline; what
+//! reaches a terminal holds no character that moves the cursor, changes colours, hides or reorders text.
+
+use std::fmt::Write;
+
+/// Bytes for a table cell: invalid UTF-8 and control characters but `\t` and `\n` as `\xHH`.
+pub fn for_table(bytes: &[u8]) -> String {
+    escape(bytes, |c| c.is_control() && c != '\n' && c != '\t')
+}
+
+/// Bytes for a terminal or a line of a report: all control characters as `\xHH`, and characters that reorder or hide text
+/// as `\u{H}`.
+pub fn for_terminal(bytes: &[u8]) -> String {
+    escape(bytes, |c| c.is_control() || is_deceptive(c))
+}
+
+/// [`for_terminal`] of what a path shows.
+pub fn path_for_terminal(path: &std::path::Path) -> String {
+    for_terminal(path.as_os_str().as_encoded_bytes())
+}
+
+/// The first `width` characters of `text`, with `…` for the rest.
+pub fn truncated(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// `text` in lines of at most `width` characters, broken at blanks.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().expect("never empty");
+        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+    }
+    lines
+}
+
+fn escape(bytes: &[u8], is_harmful: impl Fn(char) -> bool) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match u32::from(c) {
+                _ if !is_harmful(c) => text.push(c),
+                code @ 0..=0xff => push(&mut text, format_args!("\\x{code:02x}")),
+                code => push(&mut text, format_args!("\\u{{{code:x}}}")),
+            }
+        }
+        chunk.invalid().iter().for_each(|byte| push(&mut text, format_args!("\\x{byte:02x}")));
+    }
+    text
+}
+
+fn push(text: &mut String, args: std::fmt::Arguments<'_>) {
+    text.write_fmt(args).expect("a String takes everything");
+}
+
+/// Bidirectional controls, zero-width characters, line separators, the byte-order mark and tags.
+fn is_deceptive(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_harmful_gets_through() {
+        assert_eq!(for_terminal(b"\x1b]52;c;x\x07"), "\\x1b]52;c;x\\x07");
+        assert_eq!(for_terminal("a\u{202e}b\u{9b}".as_bytes()), "a\\u{202e}b\\x9b");
+        assert_eq!(for_terminal(b"a\nb\xff"), "a\\x0ab\\xff");
+        assert_eq!(for_table(b"a\n\tb\0\xfe"), "a\n\tb\\x00\\xfe");
+        assert_eq!(for_table("grün".as_bytes()), "grün");
+        assert_eq!(truncated("abcdef", 4), "abc…");
+    }
+}
