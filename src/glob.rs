@@ -1,6 +1,7 @@
-//! Globs as users type them, matched against bytes of a log.
+//! Globs as users type them, matched against text of a log or against paths: the only door to globset.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
+use std::path::Path;
 
 /// A set of globs; empty, it matches everything.
 #[derive(Clone, Debug, Default)]
@@ -29,5 +30,20 @@ impl Globs {
     /// Whether any glob matches `text`.
     pub fn matches(&self, text: &[u8]) -> bool {
         self.set.as_ref().is_none_or(|set| set.is_match(&*String::from_utf8_lossy(text)))
+    }
+}
+
+/// A glob of paths: `*` stays within a directory, `**` crosses them.
+#[derive(Clone, Debug)]
+pub struct PathGlob(GlobMatcher);
+
+impl PathGlob {
+    pub fn new(pattern: &str) -> Result<PathGlob, String> {
+        let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| error.kind().to_string())?;
+        Ok(PathGlob(glob.compile_matcher()))
+    }
+
+    pub fn matches(&self, path: &Path) -> bool {
+        self.0.is_match(path)
     }
 }

@@ -58,7 +58,11 @@ struct Named {
 
 fn discover(args: &InputArgs) -> Named {
     let (found, errors) = input::discover(&args.logs);
-    let shown = found.iter().map(|found| found.place.path().to_owned()).collect();
+    let shown = found.iter().map(|found| match &found.place {
+        Place::File(path) => path.clone(),
+        Place::Stdin => PathBuf::from("<stdin>"),
+    });
+    let shown = shown.collect();
     Named { found, shown, errors }
 }
 

@@ -63,7 +63,9 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
 fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let mut problems = Vec::new();
     let (n_lines, n_unparsed) = (ledger.n_lines(), ledger.n_of(LineClass::Unparsed));
-    if n_unparsed * UNPARSED_SHARE_MAX > n_lines || ledger.reasons[Reason::BadTime as usize] > 0 {
+    let is_much = n_unparsed > UNPARSED_FEW && n_unparsed * UNPARSED_SHARE_MAX > n_lines;
+    let is_all = n_unparsed > 0 && ledger.n_events == 0;
+    if is_much || is_all || ledger.reasons[Reason::BadTime as usize] > 0 {
         problems.push(unparsed(ledger, n_lines));
     }
     if ledger.n_of(LineClass::Torn) > 0 {
@@ -83,6 +85,9 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
 
 /// One unparsed line in so many is no problem: people write into logs.
 const UNPARSED_SHARE_MAX: u64 = 100;
+
+/// So few are none in any file.
+const UNPARSED_FEW: u64 = 3;
 
 /// `12 of 40 lines are no records: 10 access-log lines (first at byte 400), …`
 fn unparsed(ledger: &Ledger, n_lines: u64) -> String {

@@ -14,13 +14,31 @@ pub struct CsvRows<W: Write> {
 impl<W: Write> CsvRows<W> {
     pub fn new(table: &Table, sink: W) -> io::Result<CsvRows<W>> {
         let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(sink);
-        writer.write_record(table.columns.iter().map(|column| column.name))?;
+        writer.write_record(table.columns.iter().map(|column| column.name)).map_err(cause)?;
         Ok(CsvRows { writer })
     }
 }
 
 impl<W: Write> RowWriter for CsvRows<W> {
     fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
+        self.write_all(rows).map_err(cause)
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The I/O error behind an error of the CSV writer, with its kind.
+fn cause(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+impl<W: Write> CsvRows<W> {
+    fn write_all(&mut self, rows: &[Vec<Value>]) -> csv::Result<()> {
         for row in rows {
             for value in row {
                 match value {
@@ -33,10 +51,6 @@ impl<W: Write> RowWriter for CsvRows<W> {
             self.writer.write_record(None::<&[u8]>)?;
         }
         Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.writer.flush()
     }
 }
 

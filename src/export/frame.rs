@@ -77,7 +77,8 @@ fn open<W: Write>(schema: &Schema, format: Format, sink: W) -> PolarsResult<Batc
                 // Plain UTF-8 columns, which every Arrow reader knows.
                 .with_compat_level(CompatLevel::oldest())
                 .with_parallel(false)
-                .batched(schema)?,
+                // No column is nested or a dictionary: the defaults describe them all.
+                .batched(schema, vec![Default::default(); schema.len()])?,
         ),
     })
 }

@@ -1,7 +1,6 @@
 //! What the user named, as a list of sources in a fixed order.
 
-use crate::error::Error;
-use globset::GlobBuilder;
+use crate::{error::Error, glob::PathGlob};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
@@ -36,6 +35,7 @@ pub struct Found {
 pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for argument in arguments {
+        let argument = &plain(argument);
         if argument.as_os_str() == "-" {
             found.push(Found { place: Place::Stdin, named: true });
         } else if argument.is_dir() {
@@ -52,13 +52,21 @@ pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     (found, errors)
 }
 
+/// `path` without `./` at its start, so that a file has one name.
+fn plain(path: &Path) -> PathBuf {
+    match path.strip_prefix(".") {
+        Ok(rest) if !rest.as_os_str().is_empty() => rest.to_owned(),
+        _ => path.to_owned(),
+    }
+}
+
 /// All regular files below `directory`; links are followed to files, not to directories.
 fn walk(directory: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     let before = found.len();
     for entry in WalkDir::new(directory).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.path().is_file() => {
-                found.push(Found { place: Place::File(entry.into_path()), named: false });
+                found.push(Found { place: Place::File(plain(entry.path())), named: false });
             }
             Ok(_) => {}
             Err(error) => {
@@ -79,11 +87,9 @@ fn is_glob(path: &Path) -> bool {
 /// Files that match a glob the shell did not expand; `**` crosses directories.
 fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     let text = pattern.to_string_lossy();
-    let matcher = match GlobBuilder::new(&text).literal_separator(true).build() {
-        Ok(glob) => glob.compile_matcher(),
-        Err(error) => {
-            return errors.push(Error::Glob { pattern: text.into_owned(), reason: error.kind().to_string() });
-        }
+    let glob = match PathGlob::new(&text) {
+        Ok(glob) => glob,
+        Err(reason) => return errors.push(Error::Glob { pattern: text.into_owned(), reason }),
     };
     // The directory part without wildcards is where to look.
     let root: PathBuf = pattern.components().take_while(|part| !is_glob(Path::new(part))).collect();
@@ -91,7 +97,7 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     let before = found.len();
     for entry in WalkDir::new(&root).sort_by_file_name().into_iter().flatten() {
         let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
-        if matcher.is_match(path) && path.is_file() {
+        if glob.matches(path) && path.is_file() {
             found.push(Found { place: Place::File(path.to_owned()), named: false });
         }
     }

@@ -126,12 +126,12 @@ impl Page {
             return;
         }
         self.title("Failures by upstream");
-        let name_width = self.width.saturating_sub(54).clamp(22, 60);
+        let name_width = self.width.saturating_sub(58).clamp(21, 60);
         let mut table = self.table();
         table.set_header(vec!["", "events", "clients", "mostly", &axis(report)]);
         for line in &report.upstreams {
             let name = if line.upstream.is_empty() { "(none named)" } else { &line.upstream };
-            let plot = sparkline(&line.series, self.plot_width().saturating_sub(6));
+            let plot = sparkline(&line.series, self.plot_width() - 3);
             table.add_row(vec![
                 truncated(name, name_width),
                 grouped(line.n_failures),
@@ -218,7 +218,7 @@ impl Page {
             }
         }
         if let Some(line) = report.failures.first() {
-            self.line(&format!("  `coroner explain {}` says what it means, how to check and how to fix it", line.category));
+            self.line(&format!("  `coroner explain {}` says what it means and how to fix it", line.category));
         }
     }
 
@@ -242,7 +242,7 @@ impl Page {
 
     /// Columns a plot beside five others may take.
     fn plot_width(&self) -> usize {
-        self.width.saturating_sub(60).clamp(14, 40)
+        self.width.saturating_sub(64).clamp(14, 40)
     }
 }
 
@@ -275,7 +275,7 @@ fn mostly(line: &UpstreamLine) -> String {
         .map(|count| format!("{} {}", grouped(count.n_events), count.category))
         .collect();
     let more = if line.categories.len() > 2 { ", …" } else { "" };
-    truncated(&format!("{}{more}", shown.join(", ")), 34)
+    truncated(&format!("{}{more}", shown.join(", ")), 22)
 }
 
 fn bucket_word(bucket: &str) -> String {
@@ -291,7 +291,7 @@ fn bucket_word(bucket: &str) -> String {
 /// The heading of a plot: what its first and last column stand for is said in `span`.
 fn axis(report: &Report) -> String {
     let hour = |time: &str| time.get(11..16).unwrap_or_default().to_owned();
-    report.span.as_ref().map_or_else(String::new, |span| format!("{} to {}", hour(&span.first), hour(&span.last)))
+    report.span.as_ref().map_or_else(String::new, |span| format!("{}-{}", hour(&span.first), hour(&span.last)))
 }
 
 /// The clock time, with the date where the report spans more than a day.

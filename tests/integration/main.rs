@@ -1,4 +1,13 @@
 //! All integration tests, as one binary, so that polars is linked once.
 
+mod agreement;
+mod bad_input;
 mod catalogue;
 mod corpus;
+mod every_path;
+mod generate;
+mod layers;
+mod real_nginx;
+mod reference;
+mod samples;
+mod support;
