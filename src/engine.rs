@@ -201,7 +201,7 @@ fn read_stream(
     chunk_len: usize,
 ) {
     let mut blocks = Blocks::new(reader, limits::LINE_LEN_MAX, record::may_start);
-    while let Some(next) = blocks.next() {
+    while let Some(next) = blocks.next_block() {
         match next {
             Ok(read) => {
                 state.size_bytes += read.bytes.len() as u64 + read.n_omitted;

@@ -1,19 +1,57 @@
-//! WIP
-pub mod aggregate;
-pub mod cli;
-pub mod classify;
-pub mod diagnose;
-pub mod engine;
-pub mod error;
+//! coroner: offline post-mortems of gateway failures.
+//!
+//! Bytes of logs go in at the top, tables and pages come out at the bottom:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`event`] | the shared nouns: category, phase, severity, level, times |
+//! | [`error`] | what can go wrong with files, once per operation |
+//! | [`text`] | log bytes as text that cannot hurt |
+//! | [`glob`], [`zone`] | the doors to globs and to time zones |
+//! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content |
+//! | [`lines`] | where lines end and chunks may begin |
+//! | [`parse`] | records to borrowed fields: head, action, tail, upstream |
+//! | [`classify`] | which of the known messages a record is, and what that means |
+//! | [`aggregate`] | integers that merge exactly: failures, shapes, ledgers |
+//! | [`scan`] | the loop: one chunk to records, events and its share of the ledger |
+//! | [`filter`] | which events a question is about |
+//! | [`engine`] | sources x chunks, on all cores |
+//! | [`diagnose`] | counts to statements: placed in UTC, and how whole the account is |
+//! | [`explain`] | what a line or a class of failure means |
+//! | [`export`] | the tables for programs |
+//! | [`report`] | the tables for people |
+//! | [`cli`] | flags, plan, commands, messages, exit status |
+//!
+//! Which room may name which is a test (`tests/integration/layers.rs`).
+//!
+//! **Deliberately absent.** Between [`lines`] and [`aggregate`] there is no I/O, no clock, no locale and no error that can
+//! stop a run: bytes in, values out, every line ends as part of a record or as a counted reason. Nothing above [`input`] knows
+//! whether bytes came from a map or a pipe. Nothing below [`cli`] knows a flag. No answer depends on chunk size, threads
+//! or the order of files. Nothing here opens a socket or starts a process.
+
 pub mod event;
-pub mod explain;
-pub mod export;
-pub mod filter;
+
+pub mod error;
 pub mod glob;
-pub mod input;
-pub mod lines;
-pub mod parse;
-pub mod report;
-pub mod scan;
 pub mod text;
 pub mod zone;
+
+pub mod input;
+pub mod lines;
+
+pub mod parse;
+
+pub mod classify;
+
+pub mod aggregate;
+pub mod filter;
+pub mod scan;
+
+pub mod engine;
+
+pub mod diagnose;
+pub mod explain;
+pub mod export;
+pub mod report;
+
+pub mod cli;

@@ -130,7 +130,7 @@ fn span_s(rows: &[Failure]) -> i64 {
 
 /// Sums rows into buckets of `width`.
 fn rebucket(rows: Vec<Failure>, width: Width) -> Vec<Failure> {
-    let mut sums: BTreeMap<(Option<Timestamp>, Option<Vec<u8>>, Kind), Failure> = BTreeMap::new();
+    let mut sums = BTreeMap::new();
     for row in rows {
         let bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
         let key = (bucket, row.upstream.clone(), row.kind);

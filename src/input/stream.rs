@@ -34,7 +34,7 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
     }
 
     /// The next block; `None` at the end. After an error the bytes read so far come first, then the error.
-    pub fn next(&mut self) -> Option<Result<StreamBlock, (u64, io::Error)>> {
+    pub fn next_block(&mut self) -> Option<Result<StreamBlock, (u64, io::Error)>> {
         loop {
             if self.ended {
                 return (!self.buffer.is_empty()).then(|| Ok(self.take(self.buffer.len())));
@@ -121,7 +121,7 @@ mod tests {
 
     fn blocks(text: &[u8], line_len_max: usize) -> Vec<StreamBlock> {
         let mut blocks = Blocks::new(text, line_len_max, |_, _| true);
-        std::iter::from_fn(|| blocks.next()).map(|block| block.expect("no error in memory")).collect()
+        std::iter::from_fn(|| blocks.next_block()).map(|block| block.expect("no error in memory")).collect()
     }
 
     #[test]

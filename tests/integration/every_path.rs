@@ -71,7 +71,7 @@ fn replay(scanned: &Scanned, n_threads: usize, chunk_len: usize, classifier: &Cl
 fn awkward_log(seed: u64, n: usize) -> Vec<u8> {
     let mut rng = Rng::new(seed);
     let mut log = generate::log(&mut rng, n);
-    log.extend_from_slice(b"\0\0\0\02026/11/20 11:23:46 [error] 1#1: *1 no live upstreams while connecting to upstream, client: ::1, server: a\n");
+    log.extend_from_slice(b"\x00\x00\x00\x002026/11/20 11:23:46 [error] 1#1: *1 no live upstreams while connecting to upstream, client: ::1, server: a\n");
     log.extend_from_slice(b"2026/11/20 11:23:46 [error] 1#1: *1 connect() fai2026/11/20 11:23:47 [alert] 1#1: worker process 7 exited on signal 9\n");
     log.extend_from_slice(b"10.0.0.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n2026/02/30 00:00:00 [error] 1#1: x\n");
     log.extend_from_slice(b"2026/11/20 11:23:48 [error] 1#1: *9 recv() failed (104: Connection reset by peer) while reading upstream, client: ::1");

@@ -1,5 +1,7 @@
 //! All integration tests, as one binary, so that polars is linked once.
 
+#![allow(clippy::print_stderr, reason = "skipped tests say so")]
+
 mod agreement;
 mod bad_input;
 mod catalogue;
@@ -7,6 +9,8 @@ mod corpus;
 mod every_path;
 mod generate;
 mod layers;
+mod readback;
+mod readme;
 mod real_nginx;
 mod reference;
 mod samples;
