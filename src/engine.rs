@@ -331,21 +331,25 @@ impl<S: Send> Crew<S> {
         Crew { pool, states: (0..n).map(|_| make()).collect() }
     }
 
-    /// Does each piece once; a thread that is done with one takes the next.
+    /// Does each piece once. Every thread has a share of neighbours, so that what threads count has little in common and
+    /// merges quickly; one that is done with its own helps with the others'.
     fn work<J: Sync>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) + Sync) {
-        let next = AtomicUsize::new(0);
-        let run = |state: &mut S| {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                each(state, job);
+        let shares: Vec<Share<'_, J>> = jobs.chunks(jobs.len().div_ceil(self.states.len()).max(1)).map(Share::new).collect();
+        let run = |first: usize, state: &mut S| {
+            for share in shares.iter().cycle().skip(first).take(shares.len()) {
+                while let Some(job) = share.next() {
+                    each(state, job);
+                }
             }
         };
         match &self.pool {
             Some(pool) if jobs.len() > 1 => pool.scope(|scope| {
-                for state in &mut self.states {
-                    scope.spawn(|_| run(state));
+                for (first, state) in self.states.iter_mut().enumerate() {
+                    let run = &run;
+                    scope.spawn(move |_| run(first, state));
                 }
             }),
-            _ => run(&mut self.states[0]),
+            _ => run(0, &mut self.states[0]),
         }
     }
 
@@ -360,6 +364,22 @@ impl<S: Send> Crew<S> {
         let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         results.sort_unstable_by_key(|&(index, _)| index);
         results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+/// Pieces of work from which any thread may take the next.
+struct Share<'j, J> {
+    jobs: &'j [J],
+    n_taken: AtomicUsize,
+}
+
+impl<'j, J> Share<'j, J> {
+    fn new(jobs: &'j [J]) -> Share<'j, J> {
+        Share { jobs, n_taken: AtomicUsize::new(0) }
+    }
+
+    fn next(&self) -> Option<&'j J> {
+        self.jobs.get(self.n_taken.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -5,5 +5,5 @@ fn main(){
   let c=Classifier::default();
   let t=std::time::Instant::now();
   let s=scan(&found,&c,&EngineConfig{n_threads:std::env::var("T").map(|t|t.parse().unwrap()).unwrap_or(2),chunk_len:1<<20,grain:Grain::Fixed(Width::Minute),filter:Default::default()});
-  eprintln!("scan {:?}",t.elapsed()); println!("{} rows {:?} {:?}", s.aggregate.failures.rows().len(), s.ledgers[0].lines, t.elapsed());
+  eprintln!("scan {:?}",t.elapsed()); println!("{} rows {:?} {:?}", s.aggregate.failures.into_rows().len(), s.ledgers[0].lines, t.elapsed());
 }

@@ -9,7 +9,12 @@ use super::{
 };
 use crate::event::{Basis, Category, LocalTime, Phase, Severity};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashTable, hash_table::Entry};
+use std::{
+    hash::{BuildHasher, Hasher},
+    ops::Range,
+    sync::Arc,
+};
 
 /// What one row is about, but for time and upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +35,7 @@ struct Key {
 
 #[derive(Clone, Debug)]
 struct Cell {
+    key: Key,
     n_events: u64,
     first_second: u32,
     last_second: u32,
@@ -42,8 +48,8 @@ struct Cell {
 pub struct FailureRow {
     /// Start of the bucket; `None` for records without time.
     pub bucket: Option<LocalTime>,
-    /// `None` where the records name none.
-    pub upstream: Option<Vec<u8>>,
+    /// `None` where the records name none. Shared by all rows of this upstream.
+    pub upstream: Option<Arc<[u8]>>,
     pub kind: Kind,
     pub n_events: u64,
     pub clients: Clients,
@@ -52,10 +58,17 @@ pub struct FailureRow {
     pub evidence: Evidence,
 }
 
+impl FailureRow {
+    /// The upstream's name, if the records name one.
+    pub fn upstream(&self) -> Option<&[u8]> {
+        self.upstream.as_deref()
+    }
+}
+
 /// Counts that merge exactly, in bounded memory: see [`limits`](super::limits).
 #[derive(Clone, Debug)]
 pub struct Failures {
-    cells: HashMap<Key, Cell, FixedState>,
+    cells: Cells,
     upstreams: Interner,
     grain: Grain,
     width: Width,
@@ -65,26 +78,51 @@ pub struct Failures {
     last_second: u32,
     /// Upstreams whose hash is not below this are pooled.
     threshold: u64,
-    /// (Row, client) pairs seen lately, by hash: most need not be counted again.
-    recent: Recent,
+    /// Seconds of the bucket an event fell into last: neighbours share it.
+    bucket: Range<u32>,
+}
+
+/// Cells in the order of their first event, with an index by key. Lying together, they are cheap to append when parts of a
+/// log are merged, and to sort; a table of whole cells would leave as much room empty as it uses.
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    cells: Vec<Cell>,
+    /// Positions in `cells`.
+    index: HashTable<u32>,
+    lately: Lately,
 }
 
 /// Slots of the filter of recent clients; a power of two.
 const N_RECENT: usize = 4096;
 
-#[derive(Clone)]
-struct Recent(Box<[u64; N_RECENT]>);
+/// Slots for the cells asked for lately; a power of two.
+const N_CELLS_LATELY: usize = 256;
 
-impl std::fmt::Debug for Recent {
+/// What was met lately. It saves work and never decides: forgetting all of it changes no answer.
+#[derive(Clone)]
+struct Lately {
+    /// Position of the cell last seen with an upstream and a kind.
+    cells: Box<[u32; N_CELLS_LATELY]>,
+    /// (Cell, client) pairs, by hash: most need not be counted again.
+    clients: Box<[u64; N_RECENT]>,
+}
+
+impl Default for Lately {
+    fn default() -> Lately {
+        Lately { cells: Box::new([0; N_CELLS_LATELY]), clients: Box::new([0; N_RECENT]) }
+    }
+}
+
+impl std::fmt::Debug for Lately {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Recent")
+        f.write_str("Lately")
     }
 }
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
         Failures {
-            cells: HashMap::default(),
+            cells: Cells::default(),
             upstreams: Interner::new(),
             grain,
             width: grain.width(0, Width::Second),
@@ -92,7 +130,7 @@ impl Failures {
             first_second: u32::MAX,
             last_second: 0,
             threshold: u64::MAX,
-            recent: Recent(Box::new([0; N_RECENT])),
+            bucket: 0..0,
         }
     }
 
@@ -114,18 +152,11 @@ impl Failures {
         if second != 0 && (second < self.first_second || second > self.last_second) {
             self.widen_span(second);
         }
-        let bucket = self.width.floor(i64::from(second)) as u32;
-        let key = Key { second: bucket, upstream, kind: kind.pack() };
-        let cell = self.cells.entry(key).or_insert_with(|| Cell::new(evidence));
-        cell.n_events += 1;
-        cell.first_second = cell.first_second.min(second);
-        cell.last_second = cell.last_second.max(second);
-        cell.evidence = cell.evidence.min(evidence);
-        if let Some(client) = client
-            && self.recent.is_new(key, client)
-        {
-            cell.clients.collect(client);
+        if !self.bucket.contains(&second) {
+            self.bucket = self.bucket_of(second);
         }
+        let key = Key { second: self.bucket.start, upstream, kind: kind.pack() };
+        self.cells.collect(key, second, client, evidence);
         if self.cells.len() > FAILURE_ROWS_MAX || self.upstreams.len() > UPSTREAMS_MAX + 2 {
             self.limit();
         }
@@ -146,20 +177,35 @@ impl Failures {
                 _ => self.upstreams.intern(other.upstreams.name(id)),
             })
             .collect();
-        for (key, cell) in other.cells {
-            let second = self.width.floor(i64::from(key.second)) as u32;
-            self.absorb(Key { second, upstream: ids[key.upstream as usize], ..key }, cell);
-        }
+        let width = self.width;
+        let rekey = |key: Key| Key {
+            second: width.floor(i64::from(key.second)) as u32,
+            upstream: ids[key.upstream as usize],
+            ..key
+        };
+        self.cells.absorb(other.cells, rekey);
         self.pool();
         self.limit();
     }
 
-    /// Rows at `width` or wider, in order: by time, then upstream, then kind. `place` puts a local time where the rows are
-    /// to be bucketed; the identity keeps them local.
+    /// Rows of [`width`](Self::width), in order: by time, then upstream, then kind.
     pub fn rows(&self) -> Vec<FailureRow> {
-        let mut rows: Vec<FailureRow> = self.cells.iter().map(|(key, cell)| self.row(key, cell)).collect();
-        rows.sort_by(|a, b| (a.bucket, &a.upstream, a.kind).cmp(&(b.bucket, &b.upstream, b.kind)));
-        rows
+        let names = self.names();
+        let row = |at: usize| {
+            let cell = &self.cells.cells[at];
+            cell.row(&names, cell.clients.clone())
+        };
+        self.order().into_iter().map(row).collect()
+    }
+
+    /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
+    pub fn into_rows(mut self) -> Vec<FailureRow> {
+        let (names, order) = (self.names(), self.order());
+        let row = |at: usize| {
+            let clients = std::mem::take(&mut self.cells.cells[at].clients);
+            self.cells.cells[at].row(&names, clients)
+        };
+        order.into_iter().map(row).collect()
     }
 
     /// How fine the rows are.
@@ -177,18 +223,35 @@ impl Failures {
         self.threshold != u64::MAX
     }
 
-    fn row(&self, key: &Key, cell: &Cell) -> FailureRow {
-        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
-        FailureRow {
-            bucket: time(key.second),
-            upstream: (key.upstream != Interner::NONE).then(|| self.upstreams.name(key.upstream).to_vec()),
-            kind: Kind::unpack(key.kind),
-            n_events: cell.n_events,
-            clients: cell.clients.clone(),
-            first_seen: time(cell.first_second),
-            last_seen: time(cell.last_second),
-            evidence: cell.evidence,
+    /// Positions of the cells in the order of rows. Names are ranked first, so that integers are compared, not bytes.
+    fn order(&self) -> Vec<usize> {
+        let name = |id: NameId| (id != Interner::NONE).then(|| self.upstreams.name(id));
+        let mut ids: Vec<NameId> = (0..self.upstreams.len() as NameId).collect();
+        ids.sort_unstable_by_key(|&id| name(id));
+        let mut ranks = vec![0u32; ids.len()];
+        for pair in ids.windows(2) {
+            ranks[pair[1] as usize] = ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
+        let sort_key = |(at, cell): (usize, &Cell)| {
+            let Key { second, upstream, kind } = cell.key;
+            (u64::from(second) << 32 | u64::from(ranks[upstream as usize]), kind, at as u32)
+        };
+        let mut order: Vec<(u64, u32, u32)> = self.cells.cells.iter().enumerate().map(sort_key).collect();
+        order.sort_unstable();
+        order.into_iter().map(|(_, _, at)| at as usize).collect()
+    }
+
+    /// Name of each upstream, by its id.
+    fn names(&self) -> Vec<Option<Arc<[u8]>>> {
+        let name = |id| (id != Interner::NONE).then(|| Arc::from(self.upstreams.name(id)));
+        (0..self.upstreams.len() as NameId).map(name).collect()
+    }
+
+    /// The seconds that share a bucket with `second`.
+    #[cold]
+    fn bucket_of(&self, second: u32) -> Range<u32> {
+        let start = self.width.floor(i64::from(second)) as u32;
+        start..start + self.width.seconds() as u32
     }
 
     fn span_s(&self) -> i64 {
@@ -210,19 +273,8 @@ impl Failures {
             return;
         }
         self.width = width;
-        let cells = std::mem::take(&mut self.cells);
-        for (key, cell) in cells {
-            self.absorb(Key { second: width.floor(i64::from(key.second)) as u32, ..key }, cell);
-        }
-    }
-
-    fn absorb(&mut self, key: Key, cell: Cell) {
-        match self.cells.entry(key) {
-            hashbrown::hash_map::Entry::Vacant(entry) => {
-                entry.insert(cell);
-            }
-            hashbrown::hash_map::Entry::Occupied(mut entry) => entry.get_mut().merge(&cell),
-        }
+        self.bucket = 0..0;
+        self.cells.rekey(|key| Key { second: width.floor(i64::from(key.second)) as u32, ..key });
     }
 
     /// Widens buckets, then pools upstreams, until the limits hold. Whether a row or an upstream stays depends on all that
@@ -270,11 +322,87 @@ impl Failures {
                 _ => self.upstreams.intern(old.name(id)),
             })
             .collect();
-        let cells = std::mem::take(&mut self.cells);
-        for (key, cell) in cells {
-            self.absorb(Key { upstream: ids[key.upstream as usize], ..key }, cell);
+        self.cells.rekey(|key| Key { upstream: ids[key.upstream as usize], ..key });
+    }
+}
+
+impl Cells {
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Counts one event at `key`.
+    #[inline]
+    fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
+        let slot = key.slot();
+        let mut at = self.lately.cells[slot];
+        if self.cells.get(at as usize).is_none_or(|cell| cell.key != key) {
+            at = self.find_or_insert(key, evidence);
+            self.lately.cells[slot] = at;
         }
-        self.recent = Recent(Box::new([0; N_RECENT])); // ids have changed
+        let cell = &mut self.cells[at as usize];
+        cell.n_events += 1;
+        cell.first_second = cell.first_second.min(second);
+        cell.last_second = cell.last_second.max(second);
+        cell.evidence = cell.evidence.min(evidence);
+        if let Some(client) = client
+            && is_new(&mut self.lately.clients, at, client)
+        {
+            cell.clients.collect(client);
+        }
+    }
+
+    /// Position of the cell of `key`; where there is none, of a new one without events.
+    fn find_or_insert(&mut self, key: Key, evidence: Evidence) -> u32 {
+        let Cells { cells, index, .. } = self;
+        let end = cells.len() as u32; // limits keep it far below 2^32
+        let is_it = |&at: &u32| cells[at as usize].key == key;
+        match index.entry(key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                entry.insert(end);
+                cells.push(Cell::new(key, evidence));
+                end
+            }
+        }
+    }
+
+    /// Adds the cells of `other`, each under what `rekey` makes of its key.
+    fn absorb(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+        let Cells { cells, index, .. } = self;
+        cells.reserve(other.cells.len());
+        index.reserve(other.cells.len(), |&at| cells[at as usize].key.hash());
+        for cell in other.cells {
+            let cell = Cell { key: rekey(cell.key), ..cell };
+            let is_it = |&at: &u32| cells[at as usize].key == cell.key;
+            match index.entry(cell.key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
+                Entry::Occupied(entry) => cells[*entry.get() as usize].merge(&cell),
+                Entry::Vacant(entry) => {
+                    entry.insert(cells.len() as u32);
+                    cells.push(cell);
+                }
+            }
+        }
+    }
+
+    /// Files every cell under what `rekey` makes of its key.
+    fn rekey(&mut self, rekey: impl Fn(Key) -> Key) {
+        let old = std::mem::take(self);
+        self.absorb(old, rekey);
+    }
+}
+
+impl Key {
+    /// The same for all of a bucket's rows of one upstream and kind, whatever the bucket.
+    #[inline]
+    fn slot(self) -> usize {
+        let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 56) as usize
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        FixedState::default().hash_one(self)
     }
 }
 
@@ -295,8 +423,8 @@ impl Kind {
 }
 
 impl Cell {
-    fn new(evidence: Evidence) -> Cell {
-        Cell { n_events: 0, first_second: u32::MAX, last_second: 0, evidence, clients: Clients::default() }
+    fn new(key: Key, evidence: Evidence) -> Cell {
+        Cell { key, n_events: 0, first_second: u32::MAX, last_second: 0, evidence, clients: Clients::default() }
     }
 
     fn merge(&mut self, other: &Cell) {
@@ -306,21 +434,31 @@ impl Cell {
         self.evidence = self.evidence.min(other.evidence);
         self.clients.merge(&other.clients);
     }
+
+    /// The row of this cell, given the name of each upstream by its id.
+    fn row(&self, names: &[Option<Arc<[u8]>>], clients: Clients) -> FailureRow {
+        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
+        FailureRow {
+            bucket: time(self.key.second),
+            upstream: names[self.key.upstream as usize].clone(),
+            kind: Kind::unpack(self.key.kind),
+            n_events: self.n_events,
+            clients,
+            first_seen: time(self.first_second),
+            last_seen: time(self.last_second),
+            evidence: self.evidence,
+        }
+    }
 }
 
-impl Recent {
-    /// Whether this client was not seen at this row lately. Forgets, never invents: two pairs of one hash count as one
-    /// with a chance of 2^-52 a pair.
-    #[inline]
-    fn is_new(&mut self, key: Key, client: &[u8]) -> bool {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = FixedState::default().build_hasher();
-        hasher.write(client);
-        hasher.write_u32(key.second);
-        hasher.write_u32(key.upstream);
-        hasher.write_u32(key.kind);
-        let hash = hasher.finish() | 1;
-        let slot = &mut self.0[(hash >> 52) as usize];
-        std::mem::replace(slot, hash) != hash
-    }
+/// Whether this client was not seen at this cell lately. Forgets, never invents: two pairs of one hash count as one
+/// with a chance of 2^-52 a pair.
+#[inline]
+fn is_new(lately: &mut [u64; N_RECENT], cell: u32, client: &[u8]) -> bool {
+    let mut hasher = FixedState::default().build_hasher();
+    hasher.write(client);
+    hasher.write_u32(cell);
+    let hash = hasher.finish() | 1;
+    let slot = &mut lately[(hash >> 52) as usize];
+    std::mem::replace(slot, hash) != hash
 }
