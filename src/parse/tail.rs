@@ -12,6 +12,7 @@
 //! quote that the end of the record, or a key that may still come, follows; the request, which a client writes, at one
 //! that ` HTTP/x.y` precedes, if there is such a one. What a client imitates inside its own fields changes nothing.
 
+use super::head::fits;
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The fields of a tail, as slices of the record; `None` means not written or cut off.
@@ -47,7 +48,7 @@ impl<'a> Tail<'a> {
         let (mut host, mut at) = (None, 0);
         if let Some((HOST, value_at)) = next_key(rest, 0, HOST) {
             let value = &rest[value_at..];
-            let end = value_end(value, HOST).unwrap_or(value.len());
+            let end = value_close(value, HOST).map_or(value.len(), |close| close.quote);
             host = Some(&value[..end]);
             at = value_at + end + 1;
         }
@@ -113,35 +114,24 @@ pub fn parse_tail(text: &[u8]) -> Tail<'_> {
 /// Reads the quoted keys from `at` on, in their order, up to the host.
 #[inline]
 fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
-    let mut key = 0;
-    while let Some((found, value_at)) = next_key(text, at, key) {
-        if found >= HOST {
-            break;
-        }
+    let mut from = 0;
+    let mut next = next_key(text, at, from);
+    while let Some((key, value_at)) = next
+        && key < HOST
+    {
         let rest = &text[value_at..];
-        let end = match found {
-            REQUEST | REQUEST_LINE => request_end(rest, found),
-            _ => value_end(rest, found),
+        let close = match key {
+            REQUEST | REQUEST_LINE => request_close(rest, key),
+            _ => value_close(rest, key),
         };
-        let value = &rest[..end.unwrap_or(rest.len())];
-        match found {
-            REQUEST | REQUEST_LINE => tail.request = Some(value),
-            SUBREQUEST => tail.subrequest = Some(value),
-            UPSTREAM => {
-                tail.upstream = Some(value);
-                tail.upstream_open = end.is_none();
-                if memchr(b'"', value).is_some() {
-                    reread_imitation(value, tail);
-                }
-            }
-            _ => {}
-        }
-        let Some(end) = end else {
+        tail.take(key, rest, close);
+        let Some(close) = close else {
             tail.open = true;
             return;
         };
-        at = value_at + end + 1;
-        key = found + 1;
+        at = value_at + close.quote + 1;
+        from = key + 1;
+        next = close.next.map(|key| (key, at + KEYS[key].len()));
     }
     tail.rest = text.get(at..).unwrap_or_default();
     // A whole tail ends with the quote that closes its last value, or with the counters of a stream.
@@ -149,8 +139,38 @@ fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
         [] => false,
         [.., b':', b' ', b'"'] => true,
         [.., b'"'] => false,
-        rest => is_cut_key(rest, key) || next_key(rest, 0, HOST).is_some(),
+        rest => is_cut_key(rest, from) || next_key(rest, 0, HOST).is_some(),
     };
+}
+
+impl<'a> Tail<'a> {
+    /// Takes in the value of `key`, which begins at `rest[0]`; `close` is its end, if it has one.
+    #[inline]
+    fn take(&mut self, key: usize, rest: &'a [u8], close: Option<Close>) {
+        let value = &rest[..close.map_or(rest.len(), |close| close.quote)];
+        match key {
+            REQUEST | REQUEST_LINE => self.request = Some(value),
+            SUBREQUEST => self.subrequest = Some(value),
+            UPSTREAM => {
+                self.upstream = Some(value);
+                self.upstream_open = close.is_none();
+                if close.is_none_or(|close| close.has_quotes) {
+                    reread_imitation(value, self);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The quote that ends a value.
+#[derive(Clone, Copy)]
+struct Close {
+    quote: usize,
+    /// The key behind it, if one is there in full.
+    next: Option<usize>,
+    /// The value holds quotes of its own.
+    has_quotes: bool,
 }
 
 /// Gives back to the request what a client made look like its end and an upstream.
@@ -188,12 +208,24 @@ fn key_of(rest: &[u8]) -> Option<usize> {
 /// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.
 #[inline]
 fn closes(rest: &[u8], key: usize) -> bool {
+    next_key(rest, 0, key + 1).is_some() || closes_last(rest, key)
+}
+
+/// Like [`closes`], where no later key follows in full.
+#[cold]
+fn closes_last(rest: &[u8], key: usize) -> bool {
     rest.is_empty()
-        || (rest.starts_with(b", ")
-            && (next_key(rest, 0, key + 1).is_some()
-                || rest.starts_with(b", bytes from/to ")
-                || rest.starts_with(b", bytes_from_client: ")))
+        || rest.starts_with(b", bytes from/to ")
+        || rest.starts_with(b", bytes_from_client: ")
         || is_cut_key(rest, key + 1)
+}
+
+/// The quote at `quote` in `rest` as the end of the value of `key`, if it may be that.
+#[inline]
+fn close_at(rest: &[u8], quote: usize, key: usize) -> Option<Close> {
+    let behind = &rest[quote + 1..];
+    let next = next_key(behind, 0, key + 1).map(|(next, _)| next);
+    (next.is_some() || closes_last(behind, key)).then_some(Close { quote, next, has_quotes: false })
 }
 
 /// Whether `rest`, the end of the record, is the beginning of a key not before `from`: the cut went through it.
@@ -205,29 +237,28 @@ fn is_cut_key(rest: &[u8], from: usize) -> bool {
             .is_some_and(|keys| keys.iter().any(|key| key.starts_with(rest)))
 }
 
-/// Offset of the quote that closes the value of `key`.
+/// The quote that closes the value of `key`.
 #[inline]
-fn value_end(rest: &[u8], key: usize) -> Option<usize> {
+fn value_close(rest: &[u8], key: usize) -> Option<Close> {
     let first = memchr(b'"', rest)?;
-    if closes(&rest[first + 1..], key) {
-        return Some(first);
-    }
-    memchr_iter(b'"', &rest[first + 1..])
-        .map(|quote| first + 1 + quote)
-        .find(|&quote| closes(&rest[quote + 1..], key))
+    close_at(rest, first, key).or_else(|| later_close(rest, first + 1, key))
 }
 
-/// Offset of the quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
+/// Like [`value_close`], from `from` on, behind a quote that does not close.
+#[cold]
+fn later_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
+    let close = memchr_iter(b'"', &rest[from..]).find_map(|quote| close_at(rest, from + quote, key))?;
+    Some(Close { has_quotes: true, ..close })
+}
+
+/// The quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
 #[inline]
-fn request_end(rest: &[u8], key: usize) -> Option<usize> {
-    let strict = |quote: usize| has_version(&rest[..quote]) && closes(&rest[quote + 1..], key);
+fn request_close(rest: &[u8], key: usize) -> Option<Close> {
+    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
     let first = memchr(b'"', rest)?;
-    if strict(first) {
-        return Some(first);
-    }
-    memchr_iter(b'"', rest)
-        .find(|&quote| strict(quote))
-        .or_else(|| value_end(rest, key))
+    strict(first)
+        .or_else(|| memchr_iter(b'"', &rest[first + 1..]).find_map(|quote| strict(first + 1 + quote)))
+        .or_else(|| value_close(rest, key))
 }
 
 /// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
@@ -241,9 +272,17 @@ fn imitated_request_end(value: &[u8]) -> Option<usize> {
 /// Whether a request line ends with ` HTTP/1`, ` HTTP/1.1` or the like.
 #[inline]
 fn has_version(line: &[u8]) -> bool {
-    if let [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] = line {
+    if let Some([b' ', version @ ..]) = line.last_chunk::<9>()
+        && fits(u64::from_le_bytes(*version), b"HTTP/0.0")
+    {
         return true;
     }
+    has_short_version(line)
+}
+
+/// Whether a request line ends with ` HTTP/` and digits and dots of any number.
+#[cold]
+fn has_short_version(line: &[u8]) -> bool {
     let Some(digits) = line
         .iter()
         .rev()
@@ -281,6 +320,10 @@ fn client_end(rest: &[u8]) -> usize {
         let rest = &rest[comma..];
         rest.starts_with(b", server: ") || b", server: ".starts_with(rest) || next_key(rest, 0, REQUEST).is_some()
     };
+    let Some(first) = memchr(b',', rest) else { return rest.len() };
+    if ends(first) {
+        return first;
+    }
     memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
 }
 
@@ -296,9 +339,11 @@ fn server_end(rest: &[u8]) -> usize {
             || rest.starts_with(b", bytes_from_client: ")
             || is_cut_key(rest, REQUEST)
     };
-    memchr_iter(b',', rest)
-        .find(|&comma| ends(comma))
-        .unwrap_or(rest.len())
+    let Some(first) = memchr(b',', rest) else { return rest.len() };
+    if ends(first) {
+        return first;
+    }
+    memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
 }
 
 /// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.

@@ -25,6 +25,9 @@ pub fn address<'a>(value: &'a [u8], request: Option<&[u8]>, open: bool) -> Optio
 /// What follows `scheme://`; all of it where there is no scheme (stream).
 #[inline]
 fn after_scheme(value: &[u8]) -> &[u8] {
+    if let [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] = value {
+        return rest; // by far the most frequent
+    }
     let name = value
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric())
