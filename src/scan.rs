@@ -11,7 +11,7 @@ use crate::{
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
     lines::Line,
-    parse::{Head, HeadParser, head::{Unparsed, is_head}, record},
+    parse::{Head, HeadParser, head::{TIME_LEN, Unparsed, is_head}, record},
 };
 use std::ops::Range;
 
@@ -75,7 +75,7 @@ impl<'c> Scanner<'c> {
         let (mut at, mut n_lines) = (range.start, 0u32);
         let mut at_head = is_head(&bytes[at.min(range.end)..range.end]);
         while at < range.end {
-            let first = Line::at(bytes, at, range.end);
+            let (first, second) = read_line(bytes, at, range.end, at_head);
             let place = Place {
                 evidence: Evidence { source: block.source, offset: block.offset + at as u64, line_in_chunk: n_lines },
                 len_bytes: (first.next - first.start) as u64
@@ -89,12 +89,14 @@ impl<'c> Scanner<'c> {
                 self.read_other(line, place, ledger, sink);
                 continue;
             }
-            let mut end = first.end;
             if !at_head && at < range.end {
-                end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
+                let end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
                 at_head = is_head(&bytes[at..range.end]);
+                let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
+                self.read_record(text, record::find_second_head(text), place, ledger, sink);
+            } else {
+                self.read_record(line, second, place, ledger, sink);
             }
-            self.read_record(&bytes[first.start..end.min(first.start + LINE_LEN_MAX)], place, ledger, sink);
         }
         ledger.line_starts.collect(block.offset + range.start as u64, u64::from(n_lines));
     }
@@ -114,13 +116,14 @@ impl<'c> Scanner<'c> {
             return first.end;
         };
         let mut end = first.end;
+        let mut is_open = head.connection.is_some() && !record::has_tail(&bytes[first.start + head.len..end]);
         while *at < limit {
             let line = Line::at(bytes, *at, limit);
             let next = &bytes[line.start..line.end];
-            let text = &bytes[first.start + head.len..end];
-            if is_head(next) || !record::continues(text, head.connection.is_some(), next, line.start - first.start) {
+            if is_head(next) || !record::continues(is_open, next, line.start - first.start) {
                 break;
             }
+            is_open &= !record::has_tail(next);
             ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
             *n_lines += 1;
             end = line.end;
@@ -129,14 +132,21 @@ impl<'c> Scanner<'c> {
         end
     }
 
-    /// A record that begins with a head.
+    /// A record that begins with a head, and maybe holds a `second` one.
     #[inline]
-    fn read_record(&mut self, text: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+    fn read_record(
+        &mut self,
+        text: &[u8],
+        second: Option<usize>,
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
         let head = match self.heads.parse_checked(text) {
             Ok(head) => head,
             Err(error) => return refuse(error, place, ledger),
         };
-        if let Some(second) = record::find_second_head(text) {
+        if let Some(second) = second {
             return self.read_torn(text, second, head, place, ledger, sink);
         }
         let known = self.classifier.classify(&mut self.searcher, &head, &text[head.len..]);
@@ -196,7 +206,7 @@ impl<'c> Scanner<'c> {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
         if is_head(line) {
-            return self.read_record(line, place, ledger, sink);
+            return self.read_record(line, record::find_second_head(line), place, ledger, sink);
         }
         let unescaped = loose::unescape(line);
         let line = unescaped.as_deref().unwrap_or(line);
@@ -220,6 +230,21 @@ impl<'c> Scanner<'c> {
     }
 }
 
+/// The line that begins at `start`; if it begins with a head, also where in it a second head begins.
+#[inline]
+fn read_line(bytes: &[u8], start: usize, limit: usize, at_head: bool) -> (Line, Option<usize>) {
+    if !at_head {
+        return (Line::at(bytes, start, limit), None);
+    }
+    let (end, second) = record::find_end_and_head(&bytes[..limit], start);
+    // Of an overlong line only the beginning is looked at.
+    let second = second.map(|second| second - start).filter(|second| second + HEAD_LEN_MIN <= LINE_LEN_MAX);
+    (Line::ending(&bytes[..limit], start, end), second)
+}
+
+/// Bytes that tell a head: a time, a blank and a bracket.
+const HEAD_LEN_MIN: usize = TIME_LEN + 2;
+
 #[cold]
 fn refuse(error: Unparsed, place: Place, ledger: &mut Ledger) {
     let reason = match error {
@@ -240,7 +265,7 @@ fn reason(line: &[u8]) -> Reason {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn emit(event: Event<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
     ledger.collect_event(event.time());
     sink.collect(&event);

@@ -58,7 +58,7 @@ impl Classifier {
     }
 
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
-    #[inline]
+    #[inline(always)]
     pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
         match searcher.memo.recall(&self.matcher, head, text) {
             Some(known) => describe_recalled(&known, text),
@@ -183,7 +183,7 @@ fn describe_unknown<'a>(head: &Head, text: &'a [u8]) -> Classified<'a> {
 }
 
 /// What was remembered of a message, with what its tail says.
-#[inline]
+#[inline(always)]
 fn describe_recalled<'a>(recalled: &Recalled, text: &'a [u8]) -> Classified<'a> {
     let Recalled { meaning, tail_at, peer } = *recalled;
     let tail = tail::parse_tail(&text[tail_at..]);

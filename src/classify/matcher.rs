@@ -202,11 +202,16 @@ impl Matcher {
         (is_only && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)
     }
 
-    /// Whether a message that came to `node` and continues with `behind` may come to further nodes.
+    /// Whether a message that came to `node` and continues with `behind` comes to further patterns.
     #[inline]
     pub(super) fn goes_on(&self, node: u16, behind: &[u8]) -> bool {
         let children = &self.nodes[usize::from(node)].children;
-        behind.first().is_some_and(|next| children.iter().any(|(first, _)| first == next))
+        let Some((next, behind)) = behind.split_first() else { return false };
+        children.iter().find(|(first, _)| first == next).is_some_and(|&(_, child)| {
+            let Node { label, patterns, .. } = &self.nodes[usize::from(child)];
+            let behind = behind.strip_prefix(&**label);
+            behind.is_some_and(|behind| !patterns.is_empty() || self.goes_on(child, behind))
+        })
     }
 
     /// Where the words of `pattern` end in `text`, known to begin with its first literal, and the address between

@@ -53,10 +53,14 @@ impl Line {
     /// The line that begins at `start`, which lies before `limit`, in `bytes[..limit]`.
     #[inline]
     pub fn at(bytes: &[u8], start: usize, limit: usize) -> Line {
-        let (end, next) = match memchr(b'\n', &bytes[start..limit]) {
-            Some(newline) => (start + newline, start + newline + 1),
-            None => (limit, limit),
-        };
+        let end = memchr(b'\n', &bytes[start..limit]).map_or(limit, |newline| start + newline);
+        Line::ending(&bytes[..limit], start, end)
+    }
+
+    /// The line from `start` to the newline at `end`, or to the end of `bytes`.
+    #[inline]
+    pub fn ending(bytes: &[u8], start: usize, end: usize) -> Line {
+        let next = (end + 1).min(bytes.len());
         let end = if end > start && next > end && bytes[end - 1] == b'\r' { end - 1 } else { end };
         Line { start, end, next }
     }

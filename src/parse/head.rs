@@ -68,7 +68,7 @@ impl HeadParser {
     }
 
     /// Like [`parse`](Self::parse), for a line that [`is_head`].
-    #[inline]
+    #[inline(always)]
     pub fn parse_checked(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
         let time = self.time(line).ok_or(Unparsed::BadTime)?;
         let (level, at) = parse_level(line, TIME_LEN + 1).ok_or(Unparsed::NoHead)?;
@@ -100,7 +100,7 @@ impl HeadParser {
 }
 
 /// `[level] ` at `at`; the offset after the blank.
-#[inline]
+#[inline(always)]
 pub fn parse_level(line: &[u8], at: usize) -> Option<(Level, usize)> {
     let rest = line.get(at..)?;
     let (level, len) = match rest.get(1)? {
@@ -119,7 +119,7 @@ pub fn parse_level(line: &[u8], at: usize) -> Option<(Level, usize)> {
 }
 
 /// `PID#TID: *CONNECTION ` at `at`, each part optional; `time` and `level` are left to the caller.
-#[inline]
+#[inline(always)]
 pub fn parse_process(line: &[u8], at: usize) -> Head {
     let mut head = Head {
         time: None,
