@@ -11,7 +11,7 @@ use crate::event::{Basis, Category, LocalTime, Phase, Severity};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
 use std::{
-    hash::{BuildHasher, Hasher},
+    hash::BuildHasher,
     ops::Range,
     sync::Arc,
 };
@@ -84,40 +84,23 @@ pub struct Failures {
 
 /// Cells in the order of their first event, with an index by key. Lying together, they are cheap to append when parts of a
 /// log are merged, and to sort; a table of whole cells would leave as much room empty as it uses.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Cells {
     cells: Vec<Cell>,
     /// Positions in `cells`.
     index: HashTable<u32>,
-    lately: Lately,
+    /// Position of the cell last asked for with an upstream and a kind. It saves a search and never decides.
+    lately: [u32; N_LATELY],
 }
 
-/// Slots of the filter of recent clients; a power of two.
-const N_RECENT: usize = 4096;
+impl Default for Cells {
+    fn default() -> Cells {
+        Cells { cells: Vec::new(), index: HashTable::new(), lately: [0; N_LATELY] }
+    }
+}
 
 /// Slots for the cells asked for lately; a power of two.
-const N_CELLS_LATELY: usize = 256;
-
-/// What was met lately. It saves work and never decides: forgetting all of it changes no answer.
-#[derive(Clone)]
-struct Lately {
-    /// Position of the cell last seen with an upstream and a kind.
-    cells: Box<[u32; N_CELLS_LATELY]>,
-    /// (Cell, client) pairs, by hash: most need not be counted again.
-    clients: Box<[u64; N_RECENT]>,
-}
-
-impl Default for Lately {
-    fn default() -> Lately {
-        Lately { cells: Box::new([0; N_CELLS_LATELY]), clients: Box::new([0; N_RECENT]) }
-    }
-}
-
-impl std::fmt::Debug for Lately {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Lately")
-    }
-}
+const N_LATELY: usize = 256;
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
@@ -335,19 +318,17 @@ impl Cells {
     #[inline]
     fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
         let slot = key.slot();
-        let mut at = self.lately.cells[slot];
+        let mut at = self.lately[slot];
         if self.cells.get(at as usize).is_none_or(|cell| cell.key != key) {
             at = self.find_or_insert(key, evidence);
-            self.lately.cells[slot] = at;
+            self.lately[slot] = at;
         }
         let cell = &mut self.cells[at as usize];
         cell.n_events += 1;
         cell.first_second = cell.first_second.min(second);
         cell.last_second = cell.last_second.max(second);
         cell.evidence = cell.evidence.min(evidence);
-        if let Some(client) = client
-            && is_new(&mut self.lately.clients, at, client)
-        {
+        if let Some(client) = client {
             cell.clients.collect(client);
         }
     }
@@ -449,16 +430,4 @@ impl Cell {
             evidence: self.evidence,
         }
     }
-}
-
-/// Whether this client was not seen at this cell lately. Forgets, never invents: two pairs of one hash count as one
-/// with a chance of 2^-52 a pair.
-#[inline]
-fn is_new(lately: &mut [u64; N_RECENT], cell: u32, client: &[u8]) -> bool {
-    let mut hasher = FixedState::default().build_hasher();
-    hasher.write(client);
-    hasher.write_u32(cell);
-    let hash = hasher.finish() | 1;
-    let slot = &mut lately[(hash >> 52) as usize];
-    std::mem::replace(slot, hash) != hash
 }
