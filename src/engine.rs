@@ -273,7 +273,7 @@ impl Tally<'_> {
 }
 
 impl Sink for Counts<'_> {
-    #[inline]
+    #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
         if !self.filter.keeps(event) {
             return;

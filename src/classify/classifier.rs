@@ -2,8 +2,8 @@
 
 use super::{
     errno,
-    matcher::{Found, Matcher, Rest, Scratch, Shape, message_end, parse_rest},
-    memo::{Memo, Recalled},
+    matcher::{Found, Matcher, Peer, Rest, Scratch, Shape, message_end, parse_rest},
+    memo::Memo,
     rule::{self, Circumstances},
     taxonomy::{ROWS, Row},
 };
@@ -26,6 +26,28 @@ pub struct Classified<'a> {
     /// Message, errno and ` while …`: the text before the tail.
     pub message: &'a [u8],
     pub tail: Tail<'a>,
+}
+
+/// What follows from a message and its head alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meaning {
+    pub signature: Signature,
+    pub category: Category,
+    pub phase: Phase,
+    pub severity: Severity,
+    pub errno: u32,
+}
+
+/// A message that is understood, before its tail is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Understood {
+    pub meaning: Meaning,
+    /// Offset of the message: marks may stand before it.
+    pub start: usize,
+    /// Offset of the tail.
+    pub tail_at: usize,
+    /// The address the message itself names.
+    pub peer: Option<Peer>,
 }
 
 /// The compiled taxonomy; shared by all workers, each of which brings a [`Searcher`].
@@ -60,40 +82,41 @@ impl Classifier {
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
     #[inline(always)]
     pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
-        match searcher.memo.recall(&self.matcher, head, text) {
-            Some(known) => describe_recalled(&known, text),
-            None => self.search(searcher, head, text),
-        }
+        let understood = match searcher.memo.recall(&self.matcher, head, text) {
+            Some(understood) => understood,
+            None => self.understand(searcher, head, text),
+        };
+        understood.with_tail(head, text)
     }
 
     /// Classifies without looking at what was met before.
     pub fn search<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
+        self.understand(searcher, head, text).with_tail(head, text)
+    }
+
+    fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {
             Some(Found { row, shape, pattern }) => {
-                let known = describe(row, shape, head, text);
+                let understood = describe(row, shape, head, text);
                 if let Some(pattern) = pattern {
-                    searcher.memo.remember(&self.matcher, head, text, pattern, &shape, &known);
+                    searcher.memo.remember(&self.matcher, head, text, pattern, &shape, understood.meaning);
                 }
-                known
+                understood
             }
-            None => self
-                .classify_marked(searcher, head, text)
-                .unwrap_or_else(|| describe_unknown(head, text)),
+            None => {
+                self.understand_marked(searcher, head, text).unwrap_or_else(|| describe_unknown(head, text))
+            }
         }
     }
 
     /// Messages copied by people: a capital first letter, or marks such as `**` before it.
     #[cold]
-    fn classify_marked<'a>(
-        &self,
-        searcher: &mut Searcher,
-        head: &Head,
-        text: &'a [u8],
-    ) -> Option<Classified<'a>> {
+    fn understand_marked(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Option<Understood> {
         let marks = text.iter().take_while(|b| b"*_`'>".contains(b)).count();
         if marks > 0 {
-            return self.recognize(searcher, head, &text[marks..]);
+            let understood = self.understand(searcher, head, &text[marks..]);
+            return (understood.meaning.signature != Signature(0)).then(|| understood.behind(marks));
         }
         if !text.first()?.is_ascii_uppercase() || !text.get(1)?.is_ascii_lowercase() {
             return None;
@@ -127,18 +150,13 @@ fn holds(row: &Row, head: &Head, rest: &Rest) -> bool {
         && (!row.bare || (head.connection.is_none() && rest.action.is_none()))
 }
 
-#[inline]
-fn describe<'a>(index: u16, shape: Shape, head: &Head, text: &'a [u8]) -> Classified<'a> {
+fn describe(index: u16, shape: Shape, head: &Head, text: &[u8]) -> Understood {
     let row = &ROWS[usize::from(index)];
     let rest = shape.rest;
-    // `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
-    let tail = match head.level {
-        Some(Level::Debug) => Tail::default(),
-        _ => tail::parse_tail(&text[rest.tail_at..]),
-    };
     let message = &text[..rest.tail_at];
     let named = shape.peer.map(|(start, end)| &text[start..end]);
-    let upstream = upstream_of(&tail, named);
+    // Few rules ask for the address, but what describes a message is rarely done.
+    let upstream = upstream_of(&tail_of(head, &text[rest.tail_at..]), named);
     let side = rest.side(head);
     let at = Circumstances {
         errno: if rest.errno == 0 {
@@ -160,21 +178,23 @@ fn describe<'a>(index: u16, shape: Shape, head: &Head, text: &'a [u8]) -> Classi
     } else {
         rule::category(row.rule, at)
     };
-    Classified {
-        signature: Signature(index),
-        category,
-        phase: rest.action.map_or(Phase::None, |action| action.phase),
-        severity: rule::severity(category, side, row.warning),
-        errno: rest.errno,
-        upstream,
-        message,
-        tail,
+    Understood {
+        meaning: Meaning {
+            signature: Signature(index),
+            category,
+            phase: rest.action.map_or(Phase::None, |action| action.phase),
+            severity: rule::severity(category, side, row.warning),
+            errno: rest.errno,
+        },
+        start: 0,
+        tail_at: rest.tail_at,
+        peer: shape.peer,
     }
 }
 
 /// A message that no row describes: `other`, with whatever its surroundings tell.
 #[cold]
-fn describe_unknown<'a>(head: &Head, text: &'a [u8]) -> Classified<'a> {
+fn describe_unknown(head: &Head, text: &[u8]) -> Understood {
     let rest = parse_rest(text, message_end(text)).unwrap_or_else(|| Rest {
         tail_at: tail::find_tail(text),
         ..Rest::default()
@@ -182,20 +202,37 @@ fn describe_unknown<'a>(head: &Head, text: &'a [u8]) -> Classified<'a> {
     describe(0, Shape { rest, pattern_end: rest.tail_at, peer: None }, head, text)
 }
 
-/// What was remembered of a message, with what its tail says.
+impl Understood {
+    /// The message with what its tail says.
+    #[inline(always)] // the result is large: it should be made where it is used
+    fn with_tail<'a>(&self, head: &Head, text: &'a [u8]) -> Classified<'a> {
+        let Understood { meaning, start, tail_at, peer } = *self;
+        let tail = tail_of(head, &text[tail_at..]);
+        Classified {
+            signature: meaning.signature,
+            category: meaning.category,
+            phase: meaning.phase,
+            severity: meaning.severity,
+            errno: meaning.errno,
+            upstream: upstream_of(&tail, peer.map(|(start, end)| &text[start..end])),
+            message: &text[start..tail_at],
+            tail,
+        }
+    }
+
+    /// The same message, with `n` bytes before it.
+    fn behind(self, n: usize) -> Understood {
+        let peer = self.peer.map(|(start, end)| (start + n, end + n));
+        Understood { start: self.start + n, tail_at: self.tail_at + n, peer, ..self }
+    }
+}
+
+/// `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
 #[inline(always)]
-fn describe_recalled<'a>(recalled: &Recalled, text: &'a [u8]) -> Classified<'a> {
-    let Recalled { meaning, tail_at, peer } = *recalled;
-    let tail = tail::parse_tail(&text[tail_at..]);
-    Classified {
-        signature: meaning.signature,
-        category: meaning.category,
-        phase: meaning.phase,
-        severity: meaning.severity,
-        errno: meaning.errno,
-        upstream: upstream_of(&tail, peer.map(|(start, end)| &text[start..end])),
-        message: &text[..tail_at],
-        tail,
+fn tail_of<'a>(head: &Head, text: &'a [u8]) -> Tail<'a> {
+    match head.level {
+        Some(Level::Debug) => Tail::default(),
+        _ => tail::parse_tail(text),
     }
 }
 

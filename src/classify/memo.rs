@@ -7,13 +7,13 @@
 //! changes an answer; where anything is in doubt, nothing is remembered and the search decides.
 
 use super::{
-    classifier::Classified,
-    matcher::{Matcher, Peer, Shape},
+    classifier::{Meaning, Understood},
+    matcher::{Matcher, Shape},
     rule,
     taxonomy::ROWS,
 };
 use crate::{
-    event::{Category, Level, Phase, Severity, Signature},
+    event::Level,
     parse::Head,
 };
 
@@ -28,25 +28,6 @@ const N_BUCKETS: usize = 256;
 
 /// Messages remembered per bucket.
 const N_WAYS: usize = 16;
-
-/// What follows from a message, whatever its tail.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Meaning {
-    pub signature: Signature,
-    pub category: Category,
-    pub phase: Phase,
-    pub severity: Severity,
-    pub errno: u32,
-}
-
-/// A message of which the meaning is known.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Recalled {
-    pub meaning: Meaning,
-    /// Offset of the tail.
-    pub tail_at: usize,
-    pub peer: Option<Peer>,
-}
 
 #[derive(Debug, Clone)]
 struct Remembered {
@@ -108,8 +89,8 @@ impl Default for Memo {
 
 impl Memo {
     /// What `text` means, if its way is known. Ways met often move to the front of their bucket.
-    #[inline]
-    pub(super) fn recall(&mut self, matcher: &Matcher, head: &Head, text: &[u8]) -> Option<Recalled> {
+    #[inline(always)] // the result is large: it should be made where it is used
+    pub(super) fn recall(&mut self, matcher: &Matcher, head: &Head, text: &[u8]) -> Option<Understood> {
         let first = text.first_chunk()?;
         let ways = &mut self.buckets[bucket(head, first[0])];
         for at in 0..ways.len() {
@@ -117,12 +98,12 @@ impl Memo {
             if way.opening.fits(first)
                 && way.level == head.level
                 && way.has_connection == head.connection.is_some()
-                && let Some(recalled) = way.read(matcher, text)
+                && let Some(understood) = way.read(matcher, text)
             {
                 if at > 0 {
                     ways.swap(at, at - 1);
                 }
-                return Some(recalled);
+                return Some(understood);
             }
         }
         None
@@ -137,10 +118,10 @@ impl Memo {
         text: &[u8],
         pattern: u16,
         shape: &Shape,
-        known: &Classified<'_>,
+        meaning: Meaning,
     ) {
-        let row = &ROWS[usize::from(known.signature.0)];
-        let is_settled = rule::is_settled(row.rule, rule::linux_errno(known.errno, b""), shape.rest.side(head));
+        let row = &ROWS[usize::from(meaning.signature.0)];
+        let is_settled = rule::is_settled(row.rule, rule::linux_errno(meaning.errno, b""), shape.rest.side(head));
         let (Some(end), Some(first)) = (End::at(&text[shape.rest.tail_at..]), text.first_chunk()) else { return };
         // At level debug nothing is a tail.
         if !is_settled || head.level == Some(Level::Debug) {
@@ -166,13 +147,7 @@ impl Memo {
             start: start.into(),
             variable,
             end,
-            meaning: Meaning {
-                signature: known.signature,
-                category: known.category,
-                phase: known.phase,
-                severity: known.severity,
-                errno: known.errno,
-            },
+            meaning,
         });
     }
 }
@@ -184,24 +159,25 @@ fn bucket(head: &Head, first: u8) -> usize {
 
 impl Remembered {
     /// Offset of the tail of `text`, which has our opening, if it goes our way.
-    #[inline]
-    fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Recalled> {
+    #[inline(always)]
+    fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Understood> {
         let behind = text.strip_prefix(&*self.start)?;
-        let recalled = |end_at: usize, peer| {
-            (self.end != End::Record || end_at == text.len()).then(|| Recalled {
+        let understood = |end_at: usize, peer| {
+            (self.end != End::Record || end_at == text.len()).then(|| Understood {
                 meaning: self.meaning,
+                start: 0,
                 tail_at: end_at - self.end.text().len(),
                 peer,
             })
         };
         let Some(Variable { pattern, node, rest }) = &self.variable else {
-            return recalled(self.start.len(), None);
+            return understood(self.start.len(), None);
         };
         if matcher.goes_on(*node, behind) {
             return None;
         }
         let (pattern_end, peer) = matcher.find_end(*pattern, text, rest)?;
-        recalled(pattern_end + rest.len(), peer)
+        understood(pattern_end + rest.len(), peer)
     }
 }
 

@@ -84,7 +84,7 @@ const REFERRER: usize = 6;
 const REQUEST_ID: usize = 7;
 
 /// Reads the tail that begins at `text[0]`, which is a comma or the end. A record may stop anywhere inside.
-#[inline]
+#[inline(always)] // a tail is large: it should be made where it is used
 pub fn parse_tail(text: &[u8]) -> Tail<'_> {
     let mut tail = Tail::default();
     let mut at = 0;
@@ -112,7 +112,7 @@ pub fn parse_tail(text: &[u8]) -> Tail<'_> {
 }
 
 /// Reads the quoted keys from `at` on, in their order, up to the host.
-#[inline]
+#[inline(always)]
 fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
     let mut from = 0;
     let mut next = next_key(text, at, from);
@@ -183,26 +183,34 @@ fn reread_imitation<'a>(value: &'a [u8], tail: &mut Tail<'a>) {
 }
 
 /// The key at `at`, not before `from` in the order, and the offset of its value.
-#[inline]
+#[inline(always)]
 fn next_key(text: &[u8], at: usize, from: usize) -> Option<(usize, usize)> {
     let key = key_of(text.get(at..)?)?;
     (key >= from).then(|| (key, at + KEYS[key].len()))
 }
 
 /// The key `rest` begins with.
-#[inline]
+#[inline(always)]
 fn key_of(rest: &[u8]) -> Option<usize> {
-    match rest.get(2)? {
-        b'r' if rest.starts_with(b", request: \"") => Some(REQUEST),
-        b'u' if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
-        b'h' if rest.starts_with(b", host: \"") => Some(HOST),
-        b'r' if rest.starts_with(b", referrer: \"") => Some(REFERRER),
-        b's' if rest.starts_with(b", subrequest: \"") => Some(SUBREQUEST),
-        b'r' if rest.starts_with(b", request_line: \"") => Some(REQUEST_LINE),
-        b'l' if rest.starts_with(b", login: \"") => Some(LOGIN),
-        b'r' if rest.starts_with(b", request_id: \"") => Some(REQUEST_ID),
-        _ => None,
+    const fn word(bytes: &[u8; 4]) -> u32 {
+        u32::from_le_bytes(*bytes)
     }
+    const REQU: u32 = word(b"requ");
+    const UPST: u32 = word(b"upst");
+    const HOST_: u32 = word(b"host");
+    // Most quotes and commas are followed by one of three keys: four bytes tell them apart.
+    let &[b',', b' ', a, b, c, d] = rest.first_chunk()? else { return None };
+    match word(&[a, b, c, d]) {
+        REQU if rest.starts_with(b", request: \"") => Some(REQUEST),
+        UPST if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
+        HOST_ if rest.starts_with(b", host: \"") => Some(HOST),
+        _ => rare_key_of(rest),
+    }
+}
+
+#[cold]
+fn rare_key_of(rest: &[u8]) -> Option<usize> {
+    [REFERRER, SUBREQUEST, REQUEST_LINE, LOGIN, REQUEST_ID].into_iter().find(|&key| rest.starts_with(KEYS[key]))
 }
 
 /// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.

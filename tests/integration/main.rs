@@ -2,3 +2,5 @@
 
 mod catalogue;
 mod corpus;
+mod generate;
+mod memo;
