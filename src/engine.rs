@@ -70,17 +70,22 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
         counts: Counts { aggregate: Aggregate::new(ROWS.len(), config.grain), filter: &config.filter, shape: Vec::new() },
     });
     let mut sources = Vec::with_capacity(found.len());
+    let mut contents = Vec::new();
     for (batch_index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
         let first = batch_index * SOURCES_OPEN_MAX;
+        contents.clear();
         let opened: Vec<Opened> = batch.iter().map(|found| open(found, classifier)).collect();
         let mapped = opened.iter().enumerate().filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
         let blocks: Vec<Block<'_>> = mapped.map(|(source, bytes)| block(source, 0, bytes, 0)).collect();
         crew.work(&jobs(&blocks, config.chunk_len), |tally, job| tally.scan(job));
         for (index, opened) in opened.into_iter().enumerate() {
-            sources.push(close(opened, first + index, &mut crew, config.chunk_len));
+            let (state, content) = close(opened, first + index, &mut crew, config.chunk_len);
+            sources.push(state);
+            contents.push(content);
         }
     }
-    let (aggregate, mut ledgers) = crew.merged();
+    // Giving back a mapping of a gigabyte takes as long as merging.
+    let (aggregate, mut ledgers) = crew.merged_while(|| drop(contents));
     ledgers.iter_mut().for_each(|ledger| ledger.line_starts.finish());
     Scanned { aggregate, ledgers, sources }
 }
@@ -184,15 +189,20 @@ fn detect(bytes: &[u8], classifier: &Classifier) -> input::Kind {
     )
 }
 
-/// Reads what is a stream, and looks whether a file changed meanwhile.
-fn close(opened: Opened, source: usize, crew: &mut Crew<Tally<'_>>, chunk_len: usize) -> SourceState {
+/// Reads what is a stream, and looks whether a file changed meanwhile. The content is still to be given back.
+fn close(
+    opened: Opened,
+    source: usize,
+    crew: &mut Crew<Tally<'_>>,
+    chunk_len: usize,
+) -> (SourceState, Option<Content>) {
     let Opened { mut state, content, modified } = opened;
-    match content {
+    match &content {
         Some(Content::Stdin) => read_stream(std::io::stdin().lock(), source, &mut state, crew, chunk_len),
         Some(Content::File(_)) => state.changed = change(state.place.path(), state.size_bytes, modified),
         None => {}
     }
-    state
+    (state, content)
 }
 
 fn read_stream(
@@ -384,15 +394,28 @@ impl<'j, J> Share<'j, J> {
 }
 
 impl Crew<Tally<'_>> {
-    fn merged(self) -> (Aggregate, Vec<Ledger>) {
-        let mut tallies = self.states.into_iter();
-        let first = tallies.next().expect("a crew has at least one state");
-        tallies.fold((first.counts.aggregate, first.ledgers), |(mut aggregate, mut ledgers), tally| {
-            aggregate.merge(tally.counts.aggregate);
-            for (mine, theirs) in ledgers.iter_mut().zip(tally.ledgers) {
-                mine.merge(theirs);
+    /// All that was counted, as one; `other` is done meanwhile.
+    fn merged_while(self, other: impl FnOnce() + Send) -> (Aggregate, Vec<Ledger>) {
+        let Crew { pool, states } = self;
+        let merged = || merged(states);
+        match pool {
+            Some(pool) => pool.join(merged, other).0,
+            None => {
+                other();
+                merged()
             }
-            (aggregate, ledgers)
-        })
+        }
     }
+}
+
+fn merged(tallies: Vec<Tally<'_>>) -> (Aggregate, Vec<Ledger>) {
+    let mut tallies = tallies.into_iter();
+    let first = tallies.next().expect("a crew has at least one state");
+    tallies.fold((first.counts.aggregate, first.ledgers), |(mut aggregate, mut ledgers), tally| {
+        aggregate.merge(tally.counts.aggregate);
+        for (mine, theirs) in ledgers.iter_mut().zip(tally.ledgers) {
+            mine.merge(theirs);
+        }
+        (aggregate, ledgers)
+    })
 }

@@ -215,13 +215,14 @@ impl Failures {
         for pair in ids.windows(2) {
             ranks[pair[1] as usize] = ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
+        // One integer per row, with its position in the last place: comparing two takes no branch.
         let sort_key = |(at, cell): (usize, &Cell)| {
             let Key { second, upstream, kind } = cell.key;
-            (u64::from(second) << 32 | u64::from(ranks[upstream as usize]), kind, at as u32)
+            [second, ranks[upstream as usize], kind, at as u32].into_iter().fold(0, |key, part| key << 32 | u128::from(part))
         };
-        let mut order: Vec<(u64, u32, u32)> = self.cells.cells.iter().enumerate().map(sort_key).collect();
+        let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
         order.sort_unstable();
-        order.into_iter().map(|(_, _, at)| at as usize).collect()
+        order.into_iter().map(|key| key as u32 as usize).collect()
     }
 
     /// Name of each upstream, by its id.
