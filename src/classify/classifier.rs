@@ -84,7 +84,10 @@ impl Classifier {
     pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
         let understood = match searcher.memo.recall(&self.matcher, head, text) {
             Some(understood) => understood,
-            None => self.understand(searcher, head, text),
+            None => {
+                let head = *head; // a copy, so that the caller's need not be in memory
+                self.understand(searcher, &head, text)
+            }
         };
         understood.with_tail(head, text)
     }
@@ -94,6 +97,7 @@ impl Classifier {
         self.understand(searcher, head, text).with_tail(head, text)
     }
 
+    #[inline(never)]
     fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {

@@ -229,7 +229,7 @@ fn closes_last(rest: &[u8], key: usize) -> bool {
 }
 
 /// The quote at `quote` in `rest` as the end of the value of `key`, if it may be that.
-#[inline]
+#[inline(always)]
 fn close_at(rest: &[u8], quote: usize, key: usize) -> Option<Close> {
     let behind = &rest[quote + 1..];
     let next = next_key(behind, 0, key + 1).map(|(next, _)| next);
@@ -246,7 +246,7 @@ fn is_cut_key(rest: &[u8], from: usize) -> bool {
 }
 
 /// The quote that closes the value of `key`.
-#[inline]
+#[inline(always)]
 fn value_close(rest: &[u8], key: usize) -> Option<Close> {
     let first = memchr(b'"', rest)?;
     close_at(rest, first, key).or_else(|| later_close(rest, first + 1, key))
@@ -260,13 +260,18 @@ fn later_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
 }
 
 /// The quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
-#[inline]
+#[inline(always)]
 fn request_close(rest: &[u8], key: usize) -> Option<Close> {
     let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
     let first = memchr(b'"', rest)?;
-    strict(first)
-        .or_else(|| memchr_iter(b'"', &rest[first + 1..]).find_map(|quote| strict(first + 1 + quote)))
-        .or_else(|| value_close(rest, key))
+    strict(first).or_else(|| later_request_close(rest, first + 1, key))
+}
+
+/// Like [`request_close`], behind a quote at `from` that does not close.
+#[cold]
+fn later_request_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
+    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
+    memchr_iter(b'"', &rest[from..]).find_map(|quote| strict(from + quote)).or_else(|| value_close(rest, key))
 }
 
 /// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
@@ -322,36 +327,41 @@ fn referrer_end(rest: &[u8]) -> Option<usize> {
 }
 
 /// End of a client's address.
-#[inline]
+#[inline(always)]
 fn client_end(rest: &[u8]) -> usize {
-    let ends = |comma: usize| {
-        let rest = &rest[comma..];
-        rest.starts_with(b", server: ") || b", server: ".starts_with(rest) || next_key(rest, 0, REQUEST).is_some()
-    };
-    let Some(first) = memchr(b',', rest) else { return rest.len() };
-    if ends(first) {
-        return first;
-    }
-    memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
+    end_before(rest, b", server: ", |rest| {
+        b", server: ".starts_with(rest) || next_key(rest, 0, REQUEST).is_some()
+    })
 }
 
 /// End of a server name: the configuration writes it, so it may be empty, a regex, or hold commas.
-#[inline]
+#[inline(always)]
 fn server_end(rest: &[u8]) -> usize {
-    let ends = |comma: usize| {
-        let rest = &rest[comma..];
+    end_before(rest, b", request: \"", |rest| {
         next_key(rest, 0, REQUEST).is_some()
             || rest.starts_with(b", upstream: ")
             || rest.starts_with(b", bytes from/to ")
             || rest.starts_with(b", protocol: ")
             || rest.starts_with(b", bytes_from_client: ")
             || is_cut_key(rest, REQUEST)
-    };
-    let Some(first) = memchr(b',', rest) else { return rest.len() };
-    if ends(first) {
-        return first;
+    })
+}
+
+/// The first comma where `rest` goes on with `usual`, or with something that `ends` takes; its length if there is none.
+#[inline(always)]
+fn end_before(rest: &[u8], usual: &[u8], ends: impl Fn(&[u8]) -> bool) -> usize {
+    match memchr(b',', rest) {
+        Some(first) if rest[first..].starts_with(usual) => first,
+        Some(first) => first_end(rest, first, |rest| rest.starts_with(usual) || ends(rest)),
+        None => rest.len(),
     }
-    memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
+}
+
+/// The first comma, not before `from`, that `ends` takes.
+#[cold]
+fn first_end(rest: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
+    let comma = memchr_iter(b',', &rest[from..]).map(|comma| from + comma).find(|&comma| ends(&rest[comma..]));
+    comma.unwrap_or(rest.len())
 }
 
 /// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.
