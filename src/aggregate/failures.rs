@@ -432,3 +432,61 @@ impl Cell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_795_173_840;
+
+    fn kind(n: usize) -> Kind {
+        Kind {
+            category: Category::ALL[n % Category::ALL.len()],
+            phase: Phase::ALL[n % Phase::ALL.len()],
+            severity: Severity::ALL[0],
+            basis: Basis::ErrorLog,
+        }
+    }
+
+    /// Events `range` of a log in which times go back and forth.
+    fn of(range: Range<usize>, grain: Grain) -> Failures {
+        let mut failures = Failures::new(grain);
+        for n in range {
+            let time = (n % 11 != 0).then_some(LocalTime(START + (n * 7 % 900) as i64));
+            let upstream = (n % 5 != 0).then(|| format!("10.0.0.{}:8080", n * 13 % 29));
+            let client = (n % 3 != 0).then(|| (n % 400).to_string());
+            let evidence = Evidence { source: 0, offset: n as u64, line_in_chunk: 0 };
+            let (upstream, client) = (upstream.as_deref().map(str::as_bytes), client.as_deref().map(str::as_bytes));
+            failures.collect(time, upstream, kind(n * n % 41), client, evidence);
+        }
+        failures
+    }
+
+    fn told(rows: &[FailureRow]) -> Vec<String> {
+        let told = |row: &FailureRow| {
+            let FailureRow { bucket, kind, n_events, first_seen, last_seen, evidence, .. } = row;
+            let (upstream, n_clients) = (row.upstream(), row.clients.finish());
+            format!("{bucket:?} {upstream:?} {kind:?} {n_events} {n_clients} {first_seen:?} {last_seen:?} {evidence:?}")
+        };
+        rows.iter().map(told).collect()
+    }
+
+    #[test]
+    fn parts_merge_to_the_whole_in_order() {
+        for grain in [Grain::OfSpan, Grain::Fixed(Width::Minute)] {
+            let whole = of(0..5_000, grain);
+            let rows = whole.rows();
+            let sort_key = |row: &FailureRow| (row.bucket, row.upstream.clone(), row.kind);
+            assert!(rows.is_sorted_by_key(sort_key));
+            assert_eq!(rows.iter().map(|row| row.n_events).sum::<u64>(), 5_000);
+            for cut in [0, 1, 700, 2_500, 5_000] {
+                for (a, b) in [(0..cut, cut..5_000), (cut..5_000, 0..cut)] {
+                    let mut merged = of(a, grain);
+                    merged.merge(of(b, grain));
+                    assert_eq!(told(&merged.rows()), told(&rows), "{grain:?} cut at {cut}");
+                    assert_eq!(told(&merged.into_rows()), told(&rows), "{grain:?} cut at {cut}");
+                }
+            }
+        }
+    }
+}
