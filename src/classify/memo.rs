@@ -33,7 +33,7 @@ const N_WAYS: usize = 16;
 struct Remembered {
     level: Option<Level>,
     has_connection: bool,
-    opening: Opening,
+    glance: Glance,
     /// What the message begins with: the words before its first variable, or all up to and with `end`.
     start: Box<[u8]>,
     /// What follows `start`, if not the tail.
@@ -91,11 +91,11 @@ impl Memo {
     /// What `text` means, if its way is known. Ways met often move to the front of their bucket.
     #[inline(always)] // the result is large: it should be made where it is used
     pub(super) fn recall(&mut self, matcher: &Matcher, head: &Head, text: &[u8]) -> Option<Understood> {
-        let first = text.first_chunk()?;
-        let ways = &mut self.buckets[bucket(head, first[0])];
+        let words = words(text);
+        let ways = &mut self.buckets[bucket(head, words[0])];
         for at in 0..ways.len() {
             let way = &ways[at];
-            if way.opening.fits(first)
+            if way.glance.fits(words)
                 && way.level == head.level
                 && way.has_connection == head.connection.is_some()
                 && let Some(understood) = way.read(matcher, text)
@@ -122,7 +122,7 @@ impl Memo {
     ) {
         let row = &ROWS[usize::from(meaning.signature.0)];
         let is_settled = rule::is_settled(row.rule, rule::linux_errno(meaning.errno, b""), shape.rest.side(head));
-        let (Some(end), Some(first)) = (End::at(&text[shape.rest.tail_at..]), text.first_chunk()) else { return };
+        let Some(end) = End::at(&text[shape.rest.tail_at..]) else { return };
         // At level debug nothing is a tail.
         if !is_settled || head.level == Some(Level::Debug) {
             return;
@@ -138,12 +138,13 @@ impl Memo {
             let rest = text[shape.pattern_end..end_at].into();
             (matcher.opening(pattern), Some(Variable { pattern, node, rest }))
         };
-        let ways = &mut self.buckets[bucket(head, first[0])];
+        let words = words(text);
+        let ways = &mut self.buckets[bucket(head, words[0])];
         ways.truncate(N_WAYS - 1);
         ways.push(Remembered {
             level: head.level,
             has_connection: head.connection.is_some(),
-            opening: Opening::new(first, start.len()),
+            glance: Glance::new(words, start.len()),
             start: start.into(),
             variable,
             end,
@@ -153,8 +154,8 @@ impl Memo {
 }
 
 #[inline]
-fn bucket(head: &Head, first: u8) -> usize {
-    usize::from(first & 31) << 3 | head.level.map_or(0, |level| level as usize & 7)
+fn bucket(head: &Head, first_word: u64) -> usize {
+    (first_word as usize & 31) << 3 | head.level.map_or(0, |level| level as usize & 7)
 }
 
 impl Remembered {
@@ -181,32 +182,40 @@ impl Remembered {
     }
 }
 
-/// The first bytes of a message, as two words: most of what is different differs here.
+/// Two words of a message, at its start and at [`FAR`]: most of what is different differs in one of them, and they are
+/// quicker to compare than texts.
 #[derive(Debug, Clone, Copy)]
-struct Opening {
+struct Glance {
     words: [u64; 2],
     /// Bits that count.
     mask: [u64; 2],
 }
 
-impl Opening {
-    /// The first `len` of `bytes`.
-    fn new(bytes: &[u8; 16], len: usize) -> Opening {
-        let mut kept = [0; 16];
-        kept[..len.min(16)].fill(0xff);
-        let (words, mask) = (words(bytes), words(&kept));
-        Opening { words: [words[0] & mask[0], words[1] & mask[1]], mask }
+/// Where messages that begin alike go apart: in `upstream timed out (110: …) while reading response header …` and its
+/// like behind `while rea`.
+const FAR: usize = 56;
+
+impl Glance {
+    /// Of the first `len` bytes of `text`, of which the words are `words`.
+    fn new(words: [u64; 2], len: usize) -> Glance {
+        let mask = [0, FAR].map(|at| match len.saturating_sub(at) {
+            n @ 0..8 => (1 << (8 * n)) - 1,
+            _ => u64::MAX,
+        });
+        Glance { words: [words[0] & mask[0], words[1] & mask[1]], mask }
     }
 
     #[inline]
-    fn fits(&self, bytes: &[u8; 16]) -> bool {
-        let [a, b] = words(bytes);
-        a & self.mask[0] == self.words[0] && b & self.mask[1] == self.words[1]
+    fn fits(&self, [near, far]: [u64; 2]) -> bool {
+        near & self.mask[0] == self.words[0] && far & self.mask[1] == self.words[1]
     }
 }
 
-#[inline]
-fn words(bytes: &[u8; 16]) -> [u64; 2] {
-    let both = u128::from_le_bytes(*bytes);
-    [both as u64, (both >> 64) as u64]
+/// The words of `text` that a [`Glance`] compares; 0 for one that it is too short for.
+#[inline(always)]
+fn words(text: &[u8]) -> [u64; 2] {
+    [0, FAR].map(|at| {
+        let word = text.get(at..).and_then(|rest| rest.first_chunk());
+        word.map_or(0, |word| u64::from_le_bytes(*word))
+    })
 }
