@@ -29,6 +29,12 @@ const N_BUCKETS: usize = 256;
 /// Messages remembered per bucket.
 const N_WAYS: usize = 16;
 
+impl Default for Memo {
+    fn default() -> Memo {
+        Memo { buckets: Box::new([const { Vec::new() }; N_BUCKETS]) }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct Remembered {
     level: Option<Level>,
@@ -81,12 +87,6 @@ impl End {
     }
 }
 
-impl Default for Memo {
-    fn default() -> Memo {
-        Memo { buckets: Box::new([const { Vec::new() }; N_BUCKETS]) }
-    }
-}
-
 impl Memo {
     /// What `text` means, if its way is known. Ways met often move to the front of their bucket.
     #[inline(always)] // the result is large: it should be made where it is used
@@ -123,8 +123,8 @@ impl Memo {
         let row = &ROWS[usize::from(meaning.signature.0)];
         let is_settled = rule::is_settled(row.rule, rule::linux_errno(meaning.errno, b""), shape.rest.side(head));
         let Some(end) = End::at(&text[shape.rest.tail_at..]) else { return };
-        // At level debug nothing is a tail.
-        if !is_settled || head.level == Some(Level::Debug) {
+        // At level debug nothing is a tail. A way may be known already to a search that did not ask.
+        if !is_settled || head.level == Some(Level::Debug) || self.recall(matcher, head, text).is_some() {
             return;
         }
         let end_at = shape.rest.tail_at + end.text().len();
@@ -159,7 +159,7 @@ fn bucket(head: &Head, first_word: u64) -> usize {
 }
 
 impl Remembered {
-    /// Offset of the tail of `text`, which has our opening, if it goes our way.
+    /// What `text` means, if it goes our way.
     #[inline(always)]
     fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Understood> {
         let behind = text.strip_prefix(&*self.start)?;
