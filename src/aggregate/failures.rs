@@ -10,11 +10,7 @@ use super::{
 use crate::event::{Basis, Category, LocalTime, Phase, Severity};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
-use std::{
-    hash::BuildHasher,
-    ops::Range,
-    sync::Arc,
-};
+use std::{hash::BuildHasher, ops::Range, sync::Arc};
 
 /// What one row is about, but for time and upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,7 +91,11 @@ struct Cells {
 
 impl Default for Cells {
     fn default() -> Cells {
-        Cells { cells: Vec::new(), index: HashTable::new(), lately: [0; N_LATELY] }
+        Cells {
+            cells: Vec::new(),
+            index: HashTable::new(),
+            lately: [0; N_LATELY],
+        }
     }
 }
 
@@ -138,7 +138,11 @@ impl Failures {
         if !self.bucket.contains(&second) {
             self.bucket = self.bucket_of(second);
         }
-        let key = Key { second: self.bucket.start, upstream, kind: kind.pack() };
+        let key = Key {
+            second: self.bucket.start,
+            upstream,
+            kind: kind.pack(),
+        };
         self.cells.collect(key, second, client, evidence);
         if self.cells.len() > FAILURE_ROWS_MAX || self.upstreams.len() > UPSTREAMS_MAX + 2 {
             self.limit();
@@ -213,12 +217,19 @@ impl Failures {
         ids.sort_unstable_by_key(|&id| name(id));
         let mut ranks = vec![0u32; ids.len()];
         for pair in ids.windows(2) {
-            ranks[pair[1] as usize] = ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
+            ranks[pair[1] as usize] =
+                ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
         // One integer per row, with its position in the last place: comparing two takes no branch.
         let sort_key = |(at, cell): (usize, &Cell)| {
-            let Key { second, upstream, kind } = cell.key;
-            [second, ranks[upstream as usize], kind, at as u32].into_iter().fold(0, |key, part| key << 32 | u128::from(part))
+            let Key {
+                second,
+                upstream,
+                kind,
+            } = cell.key;
+            [second, ranks[upstream as usize], kind, at as u32]
+                .into_iter()
+                .fold(0, |key, part| key << 32 | u128::from(part))
         };
         let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
         order.sort_unstable();
@@ -258,7 +269,10 @@ impl Failures {
         }
         self.width = width;
         self.bucket = 0..0;
-        self.cells.rekey(|key| Key { second: width.floor(i64::from(key.second)) as u32, ..key });
+        self.cells.rekey(|key| Key {
+            second: width.floor(i64::from(key.second)) as u32,
+            ..key
+        });
     }
 
     /// Widens buckets, then pools upstreams, until the limits hold. Whether a row or an upstream stays depends on all that
@@ -285,12 +299,16 @@ impl Failures {
     }
 
     fn n_named(&self) -> usize {
-        (2..self.upstreams.len() as NameId).filter(|&id| !self.is_pooled(id)).count()
+        (2..self.upstreams.len() as NameId)
+            .filter(|&id| !self.is_pooled(id))
+            .count()
     }
 
     #[inline]
     fn is_pooled(&self, id: NameId) -> bool {
-        self.threshold != u64::MAX && id > Interner::POOLED && self.upstreams.hash(id) >= self.threshold
+        self.threshold != u64::MAX
+            && id > Interner::POOLED
+            && self.upstreams.hash(id) >= self.threshold
     }
 
     /// Moves the rows of upstreams that are past the threshold to the pool, and forgets their names.
@@ -306,7 +324,10 @@ impl Failures {
                 _ => self.upstreams.intern(old.name(id)),
             })
             .collect();
-        self.cells.rekey(|key| Key { upstream: ids[key.upstream as usize], ..key });
+        self.cells.rekey(|key| Key {
+            upstream: ids[key.upstream as usize],
+            ..key
+        });
     }
 }
 
@@ -320,7 +341,11 @@ impl Cells {
     fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
         let slot = key.slot();
         let mut at = self.lately[slot];
-        if self.cells.get(at as usize).is_none_or(|cell| cell.key != key) {
+        if self
+            .cells
+            .get(at as usize)
+            .is_none_or(|cell| cell.key != key)
+        {
             at = self.find_or_insert(key, evidence);
             self.lately[slot] = at;
         }
@@ -355,7 +380,10 @@ impl Cells {
         cells.reserve(other.cells.len());
         index.reserve(other.cells.len(), |&at| cells[at as usize].key.hash());
         for cell in other.cells {
-            let cell = Cell { key: rekey(cell.key), ..cell };
+            let cell = Cell {
+                key: rekey(cell.key),
+                ..cell
+            };
             let is_it = |&at: &u32| cells[at as usize].key == cell.key;
             match index.entry(cell.key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
                 Entry::Occupied(entry) => cells[*entry.get() as usize].merge(&cell),
@@ -378,7 +406,8 @@ impl Key {
     /// The same for all of a bucket's rows of one upstream and kind, whatever the bucket.
     #[inline]
     fn slot(self) -> usize {
-        let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 56) as usize
     }
 
@@ -390,7 +419,12 @@ impl Key {
 
 impl Kind {
     fn pack(self) -> u32 {
-        u32::from_be_bytes([self.category as u8, self.phase as u8, self.severity as u8, self.basis as u8])
+        u32::from_be_bytes([
+            self.category as u8,
+            self.phase as u8,
+            self.severity as u8,
+            self.basis as u8,
+        ])
     }
 
     fn unpack(packed: u32) -> Kind {
@@ -406,7 +440,14 @@ impl Kind {
 
 impl Cell {
     fn new(key: Key, evidence: Evidence) -> Cell {
-        Cell { key, n_events: 0, first_second: u32::MAX, last_second: 0, evidence, clients: Clients::default() }
+        Cell {
+            key,
+            n_events: 0,
+            first_second: u32::MAX,
+            last_second: 0,
+            evidence,
+            clients: Clients::default(),
+        }
     }
 
     fn merge(&mut self, other: &Cell) {
@@ -455,8 +496,15 @@ mod tests {
             let time = (n % 11 != 0).then_some(LocalTime(START + (n * 7 % 900) as i64));
             let upstream = (n % 5 != 0).then(|| format!("10.0.0.{}:8080", n * 13 % 29));
             let client = (n % 3 != 0).then(|| (n % 400).to_string());
-            let evidence = Evidence { source: 0, offset: n as u64, line_in_chunk: 0 };
-            let (upstream, client) = (upstream.as_deref().map(str::as_bytes), client.as_deref().map(str::as_bytes));
+            let evidence = Evidence {
+                source: 0,
+                offset: n as u64,
+                line_in_chunk: 0,
+            };
+            let (upstream, client) = (
+                upstream.as_deref().map(str::as_bytes),
+                client.as_deref().map(str::as_bytes),
+            );
             failures.collect(time, upstream, kind(n * n % 41), client, evidence);
         }
         failures
@@ -464,9 +512,19 @@ mod tests {
 
     fn told(rows: &[FailureRow]) -> Vec<String> {
         let told = |row: &FailureRow| {
-            let FailureRow { bucket, kind, n_events, first_seen, last_seen, evidence, .. } = row;
+            let FailureRow {
+                bucket,
+                kind,
+                n_events,
+                first_seen,
+                last_seen,
+                evidence,
+                ..
+            } = row;
             let (upstream, n_clients) = (row.upstream(), row.clients.finish());
-            format!("{bucket:?} {upstream:?} {kind:?} {n_events} {n_clients} {first_seen:?} {last_seen:?} {evidence:?}")
+            format!(
+                "{bucket:?} {upstream:?} {kind:?} {n_events} {n_clients} {first_seen:?} {last_seen:?} {evidence:?}"
+            )
         };
         rows.iter().map(told).collect()
     }
@@ -484,7 +542,11 @@ mod tests {
                     let mut merged = of(a, grain);
                     merged.merge(of(b, grain));
                     assert_eq!(told(&merged.rows()), told(&rows), "{grain:?} cut at {cut}");
-                    assert_eq!(told(&merged.into_rows()), told(&rows), "{grain:?} cut at {cut}");
+                    assert_eq!(
+                        told(&merged.into_rows()),
+                        told(&rows),
+                        "{grain:?} cut at {cut}"
+                    );
                 }
             }
         }

@@ -60,7 +60,9 @@ impl Interner {
             return Interner::NONE;
         }
         let hash = self.hasher.hash_one(name);
-        let Interner { ids, names, arena, .. } = self;
+        let Interner {
+            ids, names, arena, ..
+        } = self;
         if let Some(&id) = ids.find(hash, |&id| name == slice(names, arena, id)) {
             return id;
         }
@@ -106,7 +108,9 @@ impl Default for Interner {
 /// Slot of a name: by its last bytes, where neighbours differ.
 #[inline]
 fn slot(name: &[u8]) -> usize {
-    let end = name.last_chunk().map_or(name.len() as u64, |end| u64::from_le_bytes(*end));
+    let end = name
+        .last_chunk()
+        .map_or(name.len() as u64, |end| u64::from_le_bytes(*end));
     (end.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize
 }
 

@@ -81,7 +81,12 @@ impl Classifier {
 
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
     #[inline(always)]
-    pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
+    pub fn classify<'a>(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: &'a [u8],
+    ) -> Classified<'a> {
         let understood = match searcher.memo.recall(&self.matcher, head, text) {
             Some(understood) => understood,
             None => {
@@ -93,7 +98,12 @@ impl Classifier {
     }
 
     /// Classifies without looking at what was met before.
-    pub fn search<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
+    pub fn search<'a>(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: &'a [u8],
+    ) -> Classified<'a> {
         self.understand(searcher, head, text).with_tail(head, text)
     }
 
@@ -101,26 +111,43 @@ impl Classifier {
     fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {
-            Some(Found { row, shape, pattern }) => {
+            Some(Found {
+                row,
+                shape,
+                pattern,
+            }) => {
                 let understood = describe(row, shape, head, text);
                 if let Some(pattern) = pattern {
-                    searcher.memo.remember(&self.matcher, head, text, pattern, &shape, understood.meaning);
+                    searcher.memo.remember(
+                        &self.matcher,
+                        head,
+                        text,
+                        pattern,
+                        &shape,
+                        understood.meaning,
+                    );
                 }
                 understood
             }
-            None => {
-                self.understand_marked(searcher, head, text).unwrap_or_else(|| describe_unknown(head, text))
-            }
+            None => self
+                .understand_marked(searcher, head, text)
+                .unwrap_or_else(|| describe_unknown(head, text)),
         }
     }
 
     /// Messages copied by people: a capital first letter, or marks such as `**` before it.
     #[cold]
-    fn understand_marked(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Option<Understood> {
+    fn understand_marked(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: &[u8],
+    ) -> Option<Understood> {
         let marks = text.iter().take_while(|b| b"*_`'>".contains(b)).count();
         if marks > 0 {
             let understood = self.understand(searcher, head, &text[marks..]);
-            return (understood.meaning.signature != Signature(0)).then(|| understood.behind(marks));
+            return (understood.meaning.signature != Signature(0))
+                .then(|| understood.behind(marks));
         }
         if !text.first()?.is_ascii_uppercase() || !text.get(1)?.is_ascii_lowercase() {
             return None;
@@ -203,14 +230,28 @@ fn describe_unknown(head: &Head, text: &[u8]) -> Understood {
         tail_at: tail::find_tail(text),
         ..Rest::default()
     });
-    describe(0, Shape { rest, pattern_end: rest.tail_at, peer: None }, head, text)
+    describe(
+        0,
+        Shape {
+            rest,
+            pattern_end: rest.tail_at,
+            peer: None,
+        },
+        head,
+        text,
+    )
 }
 
 impl Understood {
     /// The message with what its tail says.
     #[inline(always)] // the result is large: it should be made where it is used
     fn with_tail<'a>(&self, head: &Head, text: &'a [u8]) -> Classified<'a> {
-        let Understood { meaning, start, tail_at, peer } = *self;
+        let Understood {
+            meaning,
+            start,
+            tail_at,
+            peer,
+        } = *self;
         let tail = tail_of(head, &text[tail_at..]);
         Classified {
             signature: meaning.signature,
@@ -227,7 +268,12 @@ impl Understood {
     /// The same message, with `n` bytes before it.
     fn behind(self, n: usize) -> Understood {
         let peer = self.peer.map(|(start, end)| (start + n, end + n));
-        Understood { start: self.start + n, tail_at: self.tail_at + n, peer, ..self }
+        Understood {
+            start: self.start + n,
+            tail_at: self.tail_at + n,
+            peer,
+            ..self
+        }
     }
 }
 

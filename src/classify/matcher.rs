@@ -51,7 +51,10 @@ pub(super) struct Found {
 impl Rest {
     #[inline]
     pub(super) fn side(&self, head: &Head) -> Side {
-        self.action.map_or_else(|| action::side_of_level(head.level), |action| action.side_at(head.level))
+        self.action.map_or_else(
+            || action::side_of_level(head.level),
+            |action| action.side_at(head.level),
+        )
     }
 }
 
@@ -159,12 +162,22 @@ impl Matcher {
                 if let Some(shape) = fit(pattern, text)
                     && accepts(pattern.row, &shape)
                 {
-                    return Some(Found { row: pattern.row, shape, pattern: Some(index) });
+                    return Some(Found {
+                        row: pattern.row,
+                        shape,
+                        pattern: Some(index),
+                    });
                 }
             }
         }
-        let found = self.find_cut(text).or_else(|| self.find_floating(scratch, text, accepts));
-        found.map(|(row, shape)| Found { row, shape, pattern: None })
+        let found = self
+            .find_cut(text)
+            .or_else(|| self.find_floating(scratch, text, accepts));
+        found.map(|(row, shape)| Found {
+            row,
+            shape,
+            pattern: None,
+        })
     }
 
     /// Whether the pattern has no variables.
@@ -185,8 +198,13 @@ impl Matcher {
     pub(super) fn is_first_choice(&self, text: &[u8], pattern: u16) -> bool {
         let mut passed = [0u16; 16];
         let n_passed = self.walk(text, &mut passed);
-        let tried = passed[..n_passed].iter().rev().flat_map(|&node| &self.nodes[usize::from(node)].patterns);
-        tried.take_while(|&&earlier| earlier != pattern).all(|&earlier| self.is_literal(earlier))
+        let tried = passed[..n_passed]
+            .iter()
+            .rev()
+            .flat_map(|&node| &self.nodes[usize::from(node)].patterns);
+        tried
+            .take_while(|&&earlier| earlier != pattern)
+            .all(|&earlier| self.is_literal(earlier))
     }
 
     /// The node of `pattern`, which has variables, if on `text` no other words were tried before it.
@@ -196,9 +214,11 @@ impl Matcher {
         let node = *passed[..n_passed].last()?;
         let patterns = &self.nodes[usize::from(node)].patterns;
         let same = |earlier: &u16| {
-            self.patterns[usize::from(*earlier)].pieces == self.patterns[usize::from(pattern)].pieces
+            self.patterns[usize::from(*earlier)].pieces
+                == self.patterns[usize::from(pattern)].pieces
         };
-        let is_only = patterns.contains(&pattern) && patterns.iter().take_while(|&&p| p != pattern).all(same);
+        let is_only =
+            patterns.contains(&pattern) && patterns.iter().take_while(|&&p| p != pattern).all(same);
         (is_only && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)
     }
 
@@ -206,18 +226,30 @@ impl Matcher {
     #[inline]
     pub(super) fn goes_on(&self, node: u16, behind: &[u8]) -> bool {
         let children = &self.nodes[usize::from(node)].children;
-        let Some((next, behind)) = behind.split_first() else { return false };
-        children.iter().find(|(first, _)| first == next).is_some_and(|&(_, child)| {
-            let Node { label, patterns, .. } = &self.nodes[usize::from(child)];
-            let behind = behind.strip_prefix(&**label);
-            behind.is_some_and(|behind| !patterns.is_empty() || self.goes_on(child, behind))
-        })
+        let Some((next, behind)) = behind.split_first() else {
+            return false;
+        };
+        children
+            .iter()
+            .find(|(first, _)| first == next)
+            .is_some_and(|&(_, child)| {
+                let Node {
+                    label, patterns, ..
+                } = &self.nodes[usize::from(child)];
+                let behind = behind.strip_prefix(&**label);
+                behind.is_some_and(|behind| !patterns.is_empty() || self.goes_on(child, behind))
+            })
     }
 
     /// Where the words of `pattern` end in `text`, known to begin with its first literal, and the address between
     /// them, if they are followed by `rest` at the very place that a search would choose.
     #[inline]
-    pub(super) fn find_end(&self, pattern: u16, text: &[u8], rest: &[u8]) -> Option<(usize, Option<Peer>)> {
+    pub(super) fn find_end(
+        &self,
+        pattern: u16,
+        text: &[u8],
+        rest: &[u8],
+    ) -> Option<(usize, Option<Peer>)> {
         let pattern = &self.patterns[usize::from(pattern)];
         let read = |end: usize| {
             let is_known = text[end..].starts_with(rest);
@@ -265,7 +297,8 @@ impl Matcher {
                 patterns,
                 children,
             } = &self.nodes[usize::from(node)];
-            if text.get(at) != label.first() && !label.is_empty() || !text[at..].starts_with(label) {
+            if text.get(at) != label.first() && !label.is_empty() || !text[at..].starts_with(label)
+            {
                 break;
             }
             at += label.len();
@@ -316,7 +349,13 @@ impl Pattern {
             Some(Piece::Literal(text)) => text.len(),
             _ => 0,
         };
-        Pattern { rank: (literal_len(&pieces), weight(&ROWS[row])), pieces, finders, opening_len, row: row as u16 }
+        Pattern {
+            rank: (literal_len(&pieces), weight(&ROWS[row])),
+            pieces,
+            finders,
+            opening_len,
+            row: row as u16,
+        }
     }
 }
 
@@ -385,11 +424,19 @@ fn fit(pattern: &Pattern, text: &[u8]) -> Option<Shape> {
     };
     let pattern_end = head.len();
     if pattern.finders.is_empty() {
-        return Some(Shape { rest: parse_rest(text, pattern_end)?, pattern_end, peer: None });
+        return Some(Shape {
+            rest: parse_rest(text, pattern_end)?,
+            pattern_end,
+            peer: None,
+        });
     }
     let read = |end: usize| Some((parse_rest(text, end)?, end));
     let ((rest, pattern_end), peer) = fit_variables(pattern, text, read)?;
-    Some(Shape { rest, pattern_end, peer })
+    Some(Shape {
+        rest,
+        pattern_end,
+        peer,
+    })
 }
 
 /// Walks over the variables of `pattern`, whose first literal `text` is known to begin with. The last literal stands at the
@@ -506,11 +553,15 @@ pub(super) fn message_end(text: &[u8]) -> usize {
     let end = tail::find_tail(text);
     // Blanks are looked at one by one: there are few in an action, and a searcher for so short a text costs more to make.
     let is_action = |at: &usize| {
-        text[*at..end].strip_prefix(b" while ").is_some_and(|words| {
-            action::parse_action(words).is_some_and(|(_, len)| len == words.len())
-        })
+        text[*at..end]
+            .strip_prefix(b" while ")
+            .is_some_and(|words| {
+                action::parse_action(words).is_some_and(|(_, len)| len == words.len())
+            })
     };
-    memrchr_iter(b' ', &text[..end]).find(is_action).unwrap_or(end)
+    memrchr_iter(b' ', &text[..end])
+        .find(is_action)
+        .unwrap_or(end)
 }
 
 /// A radix trie of the leading literals; node 0 is the root.

@@ -12,10 +12,7 @@ use super::{
     rule,
     taxonomy::ROWS,
 };
-use crate::{
-    event::Level,
-    parse::Head,
-};
+use crate::{event::Level, parse::Head};
 
 /// The messages one worker met last.
 #[derive(Debug, Clone)]
@@ -31,7 +28,9 @@ const N_WAYS: usize = 16;
 
 impl Default for Memo {
     fn default() -> Memo {
-        Memo { buckets: Box::new([const { Vec::new() }; N_BUCKETS]) }
+        Memo {
+            buckets: Box::new([const { Vec::new() }; N_BUCKETS]),
+        }
     }
 }
 
@@ -90,7 +89,12 @@ impl End {
 impl Memo {
     /// What `text` means, if its way is known. Ways met often move to the front of their bucket.
     #[inline(always)] // the result is large: it should be made where it is used
-    pub(super) fn recall(&mut self, matcher: &Matcher, head: &Head, text: &[u8]) -> Option<Understood> {
+    pub(super) fn recall(
+        &mut self,
+        matcher: &Matcher,
+        head: &Head,
+        text: &[u8],
+    ) -> Option<Understood> {
         let words = words(text);
         let ways = &mut self.buckets[bucket(head, words[0])];
         for at in 0..ways.len() {
@@ -121,10 +125,19 @@ impl Memo {
         meaning: Meaning,
     ) {
         let row = &ROWS[usize::from(meaning.signature.0)];
-        let is_settled = rule::is_settled(row.rule, rule::linux_errno(meaning.errno, b""), shape.rest.side(head));
-        let Some(end) = End::at(&text[shape.rest.tail_at..]) else { return };
+        let is_settled = rule::is_settled(
+            row.rule,
+            rule::linux_errno(meaning.errno, b""),
+            shape.rest.side(head),
+        );
+        let Some(end) = End::at(&text[shape.rest.tail_at..]) else {
+            return;
+        };
         // At level debug nothing is a tail. A way may be known already to a search that did not ask.
-        if !is_settled || head.level == Some(Level::Debug) || self.recall(matcher, head, text).is_some() {
+        if !is_settled
+            || head.level == Some(Level::Debug)
+            || self.recall(matcher, head, text).is_some()
+        {
             return;
         }
         let end_at = shape.rest.tail_at + end.text().len();
@@ -134,9 +147,18 @@ impl Memo {
             }
             (&text[..end_at], None)
         } else {
-            let Some(node) = matcher.only_choice_at(text, pattern) else { return };
+            let Some(node) = matcher.only_choice_at(text, pattern) else {
+                return;
+            };
             let rest = text[shape.pattern_end..end_at].into();
-            (matcher.opening(pattern), Some(Variable { pattern, node, rest }))
+            (
+                matcher.opening(pattern),
+                Some(Variable {
+                    pattern,
+                    node,
+                    rest,
+                }),
+            )
         };
         let words = words(text);
         let ways = &mut self.buckets[bucket(head, words[0])];
@@ -171,7 +193,12 @@ impl Remembered {
                 peer,
             })
         };
-        let Some(Variable { pattern, node, rest }) = &self.variable else {
+        let Some(Variable {
+            pattern,
+            node,
+            rest,
+        }) = &self.variable
+        else {
             return understood(self.start.len(), None);
         };
         if matcher.goes_on(*node, behind) {
@@ -202,7 +229,10 @@ impl Glance {
             n @ 0..8 => (1 << (8 * n)) - 1,
             _ => u64::MAX,
         });
-        Glance { words: [words[0] & mask[0], words[1] & mask[1]], mask }
+        Glance {
+            words: [words[0] & mask[0], words[1] & mask[1]],
+            mask,
+        }
     }
 
     #[inline]

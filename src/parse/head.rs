@@ -64,7 +64,11 @@ impl HeadParser {
     /// Reads the head of a record that begins at `line[0]`.
     #[inline]
     pub fn parse(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
-        if is_head(line) { self.parse_checked(line) } else { Err(Unparsed::NoHead) }
+        if is_head(line) {
+            self.parse_checked(line)
+        } else {
+            Err(Unparsed::NoHead)
+        }
     }
 
     /// Like [`parse`](Self::parse), for a line that [`is_head`].
@@ -154,7 +158,11 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
     match line.get(at..).and_then(|rest| rest.first_chunk()) {
         Some(word) => {
             let (value, n_digits) = leading_digits(u64::from_le_bytes(*word));
-            if n_digits < 8 { (value, at + n_digits) } else { many_digits(line, at) }
+            if n_digits < 8 {
+                (value, at + n_digits)
+            } else {
+                many_digits(line, at)
+            }
         }
         None => many_digits(line, at),
     }
@@ -179,15 +187,24 @@ fn leading_digits(word: u64) -> (u64, usize) {
     let digits = plain << (64 - 8 * n_digits);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-    (fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff, n_digits)
+    (
+        fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff,
+        n_digits,
+    )
 }
 
 /// Like [`digits`], for long numbers and the end of a line.
 #[cold]
 fn many_digits(line: &[u8], at: usize) -> (u64, usize) {
     let rest = line.get(at..).unwrap_or_default();
-    let n_digits = rest.iter().take(19).take_while(|byte| byte.is_ascii_digit()).count();
-    let value = rest[..n_digits].iter().fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
+    let n_digits = rest
+        .iter()
+        .take(19)
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let value = rest[..n_digits]
+        .iter()
+        .fold(0, |value, byte| value * 10 + u64::from(byte - b'0'));
     (value, at + n_digits)
 }
 

@@ -18,7 +18,10 @@ pub const NGINX_RECORD_LEN: usize = 2048;
 /// Whether `line`, which is no head and begins `behind` bytes after the head of a record, continues it. `is_open`: the
 /// record has a `*N`, so a tail must come, and none of its lines so far [`has_tail`].
 pub fn continues(is_open: bool, line: &[u8], behind: usize) -> bool {
-    behind < RECORD_LEN_MAX && !is_cut(behind - 1) && (is_open || is_traceback(line)) && !is_access_line(line)
+    behind < RECORD_LEN_MAX
+        && !is_cut(behind - 1)
+        && (is_open || is_traceback(line))
+        && !is_access_line(line)
 }
 
 /// Whether the usual tail begins in `line`.
@@ -41,7 +44,8 @@ pub fn may_start(bytes: &[u8], at: usize) -> bool {
     let from = at.saturating_sub(RECORD_LEN_MAX);
     let is_head_start = |start: usize| is_head(&bytes[start..at]);
     !((from == 0 && is_head_start(0))
-        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)]).any(|newline| is_head_start(from + newline + 1)))
+        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)])
+            .any(|newline| is_head_start(from + newline + 1)))
 }
 
 /// Lines of Lua, PHP and Python tracebacks behind a record.
@@ -71,10 +75,12 @@ pub fn is_access_line(line: &[u8]) -> bool {
 #[inline]
 pub fn find_second_head(line: &[u8]) -> Option<usize> {
     let from = 21;
-    memchr_iter(b'[', line.get(from..)?).map(|at| from + at).find_map(|bracket| {
-        let start = bracket.checked_sub(20)?;
-        (start > 0 && is_head(&line[start..])).then_some(start)
-    })
+    memchr_iter(b'[', line.get(from..)?)
+        .map(|at| from + at)
+        .find_map(|bracket| {
+            let start = bracket.checked_sub(20)?;
+            (start > 0 && is_head(&line[start..])).then_some(start)
+        })
 }
 
 /// Where the line ends that begins with a head at `start`, and the bracket of a second head in it, as offsets in `bytes`:
@@ -111,7 +117,10 @@ mod tests {
         assert!(!continues(true, b"x", NGINX_RECORD_LEN));
         let access = b"10.0.0.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157";
         assert!(!continues(true, access, 100));
-        assert!(has_tail(b"connect() failed, client: ::1") && !has_tail(b"FastCGI sent in stderr: \"PHP message: x"));
+        assert!(
+            has_tail(b"connect() failed, client: ::1")
+                && !has_tail(b"FastCGI sent in stderr: \"PHP message: x")
+        );
     }
 
     #[test]
@@ -128,16 +137,31 @@ mod tests {
     fn second_heads_are_found() {
         let glued = format!("{HEAD}connect{HEAD}b");
         assert_eq!(find_second_head(glued.as_bytes()), Some(HEAD.len() + 7));
-        assert_eq!(find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()), None);
+        assert_eq!(
+            find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()),
+            None
+        );
     }
 
     #[test]
     fn one_pass_finds_what_two_find() {
-        for text in ["a", "a [b] [::1]", &format!("connect{HEAD}b"), &format!("[{HEAD}[{HEAD}")] {
+        for text in [
+            "a",
+            "a [b] [::1]",
+            &format!("connect{HEAD}b"),
+            &format!("[{HEAD}[{HEAD}"),
+        ] {
             for end in ["", "\n", "\nx [y", &format!("\n{HEAD}")] {
                 let line = format!("{HEAD}{text}");
-                let want = (line.len() + 1, find_second_head(line.as_bytes()).map(|at| at + 1));
-                assert_eq!(find_end_and_head(format!("\n{line}{end}").as_bytes(), 1), want, "{line}{end}");
+                let want = (
+                    line.len() + 1,
+                    find_second_head(line.as_bytes()).map(|at| at + 1),
+                );
+                assert_eq!(
+                    find_end_and_head(format!("\n{line}{end}").as_bytes(), 1),
+                    want,
+                    "{line}{end}"
+                );
             }
         }
     }

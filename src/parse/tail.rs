@@ -199,7 +199,9 @@ fn key_of(rest: &[u8]) -> Option<usize> {
     const UPST: u32 = word(b"upst");
     const HOST_: u32 = word(b"host");
     // Most quotes and commas are followed by one of three keys: four bytes tell them apart.
-    let &[b',', b' ', a, b, c, d] = rest.first_chunk()? else { return None };
+    let &[b',', b' ', a, b, c, d] = rest.first_chunk()? else {
+        return None;
+    };
     match word(&[a, b, c, d]) {
         REQU if rest.starts_with(b", request: \"") => Some(REQUEST),
         UPST if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
@@ -210,7 +212,9 @@ fn key_of(rest: &[u8]) -> Option<usize> {
 
 #[cold]
 fn rare_key_of(rest: &[u8]) -> Option<usize> {
-    [REFERRER, SUBREQUEST, REQUEST_LINE, LOGIN, REQUEST_ID].into_iter().find(|&key| rest.starts_with(KEYS[key]))
+    [REFERRER, SUBREQUEST, REQUEST_LINE, LOGIN, REQUEST_ID]
+        .into_iter()
+        .find(|&key| rest.starts_with(KEYS[key]))
 }
 
 /// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.
@@ -233,7 +237,11 @@ fn closes_last(rest: &[u8], key: usize) -> bool {
 fn close_at(rest: &[u8], quote: usize, key: usize) -> Option<Close> {
     let behind = &rest[quote + 1..];
     let next = next_key(behind, 0, key + 1).map(|(next, _)| next);
-    (next.is_some() || closes_last(behind, key)).then_some(Close { quote, next, has_quotes: false })
+    (next.is_some() || closes_last(behind, key)).then_some(Close {
+        quote,
+        next,
+        has_quotes: false,
+    })
 }
 
 /// Whether `rest`, the end of the record, is the beginning of a key not before `from`: the cut went through it.
@@ -255,8 +263,12 @@ fn value_close(rest: &[u8], key: usize) -> Option<Close> {
 /// Like [`value_close`], from `from` on, behind a quote that does not close.
 #[cold]
 fn later_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
-    let close = memchr_iter(b'"', &rest[from..]).find_map(|quote| close_at(rest, from + quote, key))?;
-    Some(Close { has_quotes: true, ..close })
+    let close =
+        memchr_iter(b'"', &rest[from..]).find_map(|quote| close_at(rest, from + quote, key))?;
+    Some(Close {
+        has_quotes: true,
+        ..close
+    })
 }
 
 /// The quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
@@ -271,7 +283,9 @@ fn request_close(rest: &[u8], key: usize) -> Option<Close> {
 #[cold]
 fn later_request_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
     let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
-    memchr_iter(b'"', &rest[from..]).find_map(|quote| strict(from + quote)).or_else(|| value_close(rest, key))
+    memchr_iter(b'"', &rest[from..])
+        .find_map(|quote| strict(from + quote))
+        .or_else(|| value_close(rest, key))
 }
 
 /// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
@@ -360,7 +374,9 @@ fn end_before(rest: &[u8], usual: &[u8], ends: impl Fn(&[u8]) -> bool) -> usize 
 /// The first comma, not before `from`, that `ends` takes.
 #[cold]
 fn first_end(rest: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
-    let comma = memchr_iter(b',', &rest[from..]).map(|comma| from + comma).find(|&comma| ends(&rest[comma..]));
+    let comma = memchr_iter(b',', &rest[from..])
+        .map(|comma| from + comma)
+        .find(|&comma| ends(&rest[comma..]));
     comma.unwrap_or(rest.len())
 }
 
@@ -394,7 +410,9 @@ pub fn is_tail(text: &[u8]) -> bool {
         Some(b'c') => key.starts_with(b"client: ") || key.starts_with(b"context: "),
         Some(b's') => key.starts_with(b"server: "),
         Some(b'r') => {
-            key.starts_with(b"resolver: ") || key.starts_with(b"responder: ") || key.starts_with(b"request: \"")
+            key.starts_with(b"resolver: ")
+                || key.starts_with(b"responder: ")
+                || key.starts_with(b"request: \"")
         }
         Some(b'u') => key.starts_with(b"udp client: ") || key.starts_with(b"upstream: \""),
         Some(b'b') => key.starts_with(b"bytes from/to "),

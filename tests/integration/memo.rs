@@ -21,7 +21,13 @@ fn told(known: &Classified<'_>) -> String {
         text(tail.host()),
         text(tail.referrer()),
     ];
-    let meaning = (known.signature, known.category, known.phase, known.severity, known.errno);
+    let meaning = (
+        known.signature,
+        known.category,
+        known.phase,
+        known.severity,
+        known.errno,
+    );
     format!("{meaning:?} {parts:?} {} {}", tail.open, tail.upstream_open)
 }
 
@@ -38,15 +44,34 @@ impl Pair {
     fn new() -> Pair {
         let classifier = Classifier::default();
         let (used, fresh) = (classifier.searcher(), classifier.searcher());
-        Pair { classifier, used, fresh, n_records: 0 }
+        Pair {
+            classifier,
+            used,
+            fresh,
+            n_records: 0,
+        }
     }
 
     fn check(&mut self, line: &[u8]) {
-        let Ok(head) = HeadParser::default().parse(line) else { return };
+        let Ok(head) = HeadParser::default().parse(line) else {
+            return;
+        };
         self.check_text(&head, &line[head.len..]);
         // The same words at another level, and without a connection, may mean something else.
-        self.check_text(&Head { level: Some(coroner::event::Level::Emerg), ..head }, &line[head.len..]);
-        self.check_text(&Head { connection: None, ..head }, &line[head.len..]);
+        self.check_text(
+            &Head {
+                level: Some(coroner::event::Level::Emerg),
+                ..head
+            },
+            &line[head.len..],
+        );
+        self.check_text(
+            &Head {
+                connection: None,
+                ..head
+            },
+            &line[head.len..],
+        );
     }
 
     fn check_text(&mut self, head: &Head, text: &[u8]) {
@@ -69,7 +94,10 @@ fn generated_records_are_recalled_as_they_are_found() {
     }
     // The head of one, the tail of another: the words of a message, then anything.
     for _ in 0..8_000 {
-        let (first, second) = (&records[rng.below(records.len())], &records[rng.below(records.len())]);
+        let (first, second) = (
+            &records[rng.below(records.len())],
+            &records[rng.below(records.len())],
+        );
         let cut = rng.below(first.len().max(1));
         let from = rng.below(second.len().max(1));
         pair.check(&[&first[..cut], &second[from..]].concat());
@@ -80,7 +108,9 @@ fn generated_records_are_recalled_as_they_are_found() {
 #[test]
 fn logs_are_recalled_as_they_are_found() {
     let (mut pair, mut rng) = (Pair::new(), Rng::new(4));
-    log(&mut rng, 4_000).split(|&byte| byte == b'\n').for_each(|line| pair.check(line));
+    log(&mut rng, 4_000)
+        .split(|&byte| byte == b'\n')
+        .for_each(|line| pair.check(line));
     assert!(pair.n_records > 3_000, "{}", pair.n_records);
 }
 
@@ -90,7 +120,9 @@ fn observed_records_are_recalled_as_they_are_found() {
     let mut pair = Pair::new();
     // Twice: the second time most of them are known.
     for _ in 0..2 {
-        observed.split(|&byte| byte == b'\n').for_each(|line| pair.check(line));
+        observed
+            .split(|&byte| byte == b'\n')
+            .for_each(|line| pair.check(line));
     }
     assert!(pair.n_records > 500, "{}", pair.n_records);
 }
