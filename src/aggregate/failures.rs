@@ -118,7 +118,7 @@ impl Failures {
     }
 
     /// Counts one event. `time` lies between 2001 and 2099.
-    #[inline]
+    #[inline(always)] // so that what is counted stays in registers
     pub fn collect(
         &mut self,
         time: Option<LocalTime>,
@@ -337,7 +337,7 @@ impl Cells {
     }
 
     /// Counts one event at `key`.
-    #[inline]
+    #[inline(always)] // so that what is counted stays in registers
     fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
         let slot = key.slot();
         let mut at = self.lately[slot];

@@ -43,7 +43,7 @@ impl Interner {
     }
 
     /// The id of `name`, which is new or known; of its first [`UPSTREAM_LEN_MAX`] bytes if it is longer.
-    #[inline]
+    #[inline(always)] // asked once per record
     pub fn intern(&mut self, name: &[u8]) -> NameId {
         let slot = slot(name);
         let id = self.lately[slot];

@@ -7,7 +7,7 @@
 use memchr::{memchr, memmem};
 
 /// The peer, or the group where none was chosen; `None` if the value is empty or cut before its address ended.
-#[inline]
+#[inline(always)]
 pub fn address<'a>(value: &'a [u8], request: Option<&[u8]>, open: bool) -> Option<&'a [u8]> {
     let peer = after_scheme(value);
     if peer.starts_with(b"unix:") {
