@@ -19,7 +19,9 @@ fn log() -> Vec<u8> {
         let (second, upstream, client) = (n % 60, n % 7, n % 91);
         let message = match n % 4 {
             0 => "connect() failed (111: Connection refused) while connecting to upstream",
-            1 => "upstream timed out (110: Connection timed out) while reading response header from upstream",
+            1 => {
+                "upstream timed out (110: Connection timed out) while reading response header from upstream"
+            }
             2 => "no live upstreams while connecting to upstream",
             _ => "open() \"/srv/www/favicon.ico\" failed (2: No such file or directory)",
         };
@@ -46,18 +48,38 @@ impl Sink for Nothing {
 fn layers(criterion: &mut Criterion) {
     let log = log();
     let classifier = Classifier::default();
-    let records: Vec<&[u8]> = log.split(|&b| b == b'\n').filter(|line| !line.is_empty()).collect();
+    let records: Vec<&[u8]> = log
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+        .collect();
     let mut group = criterion.benchmark_group("layers");
     group.throughput(Throughput::Bytes(log.len() as u64));
-    group.bench_function("line ends", |b| b.iter(|| lines::lines(&log, 0..log.len()).count()));
-    group.bench_function("chunks", |b| b.iter(|| lines::chunks(&log, 1 << 16, 1 << 16, record::may_start).len()));
+    group.bench_function("line ends", |b| {
+        b.iter(|| lines::lines(&log, 0..log.len()).count())
+    });
+    group.bench_function("chunks", |b| {
+        b.iter(|| lines::chunks(&log, 1 << 16, 1 << 16, record::may_start).len())
+    });
     group.bench_function("heads", |b| {
         let mut heads = HeadParser::default();
-        b.iter(|| records.iter().filter(|record| heads.parse(record).is_ok()).count());
+        b.iter(|| {
+            records
+                .iter()
+                .filter(|record| heads.parse(record).is_ok())
+                .count()
+        });
     });
     group.bench_function("tails", |b| {
-        let tails: Vec<&[u8]> = records.iter().map(|record| &record[tail::find_tail(record)..]).collect();
-        b.iter(|| tails.iter().filter(|text| tail::parse_tail(text).upstream.is_some()).count());
+        let tails: Vec<&[u8]> = records
+            .iter()
+            .map(|record| &record[tail::find_tail(record)..])
+            .collect();
+        b.iter(|| {
+            tails
+                .iter()
+                .filter(|text| tail::parse_tail(text).upstream.is_some())
+                .count()
+        });
     });
     group.bench_function("messages", |b| {
         let (mut heads, mut searcher) = (HeadParser::default(), classifier.searcher());
@@ -65,13 +87,23 @@ fn layers(criterion: &mut Criterion) {
             records
                 .iter()
                 .filter_map(|record| Some((heads.parse(record).ok()?, record)))
-                .filter(|(head, record)| classifier.classify(&mut searcher, head, &record[head.len..]).upstream.is_some())
+                .filter(|(head, record)| {
+                    classifier
+                        .classify(&mut searcher, head, &record[head.len..])
+                        .upstream
+                        .is_some()
+                })
                 .count()
         });
     });
     group.bench_function("scan", |b| {
         let mut scanner = Scanner::new(&classifier);
-        let block = Block { source: 0, offset: 0, bytes: &log, n_omitted: 0 };
+        let block = Block {
+            source: 0,
+            offset: 0,
+            bytes: &log,
+            n_omitted: 0,
+        };
         b.iter(|| scanner.scan(block, 0..log.len(), &mut Ledger::default(), &mut Nothing));
     });
     group.bench_function("an empty aggregate", |b| {

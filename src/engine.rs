@@ -27,6 +27,8 @@ pub struct EngineConfig {
     pub chunk_len: usize,
     pub grain: Grain,
     pub filter: Filter,
+    /// What all sources are taken for, whatever their content says; `None`: each is told by its content.
+    pub kind: Option<input::Kind>,
 }
 
 /// What is known of a source besides its lines.
@@ -67,22 +69,44 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
     let mut crew = Crew::new(config.n_threads, || Tally {
         scanner: Scanner::new(classifier),
         ledgers: vec![Ledger::default(); found.len()],
-        counts: Counts { aggregate: Aggregate::new(ROWS.len(), config.grain), filter: &config.filter, shape: Vec::new() },
+        counts: Counts {
+            aggregate: Aggregate::new(ROWS.len(), config.grain),
+            filter: &config.filter,
+            shape: Vec::new(),
+        },
     });
     let mut sources = Vec::with_capacity(found.len());
+    let mut contents = Vec::new();
     for (batch_index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
         let first = batch_index * SOURCES_OPEN_MAX;
-        let opened: Vec<Opened> = batch.iter().map(open).collect();
-        let mapped = opened.iter().enumerate().filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
-        let blocks: Vec<Block<'_>> = mapped.map(|(source, bytes)| block(source, 0, bytes, 0)).collect();
-        crew.work(&jobs(&blocks, config.chunk_len), |tally, job| tally.scan(job));
+        contents.clear();
+        let opened: Vec<Opened> = batch.iter().map(|found| open(found, config.kind)).collect();
+        let mapped = opened
+            .iter()
+            .enumerate()
+            .filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
+        let blocks: Vec<Block<'_>> = mapped
+            .map(|(source, bytes)| block(source, 0, bytes, 0))
+            .collect();
+        crew.work(&jobs(&blocks, config.chunk_len), |tally, job| {
+            tally.scan(job)
+        });
         for (index, opened) in opened.into_iter().enumerate() {
-            sources.push(close(opened, first + index, &mut crew, config.chunk_len));
+            let (state, content) = close(opened, first + index, &mut crew, config.chunk_len);
+            sources.push(state);
+            contents.push(content);
         }
     }
-    let (aggregate, mut ledgers) = crew.merged();
-    ledgers.iter_mut().for_each(|ledger| ledger.line_starts.finish());
-    Scanned { aggregate, ledgers, sources }
+    // Giving back a mapping of a gigabyte takes as long as merging.
+    let (aggregate, mut ledgers) = crew.merged_while(|| drop(contents));
+    ledgers
+        .iter_mut()
+        .for_each(|ledger| ledger.line_starts.finish());
+    Scanned {
+        aggregate,
+        ledgers,
+        sources,
+    }
 }
 
 /// Reads the sources of `scanned` again and gives all events, in the order of sources and lines, to `take`, some thousand at
@@ -96,15 +120,31 @@ pub fn replay<T: Send>(
 ) -> Result<(), Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     for (source, state) in scanned.sources.iter().enumerate() {
-        let (Place::File(path), input::Kind::NginxError) = (&state.place, state.kind) else { continue };
-        let Ok(file) = MappedFile::open(path) else { continue };
-        let bytes = &file[..file.len().min(usize::try_from(state.size_bytes).unwrap_or(usize::MAX))];
+        let (Place::File(path), input::Kind::NginxError) = (&state.place, state.kind) else {
+            continue;
+        };
+        let Ok(file) = MappedFile::open(path) else {
+            continue;
+        };
+        let bytes = &file[..file
+            .len()
+            .min(usize::try_from(state.size_bytes).unwrap_or(usize::MAX))];
         let blocks = [block(source, 0, bytes, 0)];
         // The chunks of the first pass: lines are counted from their starts.
-        for window in jobs(&blocks, config.chunk_len).chunks(config.n_threads * REPLAY_CHUNKS_PER_THREAD) {
+        for window in
+            jobs(&blocks, config.chunk_len).chunks(config.n_threads * REPLAY_CHUNKS_PER_THREAD)
+        {
             for rows in crew.map(window, |scanner, job| {
-                let mut rows = Rows { make: &make, rows: Vec::new() };
-                scanner.scan(job.block, job.range.clone(), &mut Ledger::default(), &mut rows);
+                let mut rows = Rows {
+                    make: &make,
+                    rows: Vec::new(),
+                };
+                scanner.scan(
+                    job.block,
+                    job.range.clone(),
+                    &mut Ledger::default(),
+                    &mut rows,
+                );
                 rows.rows
             }) {
                 take(rows)?;
@@ -142,7 +182,7 @@ impl Opened {
     }
 }
 
-fn open(found: &Found) -> Opened {
+fn open(found: &Found, kind: Option<input::Kind>) -> Opened {
     let state = |kind, size_bytes, problems| SourceState {
         place: found.place.clone(),
         named: found.named,
@@ -152,18 +192,33 @@ fn open(found: &Found) -> Opened {
         changed: None,
     };
     let Place::File(path) = &found.place else {
-        return Opened { state: state(input::Kind::NginxError, 0, vec![]), content: Some(Content::Stdin), modified: None };
+        return Opened {
+            state: state(input::Kind::NginxError, 0, vec![]),
+            content: Some(Content::Stdin),
+            modified: None,
+        };
     };
     match MappedFile::open(path) {
         Ok(file) => {
-            let kind = detect(&file, found.named);
+            let kind = match kind {
+                Some(kind) if !file.is_empty() => kind,
+                _ => detect(&file, found.named),
+            };
             let size_bytes = file.len() as u64;
-            let modified = std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
-            Opened { state: state(kind, size_bytes, vec![]), content: Some(Content::File(file)), modified }
+            let modified = std::fs::metadata(path)
+                .and_then(|meta| meta.modified())
+                .ok();
+            Opened {
+                state: state(kind, size_bytes, vec![]),
+                content: Some(Content::File(file)),
+                modified,
+            }
         }
-        Err(error) => {
-            Opened { state: state(input::Kind::Unread("unreadable"), 0, vec![error]), content: None, modified: None }
-        }
+        Err(error) => Opened {
+            state: state(input::Kind::Unread("unreadable"), 0, vec![error]),
+            content: None,
+            modified: None,
+        },
     }
 }
 
@@ -182,15 +237,28 @@ fn detect(bytes: &[u8], named: bool) -> input::Kind {
     })
 }
 
-/// Reads what is a stream, and looks whether a file changed meanwhile.
-fn close(opened: Opened, source: usize, crew: &mut Crew<Tally<'_>>, chunk_len: usize) -> SourceState {
-    let Opened { mut state, content, modified } = opened;
-    match content {
-        Some(Content::Stdin) => read_stream(std::io::stdin().lock(), source, &mut state, crew, chunk_len),
-        Some(Content::File(_)) => state.changed = change(state.place.path(), state.size_bytes, modified),
+/// Reads what is a stream, and looks whether a file changed meanwhile. The content is still to be given back.
+fn close(
+    opened: Opened,
+    source: usize,
+    crew: &mut Crew<Tally<'_>>,
+    chunk_len: usize,
+) -> (SourceState, Option<Content>) {
+    let Opened {
+        mut state,
+        content,
+        modified,
+    } = opened;
+    match &content {
+        Some(Content::Stdin) => {
+            read_stream(std::io::stdin().lock(), source, &mut state, crew, chunk_len)
+        }
+        Some(Content::File(_)) => {
+            state.changed = change(state.place.path(), state.size_bytes, modified)
+        }
         None => {}
     }
-    state
+    (state, content)
 }
 
 fn read_stream(
@@ -209,7 +277,11 @@ fn read_stream(
                 crew.work(&jobs(&blocks, chunk_len), |tally, job| tally.scan(job));
             }
             Err((offset_bytes, error)) => {
-                state.problems.push(Error::Read { path: PathBuf::from("-"), offset_bytes, source: error });
+                state.problems.push(Error::Read {
+                    path: PathBuf::from("-"),
+                    offset_bytes,
+                    source: error,
+                });
             }
         }
     }
@@ -231,7 +303,12 @@ fn change(path: &std::path::Path, size_bytes: u64, modified: Option<SystemTime>)
 }
 
 fn block(source: usize, offset: u64, bytes: &[u8], n_omitted: u64) -> Block<'_> {
-    Block { source: source as u32, offset, bytes, n_omitted }
+    Block {
+        source: source as u32,
+        offset,
+        bytes,
+        n_omitted,
+    }
 }
 
 /// One chunk to scan.
@@ -244,7 +321,12 @@ fn jobs<'a>(blocks: &[Block<'a>], chunk_len: usize) -> Vec<Job<'a>> {
     blocks
         .iter()
         .flat_map(|&block| {
-            let ranges = crate::lines::chunks(block.bytes, chunk_len, limits::CHUNKS_MAX, record::may_start);
+            let ranges = crate::lines::chunks(
+                block.bytes,
+                chunk_len,
+                limits::CHUNKS_MAX,
+                record::may_start,
+            );
             ranges.into_iter().map(move |range| Job { block, range })
         })
         .collect()
@@ -266,12 +348,13 @@ struct Counts<'a> {
 impl Tally<'_> {
     fn scan(&mut self, job: &Job<'_>) {
         let ledger = &mut self.ledgers[job.block.source as usize];
-        self.scanner.scan(job.block, job.range.clone(), ledger, &mut self.counts);
+        self.scanner
+            .scan(job.block, job.range.clone(), ledger, &mut self.counts);
     }
 }
 
 impl Sink for Counts<'_> {
-    #[inline]
+    #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
         if !self.filter.keeps(event) {
             return;
@@ -282,9 +365,19 @@ impl Sink for Counts<'_> {
         }
         let known = &event.known;
         self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
-        let kind =
-            Kind { category: known.category, phase: known.phase, severity: known.severity, basis: Basis::ErrorLog };
-        self.aggregate.failures.collect(event.time(), known.upstream, kind, known.tail.client, event.evidence);
+        let kind = Kind {
+            category: known.category,
+            phase: known.phase,
+            severity: known.severity,
+            basis: Basis::ErrorLog,
+        };
+        self.aggregate.failures.collect(
+            event.time(),
+            known.upstream,
+            kind,
+            known.tail.client,
+            event.evidence,
+        );
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
         }
@@ -295,7 +388,9 @@ impl Counts<'_> {
     #[cold]
     fn collect_shape(&mut self, message: &[u8], evidence: Evidence) {
         residue::write_shape(message, &mut self.shape);
-        self.aggregate.shapes.collect(&self.shape, message, evidence);
+        self.aggregate
+            .shapes
+            .collect(&self.shape, message, evidence);
     }
 }
 
@@ -326,51 +421,105 @@ impl<S: Send> Crew<S> {
             pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
             n = if pool.is_some() { n } else { n / 2 };
         }
-        Crew { pool, states: (0..n).map(|_| make()).collect() }
+        Crew {
+            pool,
+            states: (0..n).map(|_| make()).collect(),
+        }
     }
 
-    /// Does each piece once; a thread that is done with one takes the next.
+    /// Does each piece once. Every thread has a share of neighbours, so that what threads count has little in common and
+    /// merges quickly; one that is done with its own helps with the others'.
     fn work<J: Sync>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) + Sync) {
-        let next = AtomicUsize::new(0);
-        let run = |state: &mut S| {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                each(state, job);
+        let shares: Vec<Share<'_, J>> = jobs
+            .chunks(jobs.len().div_ceil(self.states.len()).max(1))
+            .map(Share::new)
+            .collect();
+        let run = |first: usize, state: &mut S| {
+            for share in shares.iter().cycle().skip(first).take(shares.len()) {
+                while let Some(job) = share.next() {
+                    each(state, job);
+                }
             }
         };
         match &self.pool {
             Some(pool) if jobs.len() > 1 => pool.scope(|scope| {
-                for state in &mut self.states {
-                    scope.spawn(|_| run(state));
+                for (first, state) in self.states.iter_mut().enumerate() {
+                    let run = &run;
+                    scope.spawn(move |_| run(first, state));
                 }
             }),
-            _ => run(&mut self.states[0]),
+            _ => run(0, &mut self.states[0]),
         }
     }
 
     /// Like [`work`](Self::work), with results in the order of `jobs`.
-    fn map<J: Sync, T: Send>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) -> T + Sync) -> Vec<T> {
+    fn map<J: Sync, T: Send>(
+        &mut self,
+        jobs: &[J],
+        each: impl Fn(&mut S, &J) -> T + Sync,
+    ) -> Vec<T> {
         let results = std::sync::Mutex::new(Vec::with_capacity(jobs.len()));
         let numbered: Vec<(usize, &J)> = jobs.iter().enumerate().collect();
         self.work(&numbered, |state, &(index, job)| {
             let result = each(state, job);
-            results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((index, result));
+            results
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .push((index, result));
         });
-        let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut results = results
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         results.sort_unstable_by_key(|&(index, _)| index);
         results.into_iter().map(|(_, result)| result).collect()
     }
 }
 
+/// Pieces of work from which any thread may take the next.
+struct Share<'j, J> {
+    jobs: &'j [J],
+    n_taken: AtomicUsize,
+}
+
+impl<'j, J> Share<'j, J> {
+    fn new(jobs: &'j [J]) -> Share<'j, J> {
+        Share {
+            jobs,
+            n_taken: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> Option<&'j J> {
+        self.jobs.get(self.n_taken.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 impl Crew<Tally<'_>> {
-    fn merged(self) -> (Aggregate, Vec<Ledger>) {
-        let mut tallies = self.states.into_iter();
-        let first = tallies.next().expect("a crew has at least one state");
-        tallies.fold((first.counts.aggregate, first.ledgers), |(mut aggregate, mut ledgers), tally| {
+    /// All that was counted, as one; `other` is done meanwhile.
+    fn merged_while(self, other: impl FnOnce() + Send) -> (Aggregate, Vec<Ledger>) {
+        let Crew { pool, states } = self;
+        let merged = || merged(states);
+        match pool {
+            Some(pool) => pool.join(merged, other).0,
+            None => {
+                other();
+                merged()
+            }
+        }
+    }
+}
+
+fn merged(tallies: Vec<Tally<'_>>) -> (Aggregate, Vec<Ledger>) {
+    let mut tallies = tallies.into_iter();
+    let first = tallies.next().expect("a crew has at least one state");
+    tallies.fold(
+        (first.counts.aggregate, first.ledgers),
+        |(mut aggregate, mut ledgers), tally| {
             aggregate.merge(tally.counts.aggregate);
             for (mine, theirs) in ledgers.iter_mut().zip(tally.ledgers) {
                 mine.merge(theirs);
             }
             (aggregate, ledgers)
-        })
-    }
+        },
+    )
 }

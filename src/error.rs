@@ -9,7 +9,11 @@ pub enum Error {
     /// A path that names nothing that can be opened.
     Open { path: PathBuf, source: io::Error },
     /// Reading stopped at this offset.
-    Read { path: PathBuf, offset_bytes: u64, source: io::Error },
+    Read {
+        path: PathBuf,
+        offset_bytes: u64,
+        source: io::Error,
+    },
     /// A directory could not be listed.
     List { path: PathBuf, source: io::Error },
     /// A glob that is none.
@@ -30,15 +34,21 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Open { path, .. } => write!(f, "cannot open `{}`", path.display()),
-            Error::Read { path, offset_bytes, .. } => {
+            Error::Read {
+                path, offset_bytes, ..
+            } => {
                 write!(f, "cannot read `{}` at byte {offset_bytes}", path.display())
             }
             Error::List { path, .. } => write!(f, "cannot list directory `{}`", path.display()),
             Error::Glob { pattern, reason } => write!(f, "`{pattern}` is no valid glob: {reason}"),
             Error::Empty { path, what } => write!(f, "`{}` {what}", path.display()),
-            Error::Refused { path, reason } => write!(f, "will not write `{}`: {reason}", path.display()),
+            Error::Refused { path, reason } => {
+                write!(f, "will not write `{}`: {reason}", path.display())
+            }
             Error::Write { path, .. } => write!(f, "cannot write `{}`", path.display()),
-            Error::Format { path, reason } => write!(f, "cannot write `{}`: {reason}", path.display()),
+            Error::Format { path, reason } => {
+                write!(f, "cannot write `{}`: {reason}", path.display())
+            }
             Error::ClosedPipe => write!(f, "the output was closed by its reader"),
         }
     }

@@ -14,7 +14,8 @@ pub struct Filter {
 impl Filter {
     #[inline]
     pub fn keeps(&self, event: &Event<'_>) -> bool {
-        self.is_open() || self.matches(event)
+        // A copy, so that the event itself, which is large, can stay in registers where no filter is set.
+        self.is_open() || self.matches(*event)
     }
 
     /// Keeps everything.
@@ -24,7 +25,7 @@ impl Filter {
     }
 
     #[cold]
-    fn matches(&self, event: &Event<'_>) -> bool {
+    fn matches(&self, event: Event<'_>) -> bool {
         let known = &event.known;
         (self.categories.is_empty() || self.categories.contains(&known.category))
             && self.upstreams.matches(known.upstream.unwrap_or_default())

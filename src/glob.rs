@@ -17,10 +17,15 @@ impl Globs {
         }
         let mut builder = GlobSetBuilder::new();
         for pattern in patterns {
-            let glob = GlobBuilder::new(pattern).build().map_err(|error| format!("`{pattern}`: {}", error.kind()))?;
+            let glob = GlobBuilder::new(pattern)
+                .build()
+                .map_err(|error| format!("`{pattern}`: {}", error.kind()))?;
             builder.add(glob);
         }
-        builder.build().map(|set| Globs { set: Some(set) }).map_err(|error| error.to_string())
+        builder
+            .build()
+            .map(|set| Globs { set: Some(set) })
+            .map_err(|error| error.to_string())
     }
 
     pub fn is_empty(&self) -> bool {
@@ -29,7 +34,9 @@ impl Globs {
 
     /// Whether any glob matches `text`.
     pub fn matches(&self, text: &[u8]) -> bool {
-        self.set.as_ref().is_none_or(|set| set.is_match(&*String::from_utf8_lossy(text)))
+        self.set
+            .as_ref()
+            .is_none_or(|set| set.is_match(&*String::from_utf8_lossy(text)))
     }
 }
 
@@ -39,7 +46,10 @@ pub struct PathGlob(GlobMatcher);
 
 impl PathGlob {
     pub fn new(pattern: &str) -> Result<PathGlob, String> {
-        let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| error.kind().to_string())?;
+        let glob = GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| error.kind().to_string())?;
         Ok(PathGlob(glob.compile_matcher()))
     }
 

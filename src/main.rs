@@ -9,7 +9,11 @@ fn main() -> ExitCode {
         Ok(args) => cli::run(args).into(),
         Err(error) => {
             // Help and version are results, everything else is a mistake of usage.
-            let status = if error.use_stderr() { Status::Unusable } else { Status::Complete };
+            let status = if error.use_stderr() {
+                Status::Unusable
+            } else {
+                Status::Complete
+            };
             let _ = error.print();
             status.into()
         }

@@ -3,15 +3,15 @@
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
 use crate::{
-    aggregate::{
-        Evidence, Ledger, LineClass,
-        ledger::Reason,
-        limits::LINE_LEN_MAX,
-    },
+    aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
     lines::Line,
-    parse::{Head, HeadParser, head::{Unparsed, is_head}, record},
+    parse::{
+        Head, HeadParser,
+        head::{TIME_LEN, Unparsed, is_head},
+        record,
+    },
 };
 use std::ops::Range;
 
@@ -66,20 +66,38 @@ struct Place {
 
 impl<'c> Scanner<'c> {
     pub fn new(classifier: &'c Classifier) -> Scanner<'c> {
-        Scanner { classifier, searcher: classifier.searcher(), heads: HeadParser::default() }
+        Scanner {
+            classifier,
+            searcher: classifier.searcher(),
+            heads: HeadParser::default(),
+        }
     }
 
     /// Reads `block.bytes[range]`, which begins where `parse::record::may_start` says a chunk can.
-    pub fn scan(&mut self, block: Block<'_>, range: Range<usize>, ledger: &mut Ledger, sink: &mut impl Sink) {
+    pub fn scan(
+        &mut self,
+        block: Block<'_>,
+        range: Range<usize>,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
         let Block { bytes, .. } = block;
         let (mut at, mut n_lines) = (range.start, 0u32);
         let mut at_head = is_head(&bytes[at.min(range.end)..range.end]);
         while at < range.end {
-            let first = Line::at(bytes, at, range.end);
+            let (first, second) = read_line(bytes, at, range.end, at_head);
             let place = Place {
-                evidence: Evidence { source: block.source, offset: block.offset + at as u64, line_in_chunk: n_lines },
+                evidence: Evidence {
+                    source: block.source,
+                    offset: block.offset + at as u64,
+                    line_in_chunk: n_lines,
+                },
                 len_bytes: (first.next - first.start) as u64
-                    + if first.next == bytes.len() { block.n_omitted } else { 0 },
+                    + if first.next == bytes.len() {
+                        block.n_omitted
+                    } else {
+                        0
+                    },
             };
             n_lines += 1;
             at = first.next;
@@ -89,14 +107,18 @@ impl<'c> Scanner<'c> {
                 self.read_other(line, place, ledger, sink);
                 continue;
             }
-            let mut end = first.end;
             if !at_head && at < range.end {
-                end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
+                let end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
                 at_head = is_head(&bytes[at..range.end]);
+                let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
+                self.read_record(text, record::find_second_head(text), place, ledger, sink);
+            } else {
+                self.read_record(line, second, place, ledger, sink);
             }
-            self.read_record(&bytes[first.start..end.min(first.start + LINE_LEN_MAX)], place, ledger, sink);
         }
-        ledger.line_starts.collect(block.offset + range.start as u64, u64::from(n_lines));
+        ledger
+            .line_starts
+            .collect(block.offset + range.start as u64, u64::from(n_lines));
     }
 
     /// Adds the lines that continue the record that begins with `first`; returns where the record ends.
@@ -114,13 +136,15 @@ impl<'c> Scanner<'c> {
             return first.end;
         };
         let mut end = first.end;
+        let mut is_open =
+            head.connection.is_some() && !record::has_tail(&bytes[first.start + head.len..end]);
         while *at < limit {
             let line = Line::at(bytes, *at, limit);
             let next = &bytes[line.start..line.end];
-            let text = &bytes[first.start + head.len..end];
-            if is_head(next) || !record::continues(text, head.connection.is_some(), next, line.start - first.start) {
+            if is_head(next) || !record::continues(is_open, next, line.start - first.start) {
                 break;
             }
+            is_open &= !record::has_tail(next);
             ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
             *n_lines += 1;
             end = line.end;
@@ -129,21 +153,44 @@ impl<'c> Scanner<'c> {
         end
     }
 
-    /// A record that begins with a head.
+    /// A record that begins with a head, and maybe holds a `second` one.
     #[inline]
-    fn read_record(&mut self, text: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+    fn read_record(
+        &mut self,
+        text: &[u8],
+        second: Option<usize>,
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
         let head = match self.heads.parse_checked(text) {
             Ok(head) => head,
             Err(error) => return refuse(error, place, ledger),
         };
-        if let Some(second) = record::find_second_head(text) {
+        if let Some(second) = second {
             return self.read_torn(text, second, head, place, ledger, sink);
         }
-        let known = self.classifier.classify(&mut self.searcher, &head, &text[head.len..]);
+        let known = self
+            .classifier
+            .classify(&mut self.searcher, &head, &text[head.len..]);
         let is_cut = known.tail.open || record::is_cut(text.len());
-        let (class, trust) = if is_cut { (LineClass::Cut, Trust::Cut) } else { (LineClass::Record, Trust::Confirmed) };
+        let (class, trust) = if is_cut {
+            (LineClass::Cut, Trust::Cut)
+        } else {
+            (LineClass::Record, Trust::Confirmed)
+        };
         ledger.collect_line(class, place.len_bytes);
-        emit(Event { head, known, trust, is_doubtful: false, evidence: place.evidence }, ledger, sink);
+        emit(
+            Event {
+                head,
+                known,
+                trust,
+                is_doubtful: false,
+                evidence: place.evidence,
+            },
+            ledger,
+            sink,
+        );
     }
 
     /// One line with two heads. Where the second stands inside a value a client writes, he may have written it: then it is
@@ -159,17 +206,49 @@ impl<'c> Scanner<'c> {
         sink: &mut impl Sink,
     ) {
         ledger.collect_line(LineClass::Torn, place.len_bytes);
-        let before = self.classifier.classify(&mut self.searcher, &head, &text[head.len.min(second)..second]);
-        let is_open = before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
-        let first_text = if is_open { &text[head.len..] } else { &text[head.len.min(second)..second] };
-        let known = self.classifier.classify(&mut self.searcher, &head, first_text);
-        let first = Event { head, known, trust: Trust::Torn, is_doubtful: false, evidence: place.evidence };
+        let before = self.classifier.classify(
+            &mut self.searcher,
+            &head,
+            &text[head.len.min(second)..second],
+        );
+        let is_open =
+            before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
+        let first_text = if is_open {
+            &text[head.len..]
+        } else {
+            &text[head.len.min(second)..second]
+        };
+        let known = self
+            .classifier
+            .classify(&mut self.searcher, &head, first_text);
+        let first = Event {
+            head,
+            known,
+            trust: Trust::Torn,
+            is_doubtful: false,
+            evidence: place.evidence,
+        };
         emit(first, ledger, sink);
         if let Ok(head) = self.heads.parse(&text[second..]) {
-            let known = self.classifier.classify(&mut self.searcher, &head, &text[second + head.len..]);
+            let known =
+                self.classifier
+                    .classify(&mut self.searcher, &head, &text[second + head.len..]);
             let offset = place.evidence.offset + second as u64;
-            let evidence = Evidence { offset, ..place.evidence };
-            emit(Event { head, known, trust: Trust::Torn, is_doubtful: is_open, evidence }, ledger, sink);
+            let evidence = Evidence {
+                offset,
+                ..place.evidence
+            };
+            emit(
+                Event {
+                    head,
+                    known,
+                    trust: Trust::Torn,
+                    is_doubtful: is_open,
+                    evidence,
+                },
+                ledger,
+                sink,
+            );
         }
     }
 
@@ -177,12 +256,19 @@ impl<'c> Scanner<'c> {
     #[cold]
     fn read_other(&mut self, line: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
         let n_nul = line.iter().take_while(|&&b| b == 0).count();
-        let n_mark = if line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let n_mark = if line.starts_with(b"\xef\xbb\xbf") {
+            3
+        } else {
+            0
+        };
         let text = &line[n_nul.max(n_mark)..];
         if n_nul > 0 {
             ledger.n_hole_bytes += n_nul as u64;
             let rest = Place {
-                evidence: Evidence { offset: place.evidence.offset + n_nul as u64, ..place.evidence },
+                evidence: Evidence {
+                    offset: place.evidence.offset + n_nul as u64,
+                    ..place.evidence
+                },
                 len_bytes: place.len_bytes - n_nul as u64,
             };
             return self.read_stripped(text, rest, ledger, sink);
@@ -191,12 +277,18 @@ impl<'c> Scanner<'c> {
     }
 
     /// Such a line without NULs and byte-order mark before it.
-    fn read_stripped(&mut self, line: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
+    fn read_stripped(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
         if line.iter().all(u8::is_ascii_whitespace) {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
         if is_head(line) {
-            return self.read_record(line, place, ledger, sink);
+            return self.read_record(line, record::find_second_head(line), place, ledger, sink);
         }
         let unescaped = loose::unescape(line);
         let line = unescaped.as_deref().unwrap_or(line);
@@ -205,12 +297,34 @@ impl<'c> Scanner<'c> {
             .or_else(|| loose::find_headless(line, self.classifier, &mut self.searcher));
         match found {
             Some(found) => {
-                let known = self.classifier.classify(&mut self.searcher, &found.head, &line[found.head.len..]);
+                let known = self.classifier.classify(
+                    &mut self.searcher,
+                    &found.head,
+                    &line[found.head.len..],
+                );
                 let is_whole = found.wrapped && !known.tail.open;
-                let class = if is_whole { LineClass::Record } else { LineClass::Cut };
-                let trust = if is_whole { Trust::Confirmed } else { Trust::Cut };
+                let class = if is_whole {
+                    LineClass::Record
+                } else {
+                    LineClass::Cut
+                };
+                let trust = if is_whole {
+                    Trust::Confirmed
+                } else {
+                    Trust::Cut
+                };
                 ledger.collect_line(class, place.len_bytes);
-                emit(Event { head: found.head, known, trust, is_doubtful: false, evidence: place.evidence }, ledger, sink);
+                emit(
+                    Event {
+                        head: found.head,
+                        known,
+                        trust,
+                        is_doubtful: false,
+                        evidence: place.evidence,
+                    },
+                    ledger,
+                    sink,
+                );
             }
             None => {
                 ledger.collect_line(LineClass::Unparsed, place.len_bytes);
@@ -219,6 +333,23 @@ impl<'c> Scanner<'c> {
         }
     }
 }
+
+/// The line that begins at `start`; if it begins with a head, also where in it a second head begins.
+#[inline]
+fn read_line(bytes: &[u8], start: usize, limit: usize, at_head: bool) -> (Line, Option<usize>) {
+    if !at_head {
+        return (Line::at(bytes, start, limit), None);
+    }
+    let (end, second) = record::find_end_and_head(&bytes[..limit], start);
+    // Of an overlong line only the beginning is looked at.
+    let second = second
+        .map(|second| second - start)
+        .filter(|second| second + HEAD_LEN_MIN <= LINE_LEN_MAX);
+    (Line::ending(&bytes[..limit], start, end), second)
+}
+
+/// Bytes that tell a head: a time, a blank and a bracket.
+const HEAD_LEN_MIN: usize = TIME_LEN + 2;
 
 #[cold]
 fn refuse(error: Unparsed, place: Place, ledger: &mut Ledger) {
@@ -240,7 +371,7 @@ fn reason(line: &[u8]) -> Reason {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn emit(event: Event<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
     ledger.collect_event(event.time());
     sink.collect(&event);

@@ -26,7 +26,10 @@ pub fn truncated(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
-    text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+    text.chars()
+        .take(width.saturating_sub(1))
+        .chain(['…'])
+        .collect()
 }
 
 /// `text` in lines of at most `width` characters, broken at blanks.
@@ -56,7 +59,10 @@ fn escape(bytes: &[u8], is_harmful: impl Fn(char) -> bool) -> String {
                 code => push(&mut text, format_args!("\\u{{{code:x}}}")),
             }
         }
-        chunk.invalid().iter().for_each(|byte| push(&mut text, format_args!("\\x{byte:02x}")));
+        chunk
+            .invalid()
+            .iter()
+            .for_each(|byte| push(&mut text, format_args!("\\x{byte:02x}")));
     }
     text
 }
@@ -79,7 +85,10 @@ mod tests {
     #[test]
     fn nothing_harmful_gets_through() {
         assert_eq!(for_terminal(b"\x1b]52;c;x\x07"), "\\x1b]52;c;x\\x07");
-        assert_eq!(for_terminal("a\u{202e}b\u{9b}".as_bytes()), "a\\u{202e}b\\x9b");
+        assert_eq!(
+            for_terminal("a\u{202e}b\u{9b}".as_bytes()),
+            "a\\u{202e}b\\x9b"
+        );
         assert_eq!(for_terminal(b"a\nb\xff"), "a\\x0ab\\xff");
         assert_eq!(for_table(b"a\n\tb\0\xfe"), "a\n\tb\\x00\\xfe");
         assert_eq!(for_table("grün".as_bytes()), "grün");

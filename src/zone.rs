@@ -8,6 +8,8 @@ use jiff::tz::{self, TimeZone};
 pub struct Zone {
     zone: TimeZone,
     name: String,
+    /// Seconds east of UTC, where that never changes.
+    fixed: Option<i64>,
 }
 
 /// Whether a local time names one instant.
@@ -20,7 +22,11 @@ pub enum Sureness {
 
 impl Zone {
     pub fn utc() -> Zone {
-        Zone { zone: TimeZone::UTC, name: "UTC".to_owned() }
+        Zone {
+            zone: TimeZone::UTC,
+            name: "UTC".to_owned(),
+            fixed: Some(0),
+        }
     }
 
     /// `Europe/Berlin`, `UTC`, `Z`, or an offset such as `+02:00`, `-0330`, `+2`.
@@ -30,10 +36,14 @@ impl Zone {
         }
         if let Some(seconds) = parse_offset(text) {
             let offset = tz::Offset::from_seconds(seconds).map_err(|error| error.to_string())?;
-            return Ok(Zone { zone: TimeZone::fixed(offset), name: text.to_owned() });
+            return Ok(Zone {
+                zone: TimeZone::fixed(offset),
+                name: text.to_owned(),
+                fixed: Some(i64::from(seconds)),
+            });
         }
         TimeZone::get(text)
-            .map(|zone| Zone { zone, name: text.to_owned() })
+            .map(|zone| Zone { zone, name: text.to_owned(), fixed: None })
             .map_err(|_| format!("`{text}` is no time zone: use a name such as Europe/Berlin, or an offset such as +02:00"))
     }
 
@@ -43,11 +53,20 @@ impl Zone {
 
     /// The instant a clock of this zone showed `local`, and whether there is just one.
     pub fn instant(&self, local: LocalTime) -> (Timestamp, Sureness) {
+        if let Some(offset) = self.fixed {
+            return (Timestamp(local.0 - offset), Sureness::One);
+        }
         let Ok(civil) = jiff::Timestamp::from_second(local.0) else {
             return (Timestamp(local.0), Sureness::Ambiguous);
         };
-        let ambiguous = self.zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(civil));
-        let sureness = if ambiguous.is_ambiguous() { Sureness::Ambiguous } else { Sureness::One };
+        let ambiguous = self
+            .zone
+            .to_ambiguous_timestamp(TimeZone::UTC.to_datetime(civil));
+        let sureness = if ambiguous.is_ambiguous() {
+            Sureness::Ambiguous
+        } else {
+            Sureness::One
+        };
         match ambiguous.earlier() {
             Ok(instant) => (Timestamp(instant.as_second()), sureness),
             Err(_) => (Timestamp(local.0), Sureness::Ambiguous),
@@ -68,7 +87,10 @@ fn parse_offset(text: &str) -> Option<i32> {
     }
     let (hours, minutes) = match digits.len() {
         1 | 2 => (digits.parse::<i32>().ok()?, 0),
-        4 => (digits[..2].parse::<i32>().ok()?, digits[2..].parse::<i32>().ok()?),
+        4 => (
+            digits[..2].parse::<i32>().ok()?,
+            digits[2..].parse::<i32>().ok()?,
+        ),
         _ => return None,
     };
     (hours <= 18 && minutes <= 59).then_some(sign * (hours * 3_600 + minutes * 60))
@@ -81,9 +103,15 @@ mod tests {
     #[test]
     fn zones_and_offsets() {
         let noon = LocalTime(1_795_176_000); // 2026-11-20 12:00:00
-        assert_eq!(Zone::utc().instant(noon), (Timestamp(1_795_176_000), Sureness::One));
+        assert_eq!(
+            Zone::utc().instant(noon),
+            (Timestamp(1_795_176_000), Sureness::One)
+        );
         let at = |zone: &str| Zone::parse(zone).expect("a zone").instant(noon).0.0 - noon.0;
-        assert_eq!((at("+05:30"), at("-0330"), at("+2")), (-19_800, 12_600, -7_200));
+        assert_eq!(
+            (at("+05:30"), at("-0330"), at("+2")),
+            (-19_800, 12_600, -7_200)
+        );
         assert_eq!(at("Europe/Berlin"), -3_600);
         assert!(Zone::parse("Mars/Olympus").is_err());
         assert!(Zone::parse("+99").is_err());
@@ -93,7 +121,10 @@ mod tests {
     fn folds_and_gaps_are_told() {
         let berlin = Zone::parse("Europe/Berlin").expect("a zone");
         let fold = LocalTime(1_792_895_400); // 2026-10-25 02:30:00
-        assert_eq!(berlin.instant(fold), (Timestamp(1_792_895_400 - 7_200), Sureness::Ambiguous));
+        assert_eq!(
+            berlin.instant(fold),
+            (Timestamp(1_792_895_400 - 7_200), Sureness::Ambiguous)
+        );
         let gap = LocalTime(1_774_751_400); // 2026-03-29 02:30:00
         assert_eq!(berlin.instant(gap).1, Sureness::Ambiguous);
     }

@@ -69,7 +69,10 @@ impl Width {
     }
 
     fn next(self) -> Width {
-        Width::ALL.into_iter().find(|width| *width > self).unwrap_or(Width::Day)
+        Width::ALL
+            .into_iter()
+            .find(|width| *width > self)
+            .unwrap_or(Width::Day)
     }
 }
 

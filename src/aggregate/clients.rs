@@ -27,7 +27,9 @@ impl Clients {
     /// Counts the client whose address is `address`.
     #[inline]
     pub fn collect(&mut self, address: &[u8]) {
-        self.insert(Coupon::from_value(datasketches::hash::value::raw_bytes::from_slice(address)));
+        self.insert(Coupon::from_value(
+            datasketches::hash::value::raw_bytes::from_slice(address),
+        ));
     }
 
     #[inline]
@@ -37,7 +39,10 @@ impl Clients {
             Clients::Few(coupons) if coupons.len() < CLIENTS_EXACT_MAX => coupons.push(coupon),
             Clients::Few(coupons) => {
                 let mut sketch = new_sketch();
-                coupons.iter().chain([&coupon]).for_each(|&coupon| sketch.update_with_coupon(coupon));
+                coupons
+                    .iter()
+                    .chain([&coupon])
+                    .for_each(|&coupon| sketch.update_with_coupon(coupon));
                 *self = Clients::Many(Box::new(sketch));
             }
             Clients::Many(sketch) => sketch.update_with_coupon(coupon),
@@ -49,7 +54,9 @@ impl Clients {
             (_, Clients::Few(coupons)) => coupons.iter().for_each(|&coupon| self.insert(coupon)),
             (Clients::Few(coupons), Clients::Many(sketch)) => {
                 let mut sketch = sketch.clone();
-                coupons.iter().for_each(|&coupon| sketch.update_with_coupon(coupon));
+                coupons
+                    .iter()
+                    .for_each(|&coupon| sketch.update_with_coupon(coupon));
                 *self = Clients::Many(sketch);
             }
             (Clients::Many(mine), Clients::Many(theirs)) => {
@@ -94,7 +101,14 @@ mod tests {
 
     #[test]
     fn merging_is_exact_however_it_is_cut() {
-        for (n, cut) in [(20, 5), (60, 20), (60, 59), (5_000, 10), (5_000, 2_500), (5_000, 4_990)] {
+        for (n, cut) in [
+            (20, 5),
+            (60, 20),
+            (60, 59),
+            (5_000, 10),
+            (5_000, 2_500),
+            (5_000, 4_990),
+        ] {
             let whole = of(0..n);
             for (a, b) in [(0..cut, cut..n), (cut..n, 0..cut), (0..n, cut..n)] {
                 let mut merged = of(a);

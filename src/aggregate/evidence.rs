@@ -38,7 +38,9 @@ impl LineStarts {
 
     /// The line number of `evidence`, from 1. Only after [`finish`](Self::finish).
     pub fn line_number(&self, evidence: &Evidence) -> u64 {
-        let chunk = self.chunks.partition_point(|&(offset, _)| offset <= evidence.offset);
+        let chunk = self
+            .chunks
+            .partition_point(|&(offset, _)| offset <= evidence.offset);
         let before = chunk.checked_sub(1).map_or(0, |chunk| self.chunks[chunk].1);
         before + u64::from(evidence.line_in_chunk) + 1
     }
@@ -55,7 +57,16 @@ mod tests {
         starts.collect(0, 10);
         starts.collect(200, 3);
         starts.finish();
-        let line = |offset, line_in_chunk| starts.line_number(&Evidence { source: 0, offset, line_in_chunk });
-        assert_eq!((line(0, 0), line(30, 4), line(200, 0), line(510, 1)), (1, 5, 11, 15));
+        let line = |offset, line_in_chunk| {
+            starts.line_number(&Evidence {
+                source: 0,
+                offset,
+                line_in_chunk,
+            })
+        };
+        assert_eq!(
+            (line(0, 0), line(30, 4), line(200, 0), line(510, 1)),
+            (1, 5, 11, 15)
+        );
     }
 }

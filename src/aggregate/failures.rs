@@ -9,7 +9,8 @@ use super::{
 };
 use crate::event::{Basis, Category, LocalTime, Phase, Severity};
 use foldhash::fast::FixedState;
-use hashbrown::HashMap;
+use hashbrown::{HashTable, hash_table::Entry};
+use std::{hash::BuildHasher, ops::Range, sync::Arc};
 
 /// What one row is about, but for time and upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +31,7 @@ struct Key {
 
 #[derive(Clone, Debug)]
 struct Cell {
+    key: Key,
     n_events: u64,
     first_second: u32,
     last_second: u32,
@@ -42,8 +44,8 @@ struct Cell {
 pub struct FailureRow {
     /// Start of the bucket; `None` for records without time.
     pub bucket: Option<LocalTime>,
-    /// `None` where the records name none.
-    pub upstream: Option<Vec<u8>>,
+    /// `None` where the records name none. Shared by all rows of this upstream.
+    pub upstream: Option<Arc<[u8]>>,
     pub kind: Kind,
     pub n_events: u64,
     pub clients: Clients,
@@ -52,10 +54,17 @@ pub struct FailureRow {
     pub evidence: Evidence,
 }
 
+impl FailureRow {
+    /// The upstream's name, if the records name one.
+    pub fn upstream(&self) -> Option<&[u8]> {
+        self.upstream.as_deref()
+    }
+}
+
 /// Counts that merge exactly, in bounded memory: see [`limits`](super::limits).
 #[derive(Clone, Debug)]
 pub struct Failures {
-    cells: HashMap<Key, Cell, FixedState>,
+    cells: Cells,
     upstreams: Interner,
     grain: Grain,
     width: Width,
@@ -65,26 +74,38 @@ pub struct Failures {
     last_second: u32,
     /// Upstreams whose hash is not below this are pooled.
     threshold: u64,
-    /// (Row, client) pairs seen lately, by hash: most need not be counted again.
-    recent: Recent,
+    /// Seconds of the bucket an event fell into last: neighbours share it.
+    bucket: Range<u32>,
 }
 
-/// Slots of the filter of recent clients; a power of two.
-const N_RECENT: usize = 4096;
+/// Cells in the order of their first event, with an index by key. Lying together, they are cheap to append when parts of a
+/// log are merged, and to sort; a table of whole cells would leave as much room empty as it uses.
+#[derive(Clone, Debug)]
+struct Cells {
+    cells: Vec<Cell>,
+    /// Positions in `cells`.
+    index: HashTable<u32>,
+    /// Position of the cell last asked for with an upstream and a kind. It saves a search and never decides.
+    lately: [u32; N_LATELY],
+}
 
-#[derive(Clone)]
-struct Recent(Box<[u64; N_RECENT]>);
-
-impl std::fmt::Debug for Recent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Recent")
+impl Default for Cells {
+    fn default() -> Cells {
+        Cells {
+            cells: Vec::new(),
+            index: HashTable::new(),
+            lately: [0; N_LATELY],
+        }
     }
 }
+
+/// Slots for the cells asked for lately; a power of two.
+const N_LATELY: usize = 256;
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
         Failures {
-            cells: HashMap::default(),
+            cells: Cells::default(),
             upstreams: Interner::new(),
             grain,
             width: grain.width(0, Width::Second),
@@ -92,12 +113,12 @@ impl Failures {
             first_second: u32::MAX,
             last_second: 0,
             threshold: u64::MAX,
-            recent: Recent(Box::new([0; N_RECENT])),
+            bucket: 0..0,
         }
     }
 
     /// Counts one event. `time` lies between 2001 and 2099.
-    #[inline]
+    #[inline(always)] // so that what is counted stays in registers
     pub fn collect(
         &mut self,
         time: Option<LocalTime>,
@@ -107,25 +128,23 @@ impl Failures {
         evidence: Evidence,
     ) {
         let second = time.map_or(0, |LocalTime(second)| second as u32);
-        let mut upstream = upstream.map_or(Interner::NONE, |name| self.upstreams.intern(name));
-        if self.is_pooled(upstream) {
-            upstream = Interner::POOLED;
-        }
+        let upstream = match upstream {
+            None => Interner::NONE,
+            Some(name) if self.threshold == u64::MAX => self.upstreams.intern(name),
+            Some(name) => self.upstreams.intern_below(name, self.threshold),
+        };
         if second != 0 && (second < self.first_second || second > self.last_second) {
             self.widen_span(second);
         }
-        let bucket = self.width.floor(i64::from(second)) as u32;
-        let key = Key { second: bucket, upstream, kind: kind.pack() };
-        let cell = self.cells.entry(key).or_insert_with(|| Cell::new(evidence));
-        cell.n_events += 1;
-        cell.first_second = cell.first_second.min(second);
-        cell.last_second = cell.last_second.max(second);
-        cell.evidence = cell.evidence.min(evidence);
-        if let Some(client) = client
-            && self.recent.is_new(key, client)
-        {
-            cell.clients.collect(client);
+        if !self.bucket.contains(&second) {
+            self.bucket = self.bucket_of(second);
         }
+        let key = Key {
+            second: self.bucket.start,
+            upstream,
+            kind: kind.pack(),
+        };
+        self.cells.collect(key, second, client, evidence);
         if self.cells.len() > FAILURE_ROWS_MAX || self.upstreams.len() > UPSTREAMS_MAX + 2 {
             self.limit();
         }
@@ -143,23 +162,40 @@ impl Failures {
         let ids: Vec<NameId> = (0..other.upstreams.len() as NameId)
             .map(|id| match id {
                 Interner::NONE | Interner::POOLED => id,
-                _ => self.upstreams.intern(other.upstreams.name(id)),
+                _ => self
+                    .upstreams
+                    .intern_below(other.upstreams.name(id), self.threshold),
             })
             .collect();
-        for (key, cell) in other.cells {
-            let second = self.width.floor(i64::from(key.second)) as u32;
-            self.absorb(Key { second, upstream: ids[key.upstream as usize], ..key }, cell);
-        }
+        let width = self.width;
+        let rekey = |key: Key| Key {
+            second: width.floor(i64::from(key.second)) as u32,
+            upstream: ids[key.upstream as usize],
+            ..key
+        };
+        self.cells.absorb(other.cells, rekey);
         self.pool();
         self.limit();
     }
 
-    /// Rows at `width` or wider, in order: by time, then upstream, then kind. `place` puts a local time where the rows are
-    /// to be bucketed; the identity keeps them local.
+    /// Rows of [`width`](Self::width), in order: by time, then upstream, then kind.
     pub fn rows(&self) -> Vec<FailureRow> {
-        let mut rows: Vec<FailureRow> = self.cells.iter().map(|(key, cell)| self.row(key, cell)).collect();
-        rows.sort_by(|a, b| (a.bucket, &a.upstream, a.kind).cmp(&(b.bucket, &b.upstream, b.kind)));
-        rows
+        let names = self.names();
+        let row = |at: usize| {
+            let cell = &self.cells.cells[at];
+            cell.row(&names, cell.clients.clone())
+        };
+        self.order().into_iter().map(row).collect()
+    }
+
+    /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
+    pub fn into_rows(mut self) -> Vec<FailureRow> {
+        let (names, order) = (self.names(), self.order());
+        let row = |at: usize| {
+            let clients = std::mem::take(&mut self.cells.cells[at].clients);
+            self.cells.cells[at].row(&names, clients)
+        };
+        order.into_iter().map(row).collect()
     }
 
     /// How fine the rows are.
@@ -177,18 +213,43 @@ impl Failures {
         self.threshold != u64::MAX
     }
 
-    fn row(&self, key: &Key, cell: &Cell) -> FailureRow {
-        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
-        FailureRow {
-            bucket: time(key.second),
-            upstream: (key.upstream != Interner::NONE).then(|| self.upstreams.name(key.upstream).to_vec()),
-            kind: Kind::unpack(key.kind),
-            n_events: cell.n_events,
-            clients: cell.clients.clone(),
-            first_seen: time(cell.first_second),
-            last_seen: time(cell.last_second),
-            evidence: cell.evidence,
+    /// Positions of the cells in the order of rows. Names are ranked first, so that integers are compared, not bytes.
+    fn order(&self) -> Vec<usize> {
+        let name = |id: NameId| (id != Interner::NONE).then(|| self.upstreams.name(id));
+        let mut ids: Vec<NameId> = (0..self.upstreams.len() as NameId).collect();
+        ids.sort_unstable_by_key(|&id| name(id));
+        let mut ranks = vec![0u32; ids.len()];
+        for pair in ids.windows(2) {
+            ranks[pair[1] as usize] =
+                ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
+        // One integer per row, with its position in the last place: comparing two takes no branch.
+        let sort_key = |(at, cell): (usize, &Cell)| {
+            let Key {
+                second,
+                upstream,
+                kind,
+            } = cell.key;
+            [second, ranks[upstream as usize], kind, at as u32]
+                .into_iter()
+                .fold(0, |key, part| key << 32 | u128::from(part))
+        };
+        let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
+        order.sort_unstable();
+        order.into_iter().map(|key| key as u32 as usize).collect()
+    }
+
+    /// Name of each upstream, by its id.
+    fn names(&self) -> Vec<Option<Arc<[u8]>>> {
+        let name = |id| (id != Interner::NONE).then(|| Arc::from(self.upstreams.name(id)));
+        (0..self.upstreams.len() as NameId).map(name).collect()
+    }
+
+    /// The seconds that share a bucket with `second`.
+    #[cold]
+    fn bucket_of(&self, second: u32) -> Range<u32> {
+        let start = self.width.floor(i64::from(second)) as u32;
+        start..start + self.width.seconds() as u32
     }
 
     fn span_s(&self) -> i64 {
@@ -210,26 +271,18 @@ impl Failures {
             return;
         }
         self.width = width;
-        let cells = std::mem::take(&mut self.cells);
-        for (key, cell) in cells {
-            self.absorb(Key { second: width.floor(i64::from(key.second)) as u32, ..key }, cell);
-        }
-    }
-
-    fn absorb(&mut self, key: Key, cell: Cell) {
-        match self.cells.entry(key) {
-            hashbrown::hash_map::Entry::Vacant(entry) => {
-                entry.insert(cell);
-            }
-            hashbrown::hash_map::Entry::Occupied(mut entry) => entry.get_mut().merge(&cell),
-        }
+        self.bucket = 0..0;
+        self.cells.rekey(|key| Key {
+            second: width.floor(i64::from(key.second)) as u32,
+            ..key
+        });
     }
 
     /// Widens buckets, then pools upstreams, until the limits hold. Whether a row or an upstream stays depends on all that
     /// was counted, never on its order: part of a log is never kept more coarsely than the whole.
     #[cold]
     fn limit(&mut self) {
-        while self.upstreams.len() > UPSTREAMS_MAX + 2 && self.n_named() > UPSTREAMS_MAX {
+        while self.upstreams.len() > UPSTREAMS_MAX + 2 {
             self.threshold /= 2;
             self.pool();
         }
@@ -248,15 +301,6 @@ impl Failures {
         }
     }
 
-    fn n_named(&self) -> usize {
-        (2..self.upstreams.len() as NameId).filter(|&id| !self.is_pooled(id)).count()
-    }
-
-    #[inline]
-    fn is_pooled(&self, id: NameId) -> bool {
-        self.threshold != u64::MAX && id > Interner::POOLED && self.upstreams.hash(id) >= self.threshold
-    }
-
     /// Moves the rows of upstreams that are past the threshold to the pool, and forgets their names.
     fn pool(&mut self) {
         if self.threshold == u64::MAX {
@@ -270,17 +314,107 @@ impl Failures {
                 _ => self.upstreams.intern(old.name(id)),
             })
             .collect();
-        let cells = std::mem::take(&mut self.cells);
-        for (key, cell) in cells {
-            self.absorb(Key { upstream: ids[key.upstream as usize], ..key }, cell);
+        self.cells.rekey(|key| Key {
+            upstream: ids[key.upstream as usize],
+            ..key
+        });
+    }
+}
+
+impl Cells {
+    fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Counts one event at `key`.
+    #[inline(always)] // so that what is counted stays in registers
+    fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
+        let slot = key.slot();
+        let mut at = self.lately[slot];
+        if self
+            .cells
+            .get(at as usize)
+            .is_none_or(|cell| cell.key != key)
+        {
+            at = self.find_or_insert(key, evidence);
+            self.lately[slot] = at;
         }
-        self.recent = Recent(Box::new([0; N_RECENT])); // ids have changed
+        let cell = &mut self.cells[at as usize];
+        cell.n_events += 1;
+        cell.first_second = cell.first_second.min(second);
+        cell.last_second = cell.last_second.max(second);
+        cell.evidence = cell.evidence.min(evidence);
+        if let Some(client) = client {
+            cell.clients.collect(client);
+        }
+    }
+
+    /// Position of the cell of `key`; where there is none, of a new one without events.
+    fn find_or_insert(&mut self, key: Key, evidence: Evidence) -> u32 {
+        let Cells { cells, index, .. } = self;
+        let end = cells.len() as u32; // limits keep it far below 2^32
+        let is_it = |&at: &u32| cells[at as usize].key == key;
+        match index.entry(key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                entry.insert(end);
+                cells.push(Cell::new(key, evidence));
+                end
+            }
+        }
+    }
+
+    /// Adds the cells of `other`, each under what `rekey` makes of its key.
+    fn absorb(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+        let Cells { cells, index, .. } = self;
+        cells.reserve(other.cells.len());
+        index.reserve(other.cells.len(), |&at| cells[at as usize].key.hash());
+        for cell in other.cells {
+            let cell = Cell {
+                key: rekey(cell.key),
+                ..cell
+            };
+            let is_it = |&at: &u32| cells[at as usize].key == cell.key;
+            match index.entry(cell.key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
+                Entry::Occupied(entry) => cells[*entry.get() as usize].merge(&cell),
+                Entry::Vacant(entry) => {
+                    entry.insert(cells.len() as u32);
+                    cells.push(cell);
+                }
+            }
+        }
+    }
+
+    /// Files every cell under what `rekey` makes of its key.
+    fn rekey(&mut self, rekey: impl Fn(Key) -> Key) {
+        let old = std::mem::take(self);
+        self.absorb(old, rekey);
+    }
+}
+
+impl Key {
+    /// The same for all of a bucket's rows of one upstream and kind, whatever the bucket.
+    #[inline]
+    fn slot(self) -> usize {
+        let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind))
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 56) as usize
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        FixedState::default().hash_one(self)
     }
 }
 
 impl Kind {
     fn pack(self) -> u32 {
-        u32::from_be_bytes([self.category as u8, self.phase as u8, self.severity as u8, self.basis as u8])
+        u32::from_be_bytes([
+            self.category as u8,
+            self.phase as u8,
+            self.severity as u8,
+            self.basis as u8,
+        ])
     }
 
     fn unpack(packed: u32) -> Kind {
@@ -295,8 +429,15 @@ impl Kind {
 }
 
 impl Cell {
-    fn new(evidence: Evidence) -> Cell {
-        Cell { n_events: 0, first_second: u32::MAX, last_second: 0, evidence, clients: Clients::default() }
+    fn new(key: Key, evidence: Evidence) -> Cell {
+        Cell {
+            key,
+            n_events: 0,
+            first_second: u32::MAX,
+            last_second: 0,
+            evidence,
+            clients: Clients::default(),
+        }
     }
 
     fn merge(&mut self, other: &Cell) {
@@ -306,21 +447,98 @@ impl Cell {
         self.evidence = self.evidence.min(other.evidence);
         self.clients.merge(&other.clients);
     }
+
+    /// The row of this cell, given the name of each upstream by its id.
+    fn row(&self, names: &[Option<Arc<[u8]>>], clients: Clients) -> FailureRow {
+        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
+        FailureRow {
+            bucket: time(self.key.second),
+            upstream: names[self.key.upstream as usize].clone(),
+            kind: Kind::unpack(self.key.kind),
+            n_events: self.n_events,
+            clients,
+            first_seen: time(self.first_second),
+            last_seen: time(self.last_second),
+            evidence: self.evidence,
+        }
+    }
 }
 
-impl Recent {
-    /// Whether this client was not seen at this row lately. Forgets, never invents: two pairs of one hash count as one
-    /// with a chance of 2^-52 a pair.
-    #[inline]
-    fn is_new(&mut self, key: Key, client: &[u8]) -> bool {
-        use std::hash::{BuildHasher, Hasher};
-        let mut hasher = FixedState::default().build_hasher();
-        hasher.write(client);
-        hasher.write_u32(key.second);
-        hasher.write_u32(key.upstream);
-        hasher.write_u32(key.kind);
-        let hash = hasher.finish() | 1;
-        let slot = &mut self.0[(hash >> 52) as usize];
-        std::mem::replace(slot, hash) != hash
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: i64 = 1_795_173_840;
+
+    fn kind(n: usize) -> Kind {
+        Kind {
+            category: Category::ALL[n % Category::ALL.len()],
+            phase: Phase::ALL[n % Phase::ALL.len()],
+            severity: Severity::ALL[0],
+            basis: Basis::ErrorLog,
+        }
+    }
+
+    /// Events `range` of a log in which times go back and forth.
+    fn of(range: Range<usize>, grain: Grain) -> Failures {
+        let mut failures = Failures::new(grain);
+        for n in range {
+            let time = (n % 11 != 0).then_some(LocalTime(START + (n * 7 % 900) as i64));
+            let upstream = (n % 5 != 0).then(|| format!("10.0.0.{}:8080", n * 13 % 29));
+            let client = (n % 3 != 0).then(|| (n % 400).to_string());
+            let evidence = Evidence {
+                source: 0,
+                offset: n as u64,
+                line_in_chunk: 0,
+            };
+            let (upstream, client) = (
+                upstream.as_deref().map(str::as_bytes),
+                client.as_deref().map(str::as_bytes),
+            );
+            failures.collect(time, upstream, kind(n * n % 41), client, evidence);
+        }
+        failures
+    }
+
+    fn told(rows: &[FailureRow]) -> Vec<String> {
+        let told = |row: &FailureRow| {
+            let FailureRow {
+                bucket,
+                kind,
+                n_events,
+                first_seen,
+                last_seen,
+                evidence,
+                ..
+            } = row;
+            let (upstream, n_clients) = (row.upstream(), row.clients.finish());
+            format!(
+                "{bucket:?} {upstream:?} {kind:?} {n_events} {n_clients} {first_seen:?} {last_seen:?} {evidence:?}"
+            )
+        };
+        rows.iter().map(told).collect()
+    }
+
+    #[test]
+    fn parts_merge_to_the_whole_in_order() {
+        for grain in [Grain::OfSpan, Grain::Fixed(Width::Minute)] {
+            let whole = of(0..5_000, grain);
+            let rows = whole.rows();
+            let sort_key = |row: &FailureRow| (row.bucket, row.upstream.clone(), row.kind);
+            assert!(rows.is_sorted_by_key(sort_key));
+            assert_eq!(rows.iter().map(|row| row.n_events).sum::<u64>(), 5_000);
+            for cut in [0, 1, 700, 2_500, 5_000] {
+                for (a, b) in [(0..cut, cut..5_000), (cut..5_000, 0..cut)] {
+                    let mut merged = of(a, grain);
+                    merged.merge(of(b, grain));
+                    assert_eq!(told(&merged.rows()), told(&rows), "{grain:?} cut at {cut}");
+                    assert_eq!(
+                        told(&merged.into_rows()),
+                        told(&rows),
+                        "{grain:?} cut at {cut}"
+                    );
+                }
+            }
+        }
     }
 }

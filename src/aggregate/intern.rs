@@ -16,8 +16,12 @@ pub struct Interner {
     /// End of each name in `arena`, and its hash.
     names: Vec<(u32, u64)>,
     arena: Vec<u8>,
-    last: NameId,
+    /// Names asked for lately: an upstream alternates with few others.
+    lately: [NameId; N_LATELY],
 }
+
+/// Slots for names asked for lately; a power of two.
+const N_LATELY: usize = 64;
 
 impl Interner {
     /// No name was written.
@@ -31,7 +35,7 @@ impl Interner {
             ids: HashTable::new(),
             names: Vec::new(),
             arena: Vec::new(),
-            last: Interner::NONE,
+            lately: [Interner::NONE; N_LATELY],
         };
         interner.push(b"", 0);
         interner.push(POOLED_UPSTREAM.as_bytes(), 0);
@@ -39,13 +43,25 @@ impl Interner {
     }
 
     /// The id of `name`, which is new or known; of its first [`UPSTREAM_LEN_MAX`] bytes if it is longer.
-    #[inline]
+    #[inline(always)] // asked once per record
     pub fn intern(&mut self, name: &[u8]) -> NameId {
-        if name == self.name(self.last) {
-            return self.last;
+        let slot = slot(name);
+        let id = self.lately[slot];
+        if name == self.name(id) {
+            return id;
         }
-        self.last = self.look_up(&name[..name.len().min(UPSTREAM_LEN_MAX)]);
-        self.last
+        let id = self.look_up(&name[..name.len().min(UPSTREAM_LEN_MAX)]);
+        self.lately[slot] = id;
+        id
+    }
+
+    /// Like [`intern`](Self::intern), but names whose hash is not below `limit` are not kept: they are the pool.
+    pub fn intern_below(&mut self, name: &[u8], limit: u64) -> NameId {
+        let name = &name[..name.len().min(UPSTREAM_LEN_MAX)];
+        if !name.is_empty() && self.hasher.hash_one(name) >= limit {
+            return Interner::POOLED;
+        }
+        self.look_up(name)
     }
 
     fn look_up(&mut self, name: &[u8]) -> NameId {
@@ -53,7 +69,9 @@ impl Interner {
             return Interner::NONE;
         }
         let hash = self.hasher.hash_one(name);
-        let Interner { ids, names, arena, .. } = self;
+        let Interner {
+            ids, names, arena, ..
+        } = self;
         if let Some(&id) = ids.find(hash, |&id| name == slice(names, arena, id)) {
             return id;
         }
@@ -94,6 +112,15 @@ impl Default for Interner {
     fn default() -> Interner {
         Interner::new()
     }
+}
+
+/// Slot of a name: by its last bytes, where neighbours differ.
+#[inline]
+fn slot(name: &[u8]) -> usize {
+    let end = name
+        .last_chunk()
+        .map_or(name.len() as u64, |end| u64::from_le_bytes(*end));
+    (end.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize
 }
 
 #[inline]

@@ -49,7 +49,12 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 4] = [Reason::NoRecord, Reason::BadTime, Reason::AccessLine, Reason::Overlong];
+    pub const ALL: [Reason; 4] = [
+        Reason::NoRecord,
+        Reason::BadTime,
+        Reason::AccessLine,
+        Reason::Overlong,
+    ];
 
     pub const fn text(self) -> &'static str {
         match self {
@@ -108,7 +113,8 @@ impl Ledger {
         self.n_hole_bytes += other.n_hole_bytes;
         for reason in 0..Reason::ALL.len() {
             self.reasons[reason] += other.reasons[reason];
-            self.first_unparsed[reason] = min_some(self.first_unparsed[reason], other.first_unparsed[reason]);
+            self.first_unparsed[reason] =
+                min_some(self.first_unparsed[reason], other.first_unparsed[reason]);
         }
         self.n_events += other.n_events;
         self.first_time = min_some(self.first_time, other.first_time);

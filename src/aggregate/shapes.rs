@@ -31,7 +31,12 @@ pub struct Shapes {
 
 impl Default for Shapes {
     fn default() -> Shapes {
-        Shapes { hasher: FixedState::default(), shapes: HashMap::default(), threshold: u64::MAX, n_pooled: 0 }
+        Shapes {
+            hasher: FixedState::default(),
+            shapes: HashMap::default(),
+            threshold: u64::MAX,
+            n_pooled: 0,
+        }
     }
 }
 
@@ -41,7 +46,11 @@ impl Shapes {
             self.n_pooled += 1;
             return;
         }
-        let known = self.shapes.entry_ref(shape).or_insert_with(|| Shape { n_events: 0, sample: Vec::new(), evidence });
+        let known = self.shapes.entry_ref(shape).or_insert_with(|| Shape {
+            n_events: 0,
+            sample: Vec::new(),
+            evidence,
+        });
         known.n_events += 1;
         if known.n_events == 1 || evidence < known.evidence {
             known.evidence = evidence;
@@ -81,7 +90,12 @@ impl Shapes {
     }
 
     fn pool(&mut self) {
-        let Shapes { hasher, shapes, threshold, n_pooled } = self;
+        let Shapes {
+            hasher,
+            shapes,
+            threshold,
+            n_pooled,
+        } = self;
         shapes.retain(|text, shape| {
             let keep = hasher.hash_one(&text[..]) < *threshold;
             *n_pooled += if keep { 0 } else { shape.n_events };
@@ -91,7 +105,11 @@ impl Shapes {
 
     /// Shape and what is known of it, most frequent first.
     pub fn finish(&self) -> Vec<(&[u8], &Shape)> {
-        let mut rows: Vec<_> = self.shapes.iter().map(|(text, shape)| (&text[..], shape)).collect();
+        let mut rows: Vec<_> = self
+            .shapes
+            .iter()
+            .map(|(text, shape)| (&text[..], shape))
+            .collect();
         rows.sort_by(|a, b| b.1.n_events.cmp(&a.1.n_events).then_with(|| a.0.cmp(b.0)));
         rows
     }

@@ -2,13 +2,14 @@
 
 use super::{
     errno,
-    matcher::{Matcher, Rest, Scratch, Shape, message_end, parse_rest},
+    matcher::{Found, Matcher, Peer, Rest, Scratch, Shape, message_end, parse_rest},
+    memo::Memo,
     rule::{self, Circumstances},
-    taxonomy::{ROWS, Row, Rule},
+    taxonomy::{ROWS, Row},
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
-    parse::{Head, Side, Tail, action, tail, upstream},
+    parse::{Head, Tail, tail, upstream},
 };
 
 /// A record that is understood. Slices are of the record's text.
@@ -25,6 +26,28 @@ pub struct Classified<'a> {
     /// Message, errno and ` while …`: the text before the tail.
     pub message: &'a [u8],
     pub tail: Tail<'a>,
+}
+
+/// What follows from a message and its head alone.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meaning {
+    pub signature: Signature,
+    pub category: Category,
+    pub phase: Phase,
+    pub severity: Severity,
+    pub errno: u32,
+}
+
+/// A message that is understood, before its tail is read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Understood {
+    pub meaning: Meaning,
+    /// Offset of the message: marks may stand before it.
+    pub start: usize,
+    /// Offset of the tail.
+    pub tail_at: usize,
+    /// The address the message itself names.
+    pub peer: Option<Peer>,
 }
 
 /// The compiled taxonomy; shared by all workers, each of which brings a [`Searcher`].
@@ -57,40 +80,74 @@ impl Classifier {
     }
 
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
-    #[inline]
-    pub fn classify<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
-        match searcher.memo.recall(head, text) {
-            Some(known) => known.describe(text),
-            None => self.search(searcher, head, text),
-        }
+    #[inline(always)]
+    pub fn classify<'a>(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: &'a [u8],
+    ) -> Classified<'a> {
+        let understood = match searcher.memo.recall(&self.matcher, head, text) {
+            Some(understood) => understood,
+            None => {
+                let head = *head; // a copy, so that the caller's need not be in memory
+                self.understand(searcher, &head, text)
+            }
+        };
+        understood.with_tail(head, text)
     }
 
     /// Classifies without looking at what was met before.
-    pub fn search<'a>(&self, searcher: &mut Searcher, head: &Head, text: &'a [u8]) -> Classified<'a> {
+    pub fn search<'a>(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: &'a [u8],
+    ) -> Classified<'a> {
+        self.understand(searcher, head, text).with_tail(head, text)
+    }
+
+    #[inline(never)]
+    fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {
-            Some((row, shape)) => {
-                let classified = describe(row, shape, head, text);
-                searcher.memo.remember(head, text, &shape.rest, &classified);
-                classified
+            Some(Found {
+                row,
+                shape,
+                pattern,
+            }) => {
+                let understood = describe(row, shape, head, text);
+                if let Some(pattern) = pattern {
+                    searcher.memo.remember(
+                        &self.matcher,
+                        head,
+                        text,
+                        pattern,
+                        &shape,
+                        understood.meaning,
+                    );
+                }
+                understood
             }
             None => self
-                .classify_marked(searcher, head, text)
+                .understand_marked(searcher, head, text)
                 .unwrap_or_else(|| describe_unknown(head, text)),
         }
     }
 
     /// Messages copied by people: a capital first letter, or marks such as `**` before it.
     #[cold]
-    fn classify_marked<'a>(
+    fn understand_marked(
         &self,
         searcher: &mut Searcher,
         head: &Head,
-        text: &'a [u8],
-    ) -> Option<Classified<'a>> {
+        text: &[u8],
+    ) -> Option<Understood> {
         let marks = text.iter().take_while(|b| b"*_`'>".contains(b)).count();
         if marks > 0 {
-            return self.recognize(searcher, head, &text[marks..]);
+            let understood = self.understand(searcher, head, &text[marks..]);
+            return (understood.meaning.signature != Signature(0))
+                .then(|| understood.behind(marks));
         }
         if !text.first()?.is_ascii_uppercase() || !text.get(1)?.is_ascii_lowercase() {
             return None;
@@ -98,7 +155,7 @@ impl Classifier {
         let mut lower = text.to_vec();
         lower[0].make_ascii_lowercase();
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
-        let (row, shape) = self.matcher.find(&mut searcher.scratch, &lower, accepts)?;
+        let Found { row, shape, .. } = self.matcher.find(&mut searcher.scratch, &lower, accepts)?;
         Some(describe(row, shape, head, text))
     }
 
@@ -120,34 +177,18 @@ fn holds(row: &Row, head: &Head, rest: &Rest) -> bool {
     (row.errno == 0 || errno::to_linux(rest.errno) == errno::to_linux(row.errno))
         && (row.doing.is_empty() || rest.action.is_some_and(|action| action.words == row.doing))
         && (row.level.is_none() || head.level == row.level)
-        && (row.side.is_none() || Some(side_of(head, rest)) == row.side)
+        && (row.side.is_none() || Some(rest.side(head)) == row.side)
         && (!row.bare || (head.connection.is_none() && rest.action.is_none()))
 }
 
-#[inline]
-fn side_of(head: &Head, rest: &Rest) -> Side {
-    rest.action.map_or_else(
-        || action::side_of_level(head.level),
-        |action| action.side_at(head.level),
-    )
-}
-
-#[inline]
-fn describe<'a>(index: u16, shape: Shape, head: &Head, text: &'a [u8]) -> Classified<'a> {
+fn describe(index: u16, shape: Shape, head: &Head, text: &[u8]) -> Understood {
     let row = &ROWS[usize::from(index)];
     let rest = shape.rest;
-    // `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
-    let tail = match head.level {
-        Some(Level::Debug) => Tail::default(),
-        _ => tail::parse_tail(&text[rest.tail_at..]),
-    };
     let message = &text[..rest.tail_at];
     let named = shape.peer.map(|(start, end)| &text[start..end]);
-    let upstream = match tail.upstream {
-        Some(value) => upstream::address(value, tail.request, tail.upstream_open),
-        None => named,
-    };
-    let side = side_of(head, &rest);
+    // Few rules ask for the address, but what describes a message is rarely done.
+    let upstream = upstream_of(&tail_of(head, &text[rest.tail_at..]), named);
+    let side = rest.side(head);
     let at = Circumstances {
         errno: if rest.errno == 0 {
             0
@@ -168,113 +209,88 @@ fn describe<'a>(index: u16, shape: Shape, head: &Head, text: &'a [u8]) -> Classi
     } else {
         rule::category(row.rule, at)
     };
-    Classified {
-        signature: Signature(index),
-        category,
-        phase: rest.action.map_or(Phase::None, |action| action.phase),
-        severity: rule::severity(category, side, row.warning),
-        errno: rest.errno,
-        upstream,
-        message,
-        tail,
+    Understood {
+        meaning: Meaning {
+            signature: Signature(index),
+            category,
+            phase: rest.action.map_or(Phase::None, |action| action.phase),
+            severity: rule::severity(category, side, row.warning),
+            errno: rest.errno,
+        },
+        start: 0,
+        tail_at: rest.tail_at,
+        peer: shape.peer,
     }
 }
 
 /// A message that no row describes: `other`, with whatever its surroundings tell.
 #[cold]
-fn describe_unknown<'a>(head: &Head, text: &'a [u8]) -> Classified<'a> {
+fn describe_unknown(head: &Head, text: &[u8]) -> Understood {
     let rest = parse_rest(text, message_end(text)).unwrap_or_else(|| Rest {
         tail_at: tail::find_tail(text),
         ..Rest::default()
     });
-    describe(0, Shape { rest, peer: None }, head, text)
+    describe(
+        0,
+        Shape {
+            rest,
+            pattern_end: rest.tail_at,
+            peer: None,
+        },
+        head,
+        text,
+    )
 }
 
-/// The messages met last. Bursts repeat the same words, and everything but the tail follows from them, from the level and
-/// from whether there is a connection; a message that ends where a remembered one ended need not be searched again.
-#[derive(Debug, Clone, Default)]
-struct Memo {
-    buckets: [Vec<Remembered>; N_BUCKETS],
-}
-
-const N_BUCKETS: usize = 32;
-
-/// Messages remembered per bucket.
-const N_WAYS: usize = 6;
-
-#[derive(Debug, Clone)]
-struct Remembered {
-    level: Option<Level>,
-    has_connection: bool,
-    /// Message, errno and ` while …`.
-    message: Box<[u8]>,
-    signature: Signature,
-    category: Category,
-    phase: Phase,
-    severity: Severity,
-    errno: u32,
-}
-
-impl Memo {
-    #[inline]
-    fn recall(&self, head: &Head, text: &[u8]) -> Option<&Remembered> {
-        let is_it = |known: &&Remembered| {
-            known.level == head.level
-                && known.has_connection == head.connection.is_some()
-                && text.starts_with(&known.message)
-                && text[known.message.len()..].starts_with(b", client: ")
-        };
-        self.buckets[bucket(text)?].iter().find(is_it)
-    }
-
-    /// Remembers a message whose meaning depends on nothing behind it and that holds no variable text.
-    fn remember(&mut self, head: &Head, text: &[u8], rest: &Rest, classified: &Classified<'_>) {
-        let row = &ROWS[usize::from(classified.signature.0)];
-        let is_fixed = matches!(row.rule, Rule::Is(_) | Rule::Socket) && !row.template.contains(['{', '[']);
-        if !is_fixed || head.level == Some(Level::Debug) || !text[rest.tail_at..].starts_with(b", client: ") {
-            return;
-        }
-        let Some(bucket) = bucket(text) else { return };
-        let ways = &mut self.buckets[bucket];
-        if ways.len() == N_WAYS {
-            ways.remove(0);
-        }
-        ways.push(Remembered {
-            level: head.level,
-            has_connection: head.connection.is_some(),
-            message: text[..rest.tail_at].into(),
-            signature: classified.signature,
-            category: classified.category,
-            phase: classified.phase,
-            severity: classified.severity,
-            errno: classified.errno,
-        });
-    }
-}
-
-/// Bucket of a message: by its first eight and its tenth to eighteenth byte.
-#[inline]
-fn bucket(text: &[u8]) -> Option<usize> {
-    let bytes = text.first_chunk::<18>()?;
-    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
-    let mixed = (word(0) ^ word(10).rotate_left(23)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    Some((mixed >> 59) as usize)
-}
-
-impl Remembered {
-    #[inline]
-    fn describe<'a>(&self, text: &'a [u8]) -> Classified<'a> {
-        let tail = tail::parse_tail(&text[self.message.len()..]);
-        let address = |value| upstream::address(value, tail.request, tail.upstream_open);
+impl Understood {
+    /// The message with what its tail says.
+    #[inline(always)] // the result is large: it should be made where it is used
+    fn with_tail<'a>(&self, head: &Head, text: &'a [u8]) -> Classified<'a> {
+        let Understood {
+            meaning,
+            start,
+            tail_at,
+            peer,
+        } = *self;
+        let tail = tail_of(head, &text[tail_at..]);
         Classified {
-            signature: self.signature,
-            category: self.category,
-            phase: self.phase,
-            severity: self.severity,
-            errno: self.errno,
-            upstream: tail.upstream.and_then(address),
-            message: &text[..self.message.len()],
+            signature: meaning.signature,
+            category: meaning.category,
+            phase: meaning.phase,
+            severity: meaning.severity,
+            errno: meaning.errno,
+            upstream: upstream_of(&tail, peer.map(|(start, end)| &text[start..end])),
+            message: &text[start..tail_at],
             tail,
         }
+    }
+
+    /// The same message, with `n` bytes before it.
+    fn behind(self, n: usize) -> Understood {
+        let peer = self.peer.map(|(start, end)| (start + n, end + n));
+        Understood {
+            start: self.start + n,
+            tail_at: self.tail_at + n,
+            peer,
+            ..self
+        }
+    }
+}
+
+/// `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
+#[inline(always)]
+fn tail_of<'a>(head: &Head, text: &'a [u8]) -> Tail<'a> {
+    match head.level {
+        Some(Level::Debug) => Tail::default(),
+        _ => tail::parse_tail(text),
+    }
+}
+
+/// The address the tail names; where it has none, the one the message itself named.
+#[inline]
+fn upstream_of<'a>(tail: &Tail<'a>, named: Option<&'a [u8]>) -> Option<&'a [u8]> {
+    match tail.upstream {
+        Some(value) => upstream::address(value, tail.request, tail.upstream_open),
+        None => named,
     }
 }

@@ -12,11 +12,8 @@ use super::{
     pattern::{Piece, expand, literal_len},
     taxonomy::{ROWS, Row},
 };
-use crate::parse::{action, tail};
-use memchr::{
-    memchr,
-    memmem::{self, Finder},
-};
+use crate::parse::{Head, Side, action, tail};
+use memchr::{memchr, memmem::Finder, memrchr_iter};
 use regex_automata::{Anchored, Input, meta, util::syntax};
 
 /// What follows a message.
@@ -33,8 +30,32 @@ pub(super) struct Rest {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub rest: Rest,
+    /// Offset behind the words of the pattern.
+    pub pattern_end: usize,
     /// The address the message itself names: `connect() to ADDR failed`.
-    pub peer: Option<(usize, usize)>,
+    pub peer: Option<Peer>,
+}
+
+/// Start and end of an address in a message.
+pub(super) type Peer = (usize, usize);
+
+/// The row of a message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    pub row: u16,
+    pub shape: Shape,
+    /// The pattern that fits, unless the message was cut or begins with a variable.
+    pub pattern: Option<u16>,
+}
+
+impl Rest {
+    #[inline]
+    pub(super) fn side(&self, head: &Head) -> Side {
+        self.action.map_or_else(
+            || action::side_of_level(head.level),
+            |action| action.side_at(head.level),
+        )
+    }
 }
 
 #[derive(Debug)]
@@ -42,6 +63,8 @@ struct Pattern {
     pieces: Vec<Piece>,
     /// The literal behind each variable, ready to be searched for; none behind a variable at the end.
     finders: Vec<Option<Finder<'static>>>,
+    /// Length of the literal it begins with.
+    opening_len: usize,
     row: u16,
     /// Literal bytes first, then the weight of the row's conditions.
     rank: (usize, u32),
@@ -127,7 +150,7 @@ impl Matcher {
         scratch: &mut Scratch,
         text: &[u8],
         mut accepts: A,
-    ) -> Option<(u16, Shape)>
+    ) -> Option<Found>
     where
         A: FnMut(u16, &Shape) -> bool,
     {
@@ -139,14 +162,101 @@ impl Matcher {
                 if let Some(shape) = fit(pattern, text)
                     && accepts(pattern.row, &shape)
                 {
-                    return Some((pattern.row, shape));
+                    return Some(Found {
+                        row: pattern.row,
+                        shape,
+                        pattern: Some(index),
+                    });
                 }
             }
         }
-        if let Some(found) = self.find_cut(text) {
-            return Some(found);
+        let found = self
+            .find_cut(text)
+            .or_else(|| self.find_floating(scratch, text, accepts));
+        found.map(|(row, shape)| Found {
+            row,
+            shape,
+            pattern: None,
+        })
+    }
+
+    /// Whether the pattern has no variables.
+    pub(super) fn is_literal(&self, pattern: u16) -> bool {
+        self.patterns[usize::from(pattern)].finders.is_empty()
+    }
+
+    /// The literal that the pattern begins with.
+    pub(super) fn opening(&self, pattern: u16) -> &[u8] {
+        match self.patterns[usize::from(pattern)].pieces.first() {
+            Some(Piece::Literal(text)) => text,
+            _ => b"",
         }
-        self.find_floating(scratch, text, accepts)
+    }
+
+    /// Whether every pattern tried on `text` before `pattern`, which has no variables, has none either: what became of
+    /// them then depends on nothing behind the message.
+    pub(super) fn is_first_choice(&self, text: &[u8], pattern: u16) -> bool {
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(text, &mut passed);
+        let tried = passed[..n_passed]
+            .iter()
+            .rev()
+            .flat_map(|&node| &self.nodes[usize::from(node)].patterns);
+        tried
+            .take_while(|&&earlier| earlier != pattern)
+            .all(|&earlier| self.is_literal(earlier))
+    }
+
+    /// The node of `pattern`, which has variables, if on `text` no other words were tried before it.
+    pub(super) fn only_choice_at(&self, text: &[u8], pattern: u16) -> Option<u16> {
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(text, &mut passed);
+        let node = *passed[..n_passed].last()?;
+        let patterns = &self.nodes[usize::from(node)].patterns;
+        let same = |earlier: &u16| {
+            self.patterns[usize::from(*earlier)].pieces
+                == self.patterns[usize::from(pattern)].pieces
+        };
+        let is_only =
+            patterns.contains(&pattern) && patterns.iter().take_while(|&&p| p != pattern).all(same);
+        (is_only && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)
+    }
+
+    /// Whether a message that came to `node` and continues with `behind` comes to further patterns.
+    #[inline]
+    pub(super) fn goes_on(&self, node: u16, behind: &[u8]) -> bool {
+        let children = &self.nodes[usize::from(node)].children;
+        let Some((next, behind)) = behind.split_first() else {
+            return false;
+        };
+        children
+            .iter()
+            .find(|(first, _)| first == next)
+            .is_some_and(|&(_, child)| {
+                let Node {
+                    label, patterns, ..
+                } = &self.nodes[usize::from(child)];
+                let behind = behind.strip_prefix(&**label);
+                behind.is_some_and(|behind| !patterns.is_empty() || self.goes_on(child, behind))
+            })
+    }
+
+    /// Where the words of `pattern` end in `text`, known to begin with its first literal, and the address between
+    /// them, if they are followed by `rest` at the very place that a search would choose.
+    #[inline]
+    pub(super) fn find_end(
+        &self,
+        pattern: u16,
+        text: &[u8],
+        rest: &[u8],
+    ) -> Option<(usize, Option<Peer>)> {
+        let pattern = &self.patterns[usize::from(pattern)];
+        let read = |end: usize| {
+            let is_known = text[end..].starts_with(rest);
+            (is_known || parse_rest(text, end).is_some()).then_some((is_known, end))
+        };
+        let ((is_known, end), peer) = fit_variables(pattern, text, read)?;
+        is_known.then_some((end, peer))
     }
 
     /// The best pattern of a message that was cut before its words were complete: at least [`CUT_LEN_MIN`] bytes of it
@@ -166,6 +276,7 @@ impl Matcher {
                     tail_at: text.len(),
                     ..Rest::default()
                 },
+                pattern_end: text.len(),
                 peer: None,
             },
         ))
@@ -186,7 +297,8 @@ impl Matcher {
                 patterns,
                 children,
             } = &self.nodes[usize::from(node)];
-            if text.get(at) != label.first() && !label.is_empty() || !text[at..].starts_with(label) {
+            if text.get(at) != label.first() && !label.is_empty() || !text[at..].starts_with(label)
+            {
                 break;
             }
             at += label.len();
@@ -219,6 +331,7 @@ impl Matcher {
         let pattern = &self.patterns[usize::from(self.floating_patterns[found.pattern()])];
         let shape = Shape {
             rest: parse_rest(text, found.end())?,
+            pattern_end: found.end(),
             peer: None,
         };
         accepts(pattern.row, &shape).then_some((pattern.row, shape))
@@ -232,7 +345,17 @@ impl Pattern {
             _ => None,
         };
         let finders = (1..pieces.len()).step_by(2).map(finder).collect();
-        Pattern { rank: (literal_len(&pieces), weight(&ROWS[row])), pieces, finders, row: row as u16 }
+        let opening_len = match pieces.first() {
+            Some(Piece::Literal(text)) => text.len(),
+            _ => 0,
+        };
+        Pattern {
+            rank: (literal_len(&pieces), weight(&ROWS[row])),
+            pieces,
+            finders,
+            opening_len,
+            row: row as u16,
+        }
     }
 }
 
@@ -247,10 +370,19 @@ fn is_cut(pattern: &Pattern, text: &[u8]) -> bool {
     if head.len() > text.len() {
         return head.starts_with(text);
     }
-    head.len() >= CUT_LEN_MIN
-        && pattern.pieces.len() > 1
-        && text.starts_with(head)
-        && fit(pattern, text).is_none()
+    if head.len() < CUT_LEN_MIN || !text.starts_with(head) {
+        return false;
+    }
+    // A literal that is missing is one the cut took; if all are there, something else is wrong with the message. A lone
+    // quote at the end of a template may be the application's own, so it proves nothing.
+    let mut at = head.len();
+    for finder in pattern.finders.iter().flatten() {
+        match finder.find(&text[at..]) {
+            Some(found) => at += found + finder.needle().len(),
+            None => return true,
+        }
+    }
+    matches!(pattern.pieces.last(), Some(Piece::Literal(last)) if last == b"\"")
 }
 
 /// How much the conditions of a row say: ` while …` tells more than a number, a number more than a level.
@@ -299,21 +431,36 @@ fn fit(pattern: &Pattern, text: &[u8]) -> Option<Shape> {
     let Piece::Literal(head) = &pattern.pieces[0] else {
         return None;
     };
+    let pattern_end = head.len();
     if pattern.finders.is_empty() {
-        return Some(Shape { rest: parse_rest(text, head.len())?, peer: None });
+        return Some(Shape {
+            rest: parse_rest(text, pattern_end)?,
+            pattern_end,
+            peer: None,
+        });
     }
-    fit_variables(pattern, text, head.len())
+    let read = |end: usize| Some((parse_rest(text, end)?, end));
+    let ((rest, pattern_end), peer) = fit_variables(pattern, text, read)?;
+    Some(Shape {
+        rest,
+        pattern_end,
+        peer,
+    })
 }
 
-fn fit_variables(pattern: &Pattern, text: &[u8], mut at: usize) -> Option<Shape> {
+/// Walks over the variables of `pattern`, whose first literal `text` is known to begin with. The last literal stands at the
+/// first place behind which `read` makes something of `text`.
+#[inline]
+fn fit_variables<T>(
+    pattern: &Pattern,
+    text: &[u8],
+    read: impl Fn(usize) -> Option<T>,
+) -> Option<(T, Option<Peer>)> {
+    let mut at = pattern.opening_len;
     let mut peer = None;
-    let peer_at = if text.starts_with(CONNECT_TO) {
-        Some(CONNECT_TO.len())
-    } else {
-        text[..at].ends_with(b"peer: ").then_some(at)
-    };
     let named = |end: usize| {
-        peer_at.filter(|&start| start < end && !text[..end].ends_with(b"...")).map(|start| (start, end))
+        let start = peer_at(text, pattern.opening_len)?;
+        (start < end && !text[..end].ends_with(b"...")).then_some((start, end))
     };
     let (last, before) = pattern.finders.split_last()?;
     for finder in before.iter().flatten() {
@@ -324,15 +471,24 @@ fn fit_variables(pattern: &Pattern, text: &[u8], mut at: usize) -> Option<Shape>
     let Some(finder) = last else {
         // A variable at the end: all of the message.
         let end = at + message_end(&text[at..]);
-        return Some(Shape { rest: parse_rest(text, end)?, peer: peer.or_else(|| named(end)) });
+        return Some((read(end)?, peer.or_else(|| named(end))));
     };
     loop {
         let found = at + finder.find(&text[at..])?;
-        if let Some(rest) = parse_rest(text, found + finder.needle().len()) {
-            return Some(Shape { rest, peer: peer.or_else(|| named(found)) });
+        if let Some(known) = read(found + finder.needle().len()) {
+            return Some((known, peer.or_else(|| named(found))));
         }
         at = found + 1;
     }
+}
+
+/// Where the address begins that `text` names, if it names one; `at` is the first place for it.
+#[inline]
+fn peer_at(text: &[u8], at: usize) -> Option<usize> {
+    if text.starts_with(CONNECT_TO) {
+        return Some(CONNECT_TO.len());
+    }
+    text[..at].ends_with(b"peer: ").then_some(at)
 }
 
 /// The one message whose variable is the address nginx connected to (`ngx_event_connect_peer`).
@@ -369,13 +525,22 @@ pub(super) fn parse_rest(text: &[u8], mut at: usize) -> Option<Rest> {
 #[inline]
 fn may_follow(rest: &[u8]) -> bool {
     rest.is_empty()
-        || rest.starts_with(b", ")
-        || rest.starts_with(b" in ")
+        || tail::is_tail(rest)
+        || tail::is_cut_tail(rest)
+        || is_place(rest)
         || rest == b","
         || rest == b" "
         || b" while ".starts_with(rest)
         || rest.iter().all(|&b| b == b'.')
         || matches!(rest[0], b'\r' | b'\n')
+}
+
+/// ` in FILE:LINE` or ` in command line`, which ends a configuration error (`ngx_conf_log_error`).
+#[inline]
+fn is_place(rest: &[u8]) -> bool {
+    rest.starts_with(b" in ")
+        && !rest.contains(&b'"')
+        && (rest.last().is_some_and(u8::is_ascii_digit) || rest == b" in command line")
 }
 
 /// ` (N: text)` at `at`: the number and the offset behind the parenthesis that closes it. The text may hold parentheses.
@@ -403,18 +568,18 @@ fn parse_errno(text: &[u8], at: usize) -> Option<(u32, usize)> {
 
 /// Where the message of `text` ends when its own words do not tell: before errno, ` while …` and tail.
 pub(super) fn message_end(text: &[u8]) -> usize {
-    let mut end = tail::find_tail(text);
-    let mut from = end;
-    while let Some(at) = memmem::rfind(&text[..from], b" while ") {
-        if let Some((_, len)) = action::parse_action(&text[at + 7..end])
-            && at + 7 + len == end
-        {
-            end = at;
-            break;
-        }
-        from = at;
-    }
-    end
+    let end = tail::find_tail(text);
+    // Blanks are looked at one by one: there are few in an action, and a searcher for so short a text costs more to make.
+    let is_action = |at: &usize| {
+        text[*at..end]
+            .strip_prefix(b" while ")
+            .is_some_and(|words| {
+                action::parse_action(words).is_some_and(|(_, len)| len == words.len())
+            })
+    };
+    memrchr_iter(b' ', &text[..end])
+        .find(is_action)
+        .unwrap_or(end)
 }
 
 /// A radix trie of the leading literals; node 0 is the root.
@@ -485,7 +650,7 @@ mod tests {
         let mut scratch = matcher.scratch();
         matcher
             .find(&mut scratch, text.as_bytes(), |_, _| true)
-            .map_or("none", |(row, _)| ROWS[usize::from(row)].id)
+            .map_or("none", |found| ROWS[usize::from(found.row)].id)
     }
 
     #[test]

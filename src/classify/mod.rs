@@ -1,6 +1,7 @@
 //! Which signature a message is, and what that means: category, phase, severity.
 //!
-//! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`rule`] turns row,
+//! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`memo`] knows those
+//! met last, [`rule`] turns row,
 //! errno and side into a category, [`errno`] knows the numbers of three systems, [`classifier`] puts it together, and
 //! [`residue`] folds the messages no row describes into shapes that can be counted.
 
@@ -8,6 +9,7 @@ pub mod classifier;
 pub mod errno;
 pub mod loose;
 mod matcher;
+mod memo;
 mod pattern;
 pub mod residue;
 mod rule;

@@ -47,6 +47,16 @@ fn by_rule(rule: Rule, at: Circumstances<'_>) -> Category {
     }
 }
 
+/// Whether the category follows from errno, side and level, whatever the text and the address say. `errno` is Linux's.
+pub(super) fn is_settled(rule: Rule, errno: u32, side: Side) -> bool {
+    match rule {
+        Rule::Is(_) | Rule::Socket | Rule::Datagram | Rule::File => true,
+        Rule::Connect => !matches!(errno, 2 | 99),
+        Rule::SslIo => side == Side::Client,
+        Rule::Lua | Rule::AuthStatus => false,
+    }
+}
+
 /// Text of an application or a module that the taxonomy does not know: a few words of the system's own tell, in what
 /// stands outside quotes; all else is `other`.
 pub(super) fn unknown(at: Circumstances<'_>) -> Category {

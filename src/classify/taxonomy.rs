@@ -58,8 +58,16 @@ pub struct Row {
 impl Row {
     /// The message in words, for people: template, errno and ` while …`.
     pub fn words(&self) -> String {
-        let errno = if self.errno == 0 { String::new() } else { format!(" ({}: …)", self.errno) };
-        let doing = if self.doing.is_empty() { String::new() } else { format!(" while {}", self.doing) };
+        let errno = if self.errno == 0 {
+            String::new()
+        } else {
+            format!(" ({}: …)", self.errno)
+        };
+        let doing = if self.doing.is_empty() {
+            String::new()
+        } else {
+            format!(" while {}", self.doing)
+        };
         format!("{}{errno}{doing}", self.template)
     }
 
@@ -90,7 +98,17 @@ impl Row {
 }
 
 const fn row(id: &'static str, template: &'static str, rule: Rule) -> Row {
-    Row { id, template, rule, errno: 0, doing: "", level: None, side: None, bare: false, warning: false }
+    Row {
+        id,
+        template,
+        rule,
+        errno: 0,
+        doing: "",
+        level: None,
+        side: None,
+        bare: false,
+        warning: false,
+    }
 }
 
 /// The signature of a record that no row describes.

@@ -55,7 +55,13 @@ pub struct ExportArgs {
     #[command(flatten)]
     pub input: InputArgs,
     /// The table: failures, events or sources
-    #[arg(short, long, value_name = "T", default_value = "failures", env = "CORONER_TABLE")]
+    #[arg(
+        short,
+        long,
+        value_name = "T",
+        default_value = "failures",
+        env = "CORONER_TABLE"
+    )]
     pub table: String,
     /// Where to: FILE (format by its name), DIR/ (all tables), or `-` or nothing: CSV on stdout
     #[arg(short, long, value_name = "FILE|DIR/", env = "CORONER_OUTPUT")]
@@ -71,7 +77,12 @@ pub struct ExplainArgs {
     #[arg(value_name = "TEXT|CATEGORY|SIGNATURE", required = true)]
     pub text: Vec<String>,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "CORONER_COLOR")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "CORONER_COLOR"
+    )]
     pub color: Color,
 }
 
@@ -88,34 +99,64 @@ pub struct InputArgs {
     #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]
     pub tz: Option<String>,
     /// Keep what happened at T or later: RFC 3339, `2026-11-20 10:00` (in --tz), or -2h before the newest record
-    #[arg(long, value_name = "T", allow_hyphen_values = true, env = "CORONER_SINCE")]
+    #[arg(
+        long,
+        value_name = "T",
+        allow_hyphen_values = true,
+        env = "CORONER_SINCE"
+    )]
     pub since: Option<String>,
     /// Keep what happened before T
-    #[arg(long, value_name = "T", allow_hyphen_values = true, env = "CORONER_UNTIL")]
+    #[arg(
+        long,
+        value_name = "T",
+        allow_hyphen_values = true,
+        env = "CORONER_UNTIL"
+    )]
     pub until: Option<String>,
     /// Width of the time buckets: 1s 10s 1m 5m 15m 1h 1d; by default so that there are at most 240 (export: 1m)
     #[arg(long, value_name = "W", env = "CORONER_BUCKET")]
     pub bucket: Option<String>,
     /// Keep only upstreams that match this glob; may repeat
-    #[arg(long, value_name = "P", env = "CORONER_UPSTREAM", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "P",
+        env = "CORONER_UPSTREAM",
+        value_delimiter = ','
+    )]
     pub upstream: Vec<String>,
     /// Keep only events of servers (server_name) that match this glob; may repeat
     #[arg(long, value_name = "P", env = "CORONER_SERVER", value_delimiter = ',')]
     pub server: Vec<String>,
     /// Keep only this category; may repeat
-    #[arg(long, value_name = "C", env = "CORONER_CATEGORY", value_delimiter = ',')]
+    #[arg(
+        long,
+        value_name = "C",
+        env = "CORONER_CATEGORY",
+        value_delimiter = ','
+    )]
     pub category: Vec<String>,
     /// Threads; 0 is one per core. Never changes an answer
     #[arg(long, value_name = "N", default_value_t = 0, env = "CORONER_THREADS")]
     pub threads: usize,
     /// Bytes a thread takes at a time, with k, M or G; from 1 up. Never changes an answer
-    #[arg(long, value_name = "B", default_value = "1M", env = "CORONER_CHUNK_SIZE")]
+    #[arg(
+        long,
+        value_name = "B",
+        default_value = "1M",
+        env = "CORONER_CHUNK_SIZE"
+    )]
     pub chunk_size: String,
     /// Overwrite an output that exists
     #[arg(long, env = "CORONER_FORCE")]
     pub force: bool,
     /// When to use colour
-    #[arg(long, value_name = "WHEN", default_value = "auto", env = "CORONER_COLOR")]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "CORONER_COLOR"
+    )]
     pub color: Color,
     /// Show no progress
     #[arg(long, env = "CORONER_NO_PROGRESS")]

@@ -6,7 +6,7 @@ use super::{
     plan::Plan,
 };
 use crate::{
-    aggregate::Width,
+    aggregate::{Failures, Width},
     classify::Classifier,
     diagnose::{self, Account, Placed, place},
     engine::{self, Scanned},
@@ -63,17 +63,56 @@ fn discover(args: &InputArgs) -> Named {
         Place::Stdin => PathBuf::from("<stdin>"),
     });
     let shown = shown.collect();
-    Named { found, shown, errors }
+    Named {
+        found,
+        shown,
+        errors,
+    }
 }
 
-/// Scans and places.
-fn read(plan: Plan, named: Named) -> Read {
-    let Named { found, shown, errors } = named;
+/// Scans and places; says how it went if `verbose`.
+fn read(plan: Plan, named: Named, verbose: bool) -> Read {
+    let started = std::time::Instant::now();
+    let Named {
+        found,
+        shown,
+        errors,
+    } = named;
     let classifier = Classifier::default();
-    let scanned = engine::scan(&found, &classifier, &plan.engine);
+    let mut scanned = engine::scan(&found, &classifier, &plan.engine);
     let account = diagnose::account(&scanned);
-    let placed = place(&scanned.aggregate.failures, &plan.placement);
-    Read { classifier, plan, scanned, account, placed, shown, errors }
+    if verbose {
+        let n_bytes: u64 = scanned.sources.iter().map(|state| state.size_bytes).sum();
+        let (n_threads, seconds) = (plan.engine.n_threads, started.elapsed().as_secs_f64());
+        say(
+            "info",
+            &format!(
+                "{n_bytes} bytes in {} sources scanned by {n_threads} threads in {seconds:.3} s",
+                shown.len()
+            ),
+        );
+        for (path, state) in shown.iter().zip(&scanned.sources) {
+            let path = text::path_for_terminal(path);
+            say(
+                "info",
+                &format!("{path}: {}, {} bytes", state.kind.name(), state.size_bytes),
+            );
+        }
+    }
+    let failures = std::mem::replace(
+        &mut scanned.aggregate.failures,
+        Failures::new(plan.engine.grain),
+    );
+    let placed = place(failures, &plan.placement);
+    Read {
+        classifier,
+        plan,
+        scanned,
+        account,
+        placed,
+        shown,
+        errors,
+    }
 }
 
 impl Read {
@@ -84,7 +123,10 @@ impl Read {
         }
         for (path, account) in self.shown.iter().zip(&self.account.sources) {
             for problem in account.problems.iter().filter(|_| !is_shown) {
-                say("warning", &format!("{}: {problem}", text::path_for_terminal(path)));
+                say(
+                    "warning",
+                    &format!("{}: {problem}", text::path_for_terminal(path)),
+                );
             }
         }
         if self.account.is_empty() {
@@ -92,7 +134,11 @@ impl Read {
             return Status::Unusable;
         }
         let is_complete = self.account.is_complete() && self.errors.is_empty();
-        if is_complete { Status::Complete } else { Status::Partial }
+        if is_complete {
+            Status::Complete
+        } else {
+            Status::Partial
+        }
     }
 }
 
@@ -105,7 +151,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let plan = Plan::from_args(&args.input, None)?;
     let named = discover(&args.input);
     let mut output = Output::open(&target, args.input.force, &named.shown)?;
-    let read = read(plan, named);
+    let read = read(plan, named, args.input.verbose);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -117,7 +163,9 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     });
     let style = style(args.input.color, &target);
     let written = match form {
-        Form::Text => output.write_all(report::terminal::render(&model, style, width(&target)).as_bytes()),
+        Form::Text => {
+            output.write_all(report::terminal::render(&model, style, width(&target)).as_bytes())
+        }
         Form::Markdown => output.write_all(report::markdown::render(&model).as_bytes()),
         Form::Json => report::json::write(&model, &mut output),
     };
@@ -141,14 +189,18 @@ fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
         Some("txt") => Ok(Form::Text),
         Some("md") => Ok(Form::Markdown),
         Some("json") => Ok(Form::Json),
-        _ => Err(Failure::Usage(format!("-o {}: a report is a .txt, .md or .json file", text::path_for_terminal(path)))),
+        _ => Err(Failure::Usage(format!(
+            "-o {}: a report is a .txt, .md or .json file",
+            text::path_for_terminal(path)
+        ))),
     }
 }
 
 /// Whether to colour: as told, else as NO_COLOR, CLICOLOR_FORCE and the terminal say.
 fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
     use super::args::Color;
-    let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let is_set =
+        |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
     let colours = match color {
         Color::Always => true,
         Color::Never => false,
@@ -156,12 +208,18 @@ fn style(color: super::args::Color, target: &Target) -> report::terminal::Style 
         Color::Auto if is_set("CLICOLOR_FORCE") => true,
         Color::Auto => *target == Target::Stdout && io::stdout().is_terminal(),
     };
-    if colours { report::terminal::Style::Colour } else { report::terminal::Style::Plain }
+    if colours {
+        report::terminal::Style::Colour
+    } else {
+        report::terminal::Style::Plain
+    }
 }
 
 /// Columns to fill: those of the terminal between 60 and 200, else 80.
 fn width(target: &Target) -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let columns = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|text| text.parse().ok());
     match columns {
         Some(columns) if *target == Target::Stdout => usize::clamp(columns, 60, 200),
         _ => 80,
@@ -173,9 +231,15 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut named = discover(&args.input);
     let outputs = open_outputs(args, &named.shown)?;
     // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
-    let is_replayed = outputs.iter().any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
-    let _spool = if is_replayed { spool_stdin(&mut named.found)? } else { None };
-    let read = read(plan, named);
+    let is_replayed = outputs
+        .iter()
+        .any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
+    let _spool = if is_replayed {
+        spool_stdin(&mut named.found)?
+    } else {
+        None
+    };
+    let read = read(plan, named, args.input.verbose);
     for (table, format, output) in outputs {
         write_table(&read, table, format, output)?;
     }
@@ -183,37 +247,65 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
 }
 
 /// What to write where: opened before anything is read.
-fn open_outputs(args: &ExportArgs, inputs: &[PathBuf]) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
+fn open_outputs(
+    args: &ExportArgs,
+    inputs: &[PathBuf],
+) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
     let asked = args.format.as_deref().map(|name| {
-        Format::from_name(name).ok_or_else(|| Failure::Usage(format!("--format `{name}`: csv, parquet, jsonl or arrow")))
+        Format::from_name(name).ok_or_else(|| {
+            Failure::Usage(format!("--format `{name}`: csv, parquet, jsonl or arrow"))
+        })
     });
     let asked = asked.transpose()?;
-    let directory = args.output.as_deref().filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
+    let directory = args
+        .output
+        .as_deref()
+        .filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
     if let Some(directory) = directory {
         let format = asked.unwrap_or(Format::Csv);
-        std::fs::create_dir_all(directory)
-            .map_err(|source| Error::Write { path: directory.to_owned(), source })?;
+        std::fs::create_dir_all(directory).map_err(|source| Error::Write {
+            path: directory.to_owned(),
+            source,
+        })?;
         let open = |table: &'static Table| {
             let path = directory.join(format!("{}.{}", table.name, format.name()));
-            Ok((table, format, Output::open(&Target::File(path), args.input.force, inputs)?))
+            Ok((
+                table,
+                format,
+                Output::open(&Target::File(path), args.input.force, inputs)?,
+            ))
         };
         return schema::TABLES.into_iter().map(open).collect();
     }
     let table = Table::from_name(&args.table).ok_or_else(|| {
         let names: Vec<&str> = schema::TABLES.iter().map(|table| table.name).collect();
-        Failure::Usage(format!("--table `{}`: one of {}", args.table, names.join(", ")))
+        Failure::Usage(format!(
+            "--table `{}`: one of {}",
+            args.table,
+            names.join(", ")
+        ))
     })?;
-    let (target, format) = match args.output.as_deref().filter(|path| path.as_os_str() != "-") {
+    let (target, format) = match args
+        .output
+        .as_deref()
+        .filter(|path| path.as_os_str() != "-")
+    {
         None => (Target::Stdout, asked.unwrap_or(Format::Csv)),
         Some(path) => {
             let format = asked.or_else(|| Format::of_path(path)).ok_or_else(|| {
                 let path = text::path_for_terminal(path);
-                Failure::Usage(format!("-o {path}: name a .csv, .parquet, .jsonl or .arrow file, or give --format"))
+                Failure::Usage(format!(
+                    "-o {path}: name a .csv, .parquet, .jsonl or .arrow file, or give --format"
+                ))
             })?;
             (Target::File(path.to_owned()), format)
         }
     };
-    Ok(vec![(table, format, Output::open(&target, args.input.force, inputs)?)])
+    Ok(vec![(
+        table,
+        format,
+        Output::open(&target, args.input.force, inputs)?,
+    )])
 }
 
 /// Copies stdin to a file that is removed at the end, and puts that in its place.
@@ -221,14 +313,22 @@ fn spool_stdin(found: &mut [Found]) -> Result<Option<tempfile::NamedTempFile>, F
     let Some(stdin) = found.iter_mut().find(|found| found.place == Place::Stdin) else {
         return Ok(None);
     };
-    let failed = |source| Error::Write { path: std::env::temp_dir(), source };
+    let failed = |source| Error::Write {
+        path: std::env::temp_dir(),
+        source,
+    };
     let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
     io::copy(&mut io::stdin().lock(), &mut spool).map_err(failed)?;
     stdin.place = Place::File(spool.path().to_owned());
     Ok(Some(spool))
 }
 
-fn write_table(read: &Read, table: &'static Table, format: Format, mut output: Output) -> Result<(), Failure> {
+fn write_table(
+    read: &Read,
+    table: &'static Table,
+    format: Format,
+    mut output: Output,
+) -> Result<(), Failure> {
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
@@ -237,24 +337,38 @@ fn write_table(read: &Read, table: &'static Table, format: Format, mut output: O
     match table.name {
         "failures" => {
             for group in read.placed.rows.chunks(export::ROWS_PER_GROUP) {
-                let rows: Vec<Vec<Value>> = group.iter().map(|row| rows::failure(row, &names)).collect();
+                let rows: Vec<Vec<Value>> =
+                    group.iter().map(|row| rows::failure(row, &names)).collect();
                 writer.write(&rows).map_err(failed)?;
             }
         }
         "sources" => {
             let digests = digests(&read.scanned);
-            writer.write(&rows::sources(&read.scanned, &read.account, &names, &digests, zone)).map_err(failed)?;
+            writer
+                .write(&rows::sources(
+                    &read.scanned,
+                    &read.account,
+                    &names,
+                    &digests,
+                    zone,
+                ))
+                .map_err(failed)?;
         }
         _ => {
             let (since, until) = (read.placed.since, read.placed.until);
             let make = |event: &crate::scan::Event<'_>| {
                 let time: Option<Timestamp> = event.time().map(|time| zone.instant(time).0);
-                let keep = read.plan.engine.filter.keeps(event) && diagnose::placed::is_between(time, since, until);
+                let keep = read.plan.engine.filter.keeps(event)
+                    && diagnose::placed::is_between(time, since, until);
                 keep.then(|| rows::event(event, zone, &names))
             };
-            engine::replay(&read.scanned, &read.classifier, &read.plan.engine, make, |rows| {
-                writer.write(&rows).map_err(failed)
-            })?;
+            engine::replay(
+                &read.scanned,
+                &read.classifier,
+                &read.plan.engine,
+                make,
+                |rows| writer.write(&rows).map_err(failed),
+            )?;
         }
     }
     writer.finish().map_err(failed)?;
@@ -264,13 +378,22 @@ fn write_table(read: &Read, table: &'static Table, format: Format, mut output: O
 
 /// SHA-256 of each source that is a file.
 fn digests(scanned: &Scanned) -> Vec<Option<String>> {
-    scanned.sources.iter().map(|state| digest(state.place.path()).filter(|_| state.place != Place::Stdin)).collect()
+    scanned
+        .sources
+        .iter()
+        .map(|state| digest(state.place.path()).filter(|_| state.place != Place::Stdin))
+        .collect()
 }
 
 fn digest(path: &Path) -> Option<String> {
     use sha2::{Digest, Sha256};
     let file = input::MappedFile::open(path).ok()?;
-    Some(Sha256::digest(&file[..]).iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(
+        Sha256::digest(&file[..])
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
+    )
 }
 
 fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
@@ -279,7 +402,11 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
     let text = args.text.join(" ");
     let lines: Vec<Vec<u8>> = if text == "-" {
         io::read_to_string(io::stdin())
-            .map_err(|source| Error::Read { path: PathBuf::from("-"), offset_bytes: 0, source })?
+            .map_err(|source| Error::Read {
+                path: PathBuf::from("-"),
+                offset_bytes: 0,
+                source,
+            })?
             .lines()
             .map(|line| line.as_bytes().to_vec())
             .collect()
@@ -290,12 +417,23 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
     for line in &lines {
         match explain::explain(line) {
             Some(explanation) => {
-                let page = explain::render(&explanation, style == report::terminal::Style::Colour, width(&Target::Stdout));
-                output.write_all(page.as_bytes()).map_err(|source| export::failed(Path::new("-"), source))?;
+                let page = explain::render(
+                    &explanation,
+                    style == report::terminal::Style::Colour,
+                    width(&Target::Stdout),
+                );
+                output
+                    .write_all(page.as_bytes())
+                    .map_err(|source| export::failed(Path::new("-"), source))?;
             }
             None => {
-                say("error", &format!("`{}` is no category or signature, and no message of nginx is recognized in it",
-                    text::truncated(&text::for_terminal(line), 120)));
+                say(
+                    "error",
+                    &format!(
+                        "`{}` is no category or signature, and no message of nginx is recognized in it",
+                        text::truncated(&text::for_terminal(line), 120)
+                    ),
+                );
                 status = Status::Unusable;
             }
         }
@@ -311,10 +449,15 @@ fn generate(what: Generate) -> Result<Status, Failure> {
         Some(shell) => clap_complete::generate(shell, &mut command, "coroner", &mut page),
         None => clap_mangen::Man::new(command)
             .render(&mut page)
-            .map_err(|source| Error::Write { path: PathBuf::from("-"), source })?,
+            .map_err(|source| Error::Write {
+                path: PathBuf::from("-"),
+                source,
+            })?,
     }
     let mut output = Output::open(&Target::Stdout, false, &[])?;
-    output.write_all(&page).map_err(|source| export::failed(Path::new("-"), source))?;
+    output
+        .write_all(&page)
+        .map_err(|source| export::failed(Path::new("-"), source))?;
     output.finish()?;
     Ok(Status::Complete)
 }

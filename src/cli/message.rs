@@ -51,7 +51,9 @@ impl Failure {
             Failure::Error(error) => {
                 say("error", &chain(error));
                 match error {
-                    Error::Write { .. } | Error::Refused { .. } | Error::Format { .. } => Status::NotWritten,
+                    Error::Write { .. } | Error::Refused { .. } | Error::Format { .. } => {
+                        Status::NotWritten
+                    }
                     _ => Status::Unusable,
                 }
             }

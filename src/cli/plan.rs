@@ -11,6 +11,7 @@ use crate::{
     event::{Category, Timestamp},
     filter::Filter,
     glob::Globs,
+    input::Kind,
     zone::Zone,
 };
 
@@ -26,30 +27,64 @@ pub struct Plan {
 impl Plan {
     /// Resolves `args`; `default_bucket` is used where no `--bucket` is given.
     pub fn from_args(args: &InputArgs, default_bucket: Option<Width>) -> Result<Plan, Failure> {
-        let (Some(InputKind::NginxError) | None) = args.kind;
         if args.logs.is_empty() {
             return Err(Failure::Usage(
-                "no logs given: name files, directories or globs, or `-` for stdin (see --help)".to_owned(),
+                "no logs given: name files, directories or globs, or `-` for stdin (see --help)"
+                    .to_owned(),
             ));
         }
-        let zone = args.tz.as_deref().map_or(Ok(Zone::utc()), Zone::parse).map_err(Failure::Usage)?;
-        let bucket = args.bucket.as_deref().map(parse_bucket).transpose()?.or(default_bucket);
+        let zone = args
+            .tz
+            .as_deref()
+            .map_or(Ok(Zone::utc()), Zone::parse)
+            .map_err(Failure::Usage)?;
+        let bucket = args
+            .bucket
+            .as_deref()
+            .map(parse_bucket)
+            .transpose()?
+            .or(default_bucket);
         let bound = |text: &Option<String>, flag| {
-            text.as_deref().map(|text| parse_time(text, &zone).map_err(|why| usage(flag, text, why))).transpose()
+            text.as_deref()
+                .map(|text| parse_time(text, &zone).map_err(|why| usage(flag, text, why)))
+                .transpose()
         };
-        let (since, until) = (bound(&args.since, "--since")?, bound(&args.until, "--until")?);
+        let (since, until) = (
+            bound(&args.since, "--since")?,
+            bound(&args.until, "--until")?,
+        );
         let filter = Filter {
-            upstreams: Globs::new(&args.upstream).map_err(|why| Failure::Usage(format!("--upstream: {why}")))?,
-            servers: Globs::new(&args.server).map_err(|why| Failure::Usage(format!("--server: {why}")))?,
-            categories: args.category.iter().map(|name| parse_category(name)).collect::<Result<_, _>>()?,
+            upstreams: Globs::new(&args.upstream)
+                .map_err(|why| Failure::Usage(format!("--upstream: {why}")))?,
+            servers: Globs::new(&args.server)
+                .map_err(|why| Failure::Usage(format!("--server: {why}")))?,
+            categories: args
+                .category
+                .iter()
+                .map(|name| parse_category(name))
+                .collect::<Result<_, _>>()?,
         };
         let engine = EngineConfig {
-            n_threads: if args.threads > 0 { args.threads } else { n_cores() },
+            n_threads: if args.threads > 0 {
+                args.threads
+            } else {
+                n_cores()
+            },
             chunk_len: parse_size(&args.chunk_size)?,
             grain: grain(bucket, since.is_some() || until.is_some()),
             filter,
+            kind: args.kind.map(|InputKind::NginxError| Kind::NginxError),
         };
-        Ok(Plan { engine, placement: Placement { zone, since, until, bucket }, zone_given: args.tz.is_some() })
+        Ok(Plan {
+            engine,
+            placement: Placement {
+                zone,
+                since,
+                until,
+                bucket,
+            },
+            zone_given: args.tz.is_some(),
+        })
     }
 }
 
@@ -79,14 +114,23 @@ fn parse_bucket(text: &str) -> Result<Width, Failure> {
 
 fn parse_category(text: &str) -> Result<Category, Failure> {
     Category::from_name(text).ok_or_else(|| {
-        let names: Vec<&str> = Category::ALL.iter().map(|category| category.name()).collect();
+        let names: Vec<&str> = Category::ALL
+            .iter()
+            .map(|category| category.name())
+            .collect();
         usage("--category", text, &format!("one of {}", names.join(" ")))
     })
 }
 
 /// `64k`, `1M`, `4096`: bytes, powers of 1024, at least 1.
 fn parse_size(text: &str) -> Result<usize, Failure> {
-    let bad = || usage("--chunk-size", text, "a number of bytes from 1 up, with k, M or G");
+    let bad = || {
+        usage(
+            "--chunk-size",
+            text,
+            "a number of bytes from 1 up, with k, M or G",
+        )
+    };
     let (digits, factor) = match text.as_bytes().last().map(u8::to_ascii_lowercase) {
         Some(b'k') => (&text[..text.len() - 1], 1 << 10),
         Some(b'm') => (&text[..text.len() - 1], 1 << 20),
@@ -94,24 +138,40 @@ fn parse_size(text: &str) -> Result<usize, Failure> {
         _ => (text, 1),
     };
     let number: usize = digits.parse().map_err(|_| bad())?;
-    number.checked_mul(factor).filter(|&bytes| bytes > 0).ok_or_else(bad)
+    number
+        .checked_mul(factor)
+        .filter(|&bytes| bytes > 0)
+        .ok_or_else(bad)
 }
 
 /// RFC 3339, `2026-11-20 10:00[:05]` or `2026-11-20` in `zone`, or `-2h30m` before the newest record.
 fn parse_time(text: &str, zone: &Zone) -> Result<TimeBound, &'static str> {
-    const FORMS: &str = "give RFC 3339 (2026-11-20T10:00:00Z), `2026-11-20 10:00`, or -2h before the newest record";
+    const FORMS: &str =
+        "give RFC 3339 (2026-11-20T10:00:00Z), `2026-11-20 10:00`, or -2h before the newest record";
     if let Some(span) = text.strip_prefix('-') {
         return parse_span(span).map(TimeBound::BeforeNewest).ok_or(FORMS);
     }
     if let Ok(instant) = chrono::DateTime::parse_from_rfc3339(text) {
         return Ok(TimeBound::At(Timestamp(instant.timestamp())));
     }
-    let civil = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"]
-        .into_iter()
-        .find_map(|form| chrono::NaiveDateTime::parse_from_str(text, form).ok())
-        .or_else(|| chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
-        .ok_or(FORMS)?;
-    Ok(TimeBound::At(zone.instant(crate::event::LocalTime(civil.and_utc().timestamp())).0))
+    let civil = [
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%dT%H:%M",
+    ]
+    .into_iter()
+    .find_map(|form| chrono::NaiveDateTime::parse_from_str(text, form).ok())
+    .or_else(|| {
+        chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()?
+            .and_hms_opt(0, 0, 0)
+    })
+    .ok_or(FORMS)?;
+    Ok(TimeBound::At(
+        zone.instant(crate::event::LocalTime(civil.and_utc().timestamp()))
+            .0,
+    ))
 }
 
 /// `2h`, `90m`, `1d12h`, in seconds.
@@ -143,11 +203,21 @@ mod tests {
     fn sizes_and_times() {
         assert_eq!(parse_size("64k").ok(), Some(65_536));
         assert_eq!(parse_size("1").ok(), Some(1));
-        assert!(parse_size("0").is_err() && parse_size("x").is_err() && parse_size("99999999999G").is_err());
+        assert!(
+            parse_size("0").is_err()
+                && parse_size("x").is_err()
+                && parse_size("99999999999G").is_err()
+        );
         let berlin = Zone::parse("Europe/Berlin").expect("a zone");
         let at = |text: &str| parse_time(text, &berlin);
-        assert_eq!(at("2026-11-20T10:00:00Z"), Ok(TimeBound::At(Timestamp(1_795_168_800))));
-        assert_eq!(at("2026-11-20 11:00"), Ok(TimeBound::At(Timestamp(1_795_168_800))));
+        assert_eq!(
+            at("2026-11-20T10:00:00Z"),
+            Ok(TimeBound::At(Timestamp(1_795_168_800)))
+        );
+        assert_eq!(
+            at("2026-11-20 11:00"),
+            Ok(TimeBound::At(Timestamp(1_795_168_800)))
+        );
         assert_eq!(at("-1d2h"), Ok(TimeBound::BeforeNewest(93_600)));
         assert!(at("yesterday").is_err() && at("-").is_err() && at("-5x").is_err());
     }

@@ -42,16 +42,27 @@ pub fn account(scanned: &Scanned) -> Account {
         problems: problems(state, ledger),
         is_read: matches!(state.kind, Kind::NginxError | Kind::Empty),
     };
-    Account { sources: scanned.sources.iter().zip(&scanned.ledgers).map(source).collect() }
+    Account {
+        sources: scanned
+            .sources
+            .iter()
+            .zip(&scanned.ledgers)
+            .map(source)
+            .collect(),
+    }
 }
 
 fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let mut problems: Vec<String> = state.problems.iter().map(chain).collect();
     match state.kind {
         Kind::NginxError => problems.extend(content_problems(state, ledger)),
-        Kind::NginxAccess => problems.push("an access log: not analysed, this version reads error logs".to_owned()),
+        Kind::NginxAccess => {
+            problems.push("an access log: not analysed, this version reads error logs".to_owned())
+        }
         Kind::Unread(what) if state.problems.is_empty() => {
-            problems.push(format!("{what} data: not analysed, this version reads plain text only"));
+            problems.push(format!(
+                "{what} data: not analysed, this version reads plain text only"
+            ));
         }
         Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
     }
@@ -70,15 +81,22 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     }
     if ledger.n_of(LineClass::Torn) > 0 {
         let n = ledger.n_of(LineClass::Torn);
-        problems.push(format!("lines that hold two records, by a torn write or an imitation: {n}"));
+        problems.push(format!(
+            "lines that hold two records, by a torn write or an imitation: {n}"
+        ));
     }
     if ledger.n_hole_bytes > 0 {
-        problems.push(format!("{} NUL bytes (a hole left by a rotation) skipped", ledger.n_hole_bytes));
+        problems.push(format!(
+            "{} NUL bytes (a hole left by a rotation) skipped",
+            ledger.n_hole_bytes
+        ));
     }
     if ledger.n_bytes() != state.size_bytes {
         // The identity that everything rests on: a mistake of this program, never of the log.
         let (n_bytes, size) = (ledger.n_bytes(), state.size_bytes);
-        problems.push(format!("internal error: {n_bytes} of {size} bytes are accounted for; please report this"));
+        problems.push(format!(
+            "internal error: {n_bytes} of {size} bytes are accounted for; please report this"
+        ));
     }
     problems
 }
@@ -96,18 +114,31 @@ fn unparsed(ledger: &Ledger, n_lines: u64) -> String {
         .filter(|&reason| ledger.reasons[reason as usize] > 0)
         .map(|reason| {
             let first = ledger.first_unparsed[reason as usize].unwrap_or_default();
-            format!("{} {} (first at byte {first})", ledger.reasons[reason as usize], reason.text())
+            format!(
+                "{} {} (first at byte {first})",
+                ledger.reasons[reason as usize],
+                reason.text()
+            )
         })
         .collect();
     let n_unparsed = ledger.n_of(LineClass::Unparsed);
-    format!("{n_unparsed} of {n_lines} lines could not be parsed: {}", reasons.join(", "))
+    format!(
+        "{n_unparsed} of {n_lines} lines could not be parsed: {}",
+        reasons.join(", ")
+    )
 }
 
 fn change(change: Change) -> String {
     match change {
-        Change::Grew(n) => format!("{n} bytes were appended while it was read; they are not analysed"),
-        Change::Shrank(n) => format!("it shrank by {n} bytes while it was read; its numbers are not reliable"),
-        Change::Rewritten => "it was rewritten or removed while it was read; its numbers are not reliable".to_owned(),
+        Change::Grew(n) => {
+            format!("{n} bytes were appended while it was read; they are not analysed")
+        }
+        Change::Shrank(n) => {
+            format!("it shrank by {n} bytes while it was read; its numbers are not reliable")
+        }
+        Change::Rewritten => {
+            "it was rewritten or removed while it was read; its numbers are not reliable".to_owned()
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::{
     event::Timestamp,
     zone::{Sureness, Zone},
 };
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Where and how to put the counts.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ pub struct Failure {
     /// Start of the bucket; `None` for records that carry no time.
     pub bucket: Option<Timestamp>,
     /// `None` where the records name no upstream.
-    pub upstream: Option<Vec<u8>>,
+    pub upstream: Option<Arc<[u8]>>,
     pub kind: Kind,
     pub n_events: u64,
     pub clients: Clients,
@@ -68,26 +68,35 @@ pub struct Placed {
 }
 
 /// Places the counts of `failures`.
-pub fn place(failures: &Failures, placement: &Placement) -> Placed {
+pub fn place(failures: Failures, placement: &Placement) -> Placed {
     let zone = &placement.zone;
-    let rows = failures.rows();
-    let newest = rows.iter().filter_map(|row| row.last_seen).max().map(|time| zone.instant(time).0);
+    let (grain, is_pooled) = (failures.width(), failures.is_pooling());
+    let rows = failures.into_rows();
+    let newest = rows
+        .iter()
+        .filter_map(|row| row.last_seen)
+        .max()
+        .map(|time| zone.instant(time).0);
     let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest?));
     let (since, until) = (resolve(placement.since), resolve(placement.until));
     let mut n_ambiguous = 0;
     let kept: Vec<Failure> = rows
         .into_iter()
-        .map(|row| {
-            let (failure, sureness) = in_utc(row, zone);
-            (failure, sureness)
-        })
+        .map(|row| in_utc(row, zone))
         .filter(|(failure, _)| is_between(failure.bucket, since, until))
         .map(|(failure, sureness)| {
-            n_ambiguous += if sureness == Sureness::Ambiguous { failure.n_events } else { 0 };
+            n_ambiguous += if sureness == Sureness::Ambiguous {
+                failure.n_events
+            } else {
+                0
+            };
             failure
         })
         .collect();
-    let width = placement.bucket.unwrap_or_else(|| Width::for_span(span_s(&kept))).max(failures.width());
+    let width = placement
+        .bucket
+        .unwrap_or_else(|| Width::for_span(span_s(&kept)))
+        .max(grain);
     Placed {
         rows: rebucket(kept, width),
         width,
@@ -95,15 +104,21 @@ pub fn place(failures: &Failures, placement: &Placement) -> Placed {
         since,
         until,
         n_ambiguous,
-        is_pooled: failures.is_pooling(),
+        is_pooled,
     }
 }
 
 /// Whether a bucket that starts at `bucket` is asked for. Records without time are, unless a time is asked for.
-pub fn is_between(bucket: Option<Timestamp>, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+pub fn is_between(
+    bucket: Option<Timestamp>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+) -> bool {
     match bucket {
         None => since.is_none() && until.is_none(),
-        Some(start) => since.is_none_or(|since| start >= since) && until.is_none_or(|until| start < until),
+        Some(start) => {
+            since.is_none_or(|since| start >= since) && until.is_none_or(|until| start < until)
+        }
     }
 }
 
@@ -119,7 +134,10 @@ fn in_utc(row: FailureRow, zone: &Zone) -> (Failure, Sureness) {
         last_seen: row.last_seen.map(|time| zone.instant(time).0),
         evidence: row.evidence,
     };
-    (failure, placed.map_or(Sureness::One, |(_, sureness)| sureness))
+    (
+        failure,
+        placed.map_or(Sureness::One, |(_, sureness)| sureness),
+    )
 }
 
 fn span_s(rows: &[Failure]) -> i64 {
@@ -128,23 +146,29 @@ fn span_s(rows: &[Failure]) -> i64 {
     first.zip(last).map_or(0, |(first, last)| last.0 - first.0)
 }
 
-/// Sums rows into buckets of `width`.
-fn rebucket(rows: Vec<Failure>, width: Width) -> Vec<Failure> {
-    let mut sums = BTreeMap::new();
+/// Sums rows into buckets of `width`, in the order of the table. They come in that order but for zones that turn back
+/// and for buckets that join, so the sort finds long runs.
+fn rebucket(mut rows: Vec<Failure>, width: Width) -> Vec<Failure> {
+    for row in &mut rows {
+        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+    }
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    let mut sums: Vec<Failure> = Vec::with_capacity(rows.len());
     for row in rows {
-        let bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
-        let key = (bucket, row.upstream.clone(), row.kind);
-        match sums.entry(key) {
-            std::collections::btree_map::Entry::Vacant(entry) => {
-                entry.insert(Failure { bucket, ..row });
-            }
-            std::collections::btree_map::Entry::Occupied(mut entry) => entry.get_mut().add(&row),
+        match sums.last_mut() {
+            Some(last) if last.key() == row.key() => last.add(&row),
+            _ => sums.push(row),
         }
     }
-    sums.into_values().collect()
+    sums
 }
 
 impl Failure {
+    /// What its row is about; also the order of the table.
+    fn key(&self) -> (Option<Timestamp>, Option<&[u8]>, Kind) {
+        (self.bucket, self.upstream.as_deref(), self.kind)
+    }
+
     /// Adds the counts of `other`.
     pub fn add(&mut self, other: &Failure) {
         self.n_events += other.n_events;
@@ -172,14 +196,29 @@ mod tests {
             basis: Basis::ErrorLog,
         };
         for (line, &time) in times.iter().enumerate() {
-            let evidence = Evidence { source: 0, offset: line as u64 * 100, line_in_chunk: line as u32 };
-            failures.collect(Some(LocalTime(time)), Some(b"10.0.0.1:80"), kind, Some(b"192.0.2.1"), evidence);
+            let evidence = Evidence {
+                source: 0,
+                offset: line as u64 * 100,
+                line_in_chunk: line as u32,
+            };
+            failures.collect(
+                Some(LocalTime(time)),
+                Some(b"10.0.0.1:80"),
+                kind,
+                Some(b"192.0.2.1"),
+                evidence,
+            );
         }
         failures
     }
 
     fn placement(zone: &str, bucket: Option<Width>) -> Placement {
-        Placement { zone: Zone::parse(zone).expect("a zone"), since: None, until: None, bucket }
+        Placement {
+            zone: Zone::parse(zone).expect("a zone"),
+            since: None,
+            until: None,
+            bucket,
+        }
     }
 
     const NOON: i64 = 1_795_176_000; // 2026-11-20 12:00:00
@@ -187,8 +226,12 @@ mod tests {
     #[test]
     fn buckets_are_aligned_in_utc() {
         let failures = failures(&[NOON, NOON + 1_799, NOON + 1_800, NOON + 86_400]);
-        let placed = place(&failures, &placement("+05:45", Some(Width::Hour)));
-        let starts: Vec<i64> = placed.rows.iter().map(|row| row.bucket.expect("timed").0).collect();
+        let placed = place(failures.clone(), &placement("+05:45", Some(Width::Hour)));
+        let starts: Vec<i64> = placed
+            .rows
+            .iter()
+            .map(|row| row.bucket.expect("timed").0)
+            .collect();
         // 12:00 at +05:45 is 06:15 UTC, 12:30 is 06:45: one hour of UTC.
         assert_eq!(starts, [NOON - 6 * 3_600, NOON - 6 * 3_600 + 86_400]);
         assert_eq!(placed.rows[0].n_events, 3);
@@ -201,9 +244,14 @@ mod tests {
         let failures = failures(&times);
         for zone in ["UTC", "America/New_York", "Asia/Kathmandu"] {
             for width in Width::ALL {
-                let placed = place(&failures, &placement(zone, Some(width)));
+                let placed = place(failures.clone(), &placement(zone, Some(width)));
                 assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 500);
-                assert!(placed.rows.windows(2).all(|rows| rows[0].bucket < rows[1].bucket));
+                assert!(
+                    placed
+                        .rows
+                        .windows(2)
+                        .all(|rows| rows[0].bucket < rows[1].bucket)
+                );
             }
         }
     }
@@ -212,7 +260,13 @@ mod tests {
     fn relative_bounds_count_from_the_newest_minute() {
         let failures = failures(&[NOON, NOON + 60, NOON + 150]);
         let since = Some(TimeBound::BeforeNewest(60));
-        let placed = place(&failures, &Placement { since, ..placement("UTC", None) });
+        let placed = place(
+            failures.clone(),
+            &Placement {
+                since,
+                ..placement("UTC", None)
+            },
+        );
         assert_eq!(placed.since, Some(Timestamp(NOON + 60)));
         assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 2);
     }

@@ -6,7 +6,10 @@ mod page;
 pub use page::render;
 
 use crate::{
-    classify::{Classifier, loose, taxonomy::{ROWS, Row}},
+    classify::{
+        Classifier, loose,
+        taxonomy::{ROWS, Row},
+    },
     event::{Category, Phase},
     parse::{HeadParser, head::Head},
     text,
@@ -43,17 +46,41 @@ pub fn explain(input: &[u8]) -> Option<Explanation> {
 }
 
 fn of_category(category: Category) -> Explanation {
-    let notes = PHASE_NOTES.iter().filter(|note| note.category == category).map(|note| note.note).collect();
-    Explanation { facts: Vec::new(), category, topic: knowledge::topic(category), notes }
+    let notes = PHASE_NOTES
+        .iter()
+        .filter(|note| note.category == category)
+        .map(|note| note.note)
+        .collect();
+    Explanation {
+        facts: Vec::new(),
+        category,
+        topic: knowledge::topic(category),
+        notes,
+    }
 }
 
 /// A signature alone is read as the message its template makes.
 fn of_signature(row: &'static Row) -> Explanation {
     let classifier = Classifier::default();
     let message = row.template.replace(['{', '}'], "");
-    let doing = if row.doing.is_empty() { String::new() } else { format!(" while {}", row.doing) };
-    let errno = if row.errno == 0 { String::new() } else { format!(" ({}: )", row.errno) };
-    let head = Head { time: None, level: row.level, pid: None, tid: None, connection: Some(1), len: 0 };
+    let doing = if row.doing.is_empty() {
+        String::new()
+    } else {
+        format!(" while {}", row.doing)
+    };
+    let errno = if row.errno == 0 {
+        String::new()
+    } else {
+        format!(" ({}: )", row.errno)
+    };
+    let head = Head {
+        time: None,
+        level: row.level,
+        pid: None,
+        tid: None,
+        connection: Some(1),
+        len: 0,
+    };
     let text = format!("{message}{errno}{doing}");
     let known = classifier.search(&mut classifier.searcher(), &head, text.as_bytes());
     let category = match row.rule {
@@ -61,7 +88,10 @@ fn of_signature(row: &'static Row) -> Explanation {
         _ => known.category,
     };
     let mut explanation = of_category(category);
-    explanation.facts = vec![("signature", row.id.to_owned()), ("message", row.template.to_owned())];
+    explanation.facts = vec![
+        ("signature", row.id.to_owned()),
+        ("message", row.template.to_owned()),
+    ];
     explanation.notes = notes(row.id, category, known.phase, row.errno);
     explanation
 }
@@ -82,7 +112,10 @@ fn of_line(line: &[u8]) -> Option<Explanation> {
     };
     let known = classifier.classify(&mut searcher, &head, &line[head.len..]);
     let row = &ROWS[usize::from(known.signature.0)];
-    let mut facts = vec![("signature", row.id.to_owned()), ("phase", known.phase.name().to_owned())];
+    let mut facts = vec![
+        ("signature", row.id.to_owned()),
+        ("phase", known.phase.name().to_owned()),
+    ];
     facts.push(("severity", known.severity.name().to_owned()));
     facts.extend(head.level.map(|level| ("level", level.name().to_owned())));
     let fields = [
@@ -91,18 +124,36 @@ fn of_line(line: &[u8]) -> Option<Explanation> {
         ("server", known.tail.server),
         ("request", known.tail.request),
     ];
-    facts.extend(fields.into_iter().filter_map(|(name, value)| Some((name, text::for_terminal(value?)))));
+    facts.extend(
+        fields
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, text::for_terminal(value?)))),
+    );
     let mut explanation = of_category(known.category);
-    explanation.notes = notes(row.id, known.category, known.phase, crate::classify::errno::to_linux(known.errno));
+    explanation.notes = notes(
+        row.id,
+        known.category,
+        known.phase,
+        crate::classify::errno::to_linux(known.errno),
+    );
     explanation.facts = facts;
     Some(explanation)
 }
 
 /// What signature, phase and errno add to a category.
 fn notes(signature: &str, category: Category, phase: Phase, errno: u32) -> Vec<&'static str> {
-    let signature = SIGNATURE_NOTES.iter().find(|note| note.signature == signature).map(|note| note.note);
-    let phase = PHASE_NOTES.iter().find(|note| note.category == category && note.phase == phase).map(|note| note.note);
-    let errno = ERRNO_NOTES.iter().find(|note: &&ErrnoNote| errno != 0 && note.number == errno).map(|note| note.note);
+    let signature = SIGNATURE_NOTES
+        .iter()
+        .find(|note| note.signature == signature)
+        .map(|note| note.note);
+    let phase = PHASE_NOTES
+        .iter()
+        .find(|note| note.category == category && note.phase == phase)
+        .map(|note| note.note);
+    let errno = ERRNO_NOTES
+        .iter()
+        .find(|note: &&ErrnoNote| errno != 0 && note.number == errno)
+        .map(|note| note.note);
     signature.into_iter().chain(phase).chain(errno).collect()
 }
 
@@ -112,7 +163,10 @@ mod tests {
 
     #[test]
     fn categories_signatures_and_lines() {
-        assert_eq!(explain(b"refused").map(|e| e.category), Some(Category::Refused));
+        assert_eq!(
+            explain(b"refused").map(|e| e.category),
+            Some(Category::Refused)
+        );
         let row = explain(b"http-no-live-upstreams").expect("a signature");
         assert_eq!(row.category, Category::NoLiveUpstreams);
         let line = explain(b"2026/11/20 11:23:46 [error] 1#1: *1 upstream timed out (110: Connection timed out) while reading \
@@ -128,7 +182,11 @@ mod tests {
     #[test]
     fn every_noted_signature_exists() {
         for note in SIGNATURE_NOTES {
-            assert!(ROWS.iter().any(|row| row.id == note.signature), "{}", note.signature);
+            assert!(
+                ROWS.iter().any(|row| row.id == note.signature),
+                "{}",
+                note.signature
+            );
         }
     }
 }

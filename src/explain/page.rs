@@ -6,7 +6,11 @@ use std::fmt::Write;
 
 /// The page, `width` columns wide, with headings in bold if `coloured`.
 pub fn render(explanation: &Explanation, coloured: bool, width: usize) -> String {
-    let mut page = Page { out: String::new(), coloured, width };
+    let mut page = Page {
+        out: String::new(),
+        coloured,
+        width,
+    };
     let topic = explanation.topic;
     page.heading(&format!("{}: {}", explanation.category, topic.title));
     for (name, value) in &explanation.facts {
@@ -22,7 +26,10 @@ pub fn render(explanation: &Explanation, coloured: bool, width: usize) -> String
         page.heading("Directives");
     }
     for directive in topic.directives {
-        let text = format!("{} (default {}; {}): {}", directive.name, directive.default, directive.context, directive.bearing);
+        let text = format!(
+            "{} (default {}; {}): {}",
+            directive.name, directive.default, directive.context, directive.bearing
+        );
         page.item("- ", &text);
     }
     page.section("How to check", topic.check);
@@ -44,7 +51,11 @@ impl Page {
         if !self.out.is_empty() {
             self.out.push('\n');
         }
-        let _ = if self.coloured { writeln!(self.out, "{bold}{text}{bold:#}") } else { writeln!(self.out, "{text}") };
+        let _ = if self.coloured {
+            writeln!(self.out, "{bold}{text}{bold:#}")
+        } else {
+            writeln!(self.out, "{text}")
+        };
     }
 
     fn section(&mut self, title: &str, items: &[&str]) {
@@ -66,7 +77,10 @@ impl Page {
 
     fn item(&mut self, mark: &str, text: &str) {
         let indent = mark.chars().count() + 2;
-        for (index, line) in wrapped(text, self.width.saturating_sub(indent)).iter().enumerate() {
+        for (index, line) in wrapped(text, self.width.saturating_sub(indent))
+            .iter()
+            .enumerate()
+        {
             let _ = match index {
                 0 => writeln!(self.out, "  {mark}{line}"),
                 _ => writeln!(self.out, "{:indent$}{line}", ""),

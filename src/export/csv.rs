@@ -13,8 +13,12 @@ pub struct CsvRows<W: Write> {
 
 impl<W: Write> CsvRows<W> {
     pub fn new(table: &Table, sink: W) -> io::Result<CsvRows<W>> {
-        let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(sink);
-        writer.write_record(table.columns.iter().map(|column| column.name)).map_err(cause)?;
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(sink);
+        writer
+            .write_record(table.columns.iter().map(|column| column.name))
+            .map_err(cause)?;
         Ok(CsvRows { writer })
     }
 }
@@ -57,13 +61,18 @@ impl<W: Write> CsvRows<W> {
 /// `text` with an apostrophe before it if a spreadsheet would run it (OWASP, "CSV injection").
 fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    if runs { format!("'{text}").into() } else { text.into() }
+    if runs {
+        format!("'{text}").into()
+    } else {
+        text.into()
+    }
 }
 
 /// `2026-11-20T11:23:46Z`.
 pub fn rfc3339(second: i64) -> String {
-    chrono::DateTime::from_timestamp(second, 0)
-        .map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string())
+    chrono::DateTime::from_timestamp(second, 0).map_or_else(String::new, |time| {
+        time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +82,8 @@ mod tests {
     #[test]
     fn quotes_and_formulas() {
         let mut out = Vec::new();
-        let mut writer = Box::new(CsvRows::new(&super::super::schema::FAILURES, &mut out).expect("memory"));
+        let mut writer =
+            Box::new(CsvRows::new(&super::super::schema::FAILURES, &mut out).expect("memory"));
         let mut row = vec![
             Value::Time(1_795_173_826),
             Value::Text("=1+1".into()),
@@ -86,6 +96,9 @@ mod tests {
         writer.finish().expect("memory");
         let text = String::from_utf8(out).expect("UTF-8");
         let (_, line) = text.split_once("\r\n").expect("a header");
-        assert_eq!(line, "2026-11-20T11:23:46Z,'=1+1,\"a\"\"b,c\nd\",,-7,,,,,,\r\n");
+        assert_eq!(
+            line,
+            "2026-11-20T11:23:46Z,'=1+1,\"a\"\"b,c\nd\",,-7,,,,,,\r\n"
+        );
     }
 }

@@ -5,8 +5,8 @@ use super::{
     schema::{ColumnType, Table, Value},
 };
 use polars::prelude::{
-    Column, CompatLevel, DataFrame, DataType, Int64Chunked, IntoColumn, NewChunkedArray, PolarsError, PolarsResult,
-    Schema, StringChunked, TimeUnit, TimeZone,
+    Column, CompatLevel, DataFrame, DataType, Int64Chunked, IntoColumn, NewChunkedArray,
+    PolarsError, PolarsResult, Schema, StringChunked, TimeUnit, TimeZone,
 };
 use polars_io::{
     SerWriter,
@@ -29,7 +29,11 @@ enum Batches<W: Write> {
 impl<W: Write> FrameRows<W> {
     pub fn new(table: &'static Table, format: Format, sink: W) -> io::Result<FrameRows<W>> {
         let writer = open(&schema(table), format, sink).map_err(other)?;
-        Ok(FrameRows { table, waiting: Vec::new(), writer })
+        Ok(FrameRows {
+            table,
+            waiting: Vec::new(),
+            writer,
+        })
     }
 
     fn write_group(&mut self, len: usize) -> io::Result<()> {
@@ -84,7 +88,11 @@ fn open<W: Write>(schema: &Schema, format: Format, sink: W) -> PolarsResult<Batc
 }
 
 fn schema(table: &Table) -> Schema {
-    table.columns.iter().map(|column| (column.name.into(), data_type(column.kind))).collect()
+    table
+        .columns
+        .iter()
+        .map(|column| (column.name.into(), data_type(column.kind)))
+        .collect()
 }
 
 fn data_type(kind: ColumnType) -> DataType {
@@ -111,7 +119,13 @@ fn frame(table: &Table, rows: &[Vec<Value>]) -> PolarsResult<DataFrame> {
 }
 
 fn texts<'a>(name: &str, values: impl Iterator<Item = &'a Value>) -> Column {
-    let text = |value: &'a Value| if let Value::Text(text) = value { Some(text.as_str()) } else { None };
+    let text = |value: &'a Value| {
+        if let Value::Text(text) = value {
+            Some(text.as_str())
+        } else {
+            None
+        }
+    };
     StringChunked::from_iter_options(name.into(), values.map(text)).into_column()
 }
 

@@ -22,7 +22,13 @@ impl<W: Write> JsonRows<W> {
 impl<W: Write> RowWriter for JsonRows<W> {
     fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
         for row in rows {
-            serde_json::to_writer(&mut self.sink, &Object { table: self.table, row })?;
+            serde_json::to_writer(
+                &mut self.sink,
+                &Object {
+                    table: self.table,
+                    row,
+                },
+            )?;
             self.sink.write_all(b"\n")?;
         }
         Ok(())

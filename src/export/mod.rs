@@ -41,7 +41,9 @@ impl Format {
     }
 
     pub fn from_name(name: &str) -> Option<Format> {
-        Format::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(name))
+        Format::ALL
+            .into_iter()
+            .find(|format| format.name().eq_ignore_ascii_case(name))
     }
 
     /// The format a file name asks for.
@@ -70,16 +72,24 @@ pub fn writer<'a>(
     path: &Path,
 ) -> Result<Box<dyn RowWriter + 'a>, Error> {
     match format {
-        Format::Csv => Ok(Box::new(csv::CsvRows::new(table, sink).map_err(|source| failed(path, source))?)),
+        Format::Csv => Ok(Box::new(
+            csv::CsvRows::new(table, sink).map_err(|source| failed(path, source))?,
+        )),
         Format::Jsonl => Ok(Box::new(jsonl::JsonRows::new(table, sink))),
         #[cfg(feature = "polars")]
-        Format::Parquet | Format::Arrow => {
-            Ok(Box::new(frame::FrameRows::new(table, format, sink).map_err(|source| failed(path, source))?))
-        }
+        Format::Parquet | Format::Arrow => Ok(Box::new(
+            frame::FrameRows::new(table, format, sink).map_err(|source| failed(path, source))?,
+        )),
         #[cfg(not(feature = "polars"))]
         Format::Parquet | Format::Arrow => {
-            let reason = format!("this build of coroner cannot write {}; it was made without polars", format.name());
-            Err(Error::Format { path: path.to_owned(), reason })
+            let reason = format!(
+                "this build of coroner cannot write {}; it was made without polars",
+                format.name()
+            );
+            Err(Error::Format {
+                path: path.to_owned(),
+                reason,
+            })
         }
     }
 }
@@ -88,6 +98,9 @@ pub fn writer<'a>(
 pub fn failed(path: &Path, source: io::Error) -> Error {
     match source.kind() {
         io::ErrorKind::BrokenPipe => Error::ClosedPipe,
-        _ => Error::Write { path: path.to_owned(), source },
+        _ => Error::Write {
+            path: path.to_owned(),
+            source,
+        },
     }
 }

@@ -18,7 +18,11 @@ pub enum Target {
 /// An output that is being written. A file gets its name only in [`finish`](Output::finish).
 #[derive(Debug)]
 pub enum Output {
-    File { temporary: BufWriter<NamedTempFile>, path: PathBuf, overwrite: bool },
+    File {
+        temporary: BufWriter<NamedTempFile>,
+        path: PathBuf,
+        overwrite: bool,
+    },
     Stdout(BufWriter<io::Stdout>),
 }
 
@@ -27,9 +31,17 @@ impl Output {
     /// the file must not (unless `overwrite`), and it must be none of `inputs`.
     pub fn open(target: &Target, overwrite: bool, inputs: &[PathBuf]) -> Result<Output, Error> {
         let Target::File(path) = target else {
-            return Ok(Output::Stdout(BufWriter::with_capacity(1 << 16, io::stdout())));
+            return Ok(Output::Stdout(BufWriter::with_capacity(
+                1 << 16,
+                io::stdout(),
+            )));
         };
-        let refused = |reason| Err(Error::Refused { path: path.clone(), reason });
+        let refused = |reason| {
+            Err(Error::Refused {
+                path: path.clone(),
+                reason,
+            })
+        };
         if inputs.iter().any(|input| is_same_file(input, path)) {
             return refused("it is one of the inputs");
         }
@@ -39,9 +51,20 @@ impl Output {
         if !overwrite && fs::symlink_metadata(path).is_ok() {
             return refused("it exists; --force overwrites it");
         }
-        let failed = |source| Error::Write { path: path.clone(), source };
-        let temporary = builder().prefix(".coroner-").suffix(".part").tempfile_in(directory(path)).map_err(failed)?;
-        Ok(Output::File { temporary: BufWriter::with_capacity(1 << 16, temporary), path: path.clone(), overwrite })
+        let failed = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
+        let temporary = builder()
+            .prefix(".coroner-")
+            .suffix(".part")
+            .tempfile_in(directory(path))
+            .map_err(failed)?;
+        Ok(Output::File {
+            temporary: BufWriter::with_capacity(1 << 16, temporary),
+            path: path.clone(),
+            overwrite,
+        })
     }
 
     /// What error messages call it.
@@ -55,8 +78,14 @@ impl Output {
     /// Brings the file to disk under its name.
     pub fn finish(self) -> Result<(), Error> {
         match self {
-            Output::Stdout(mut out) => out.flush().map_err(|source| super::failed(Path::new("-"), source)),
-            Output::File { temporary, path, overwrite } => {
+            Output::Stdout(mut out) => out
+                .flush()
+                .map_err(|source| super::failed(Path::new("-"), source)),
+            Output::File {
+                temporary,
+                path,
+                overwrite,
+            } => {
                 persist(temporary, &path, overwrite).map_err(|source| Error::Write { path, source })
             }
         }
@@ -81,7 +110,9 @@ impl Write for Output {
 
 /// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
 fn persist(temporary: BufWriter<NamedTempFile>, path: &Path, overwrite: bool) -> io::Result<()> {
-    let temporary = temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
+    let temporary = temporary
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?;
     temporary.as_file().sync_all()?;
     if overwrite {
         temporary.persist(path)?;
@@ -106,7 +137,9 @@ fn builder() -> tempfile::Builder<'static, 'static> {
 }
 
 fn directory(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// Whether both paths are the same file now, through links of either kind.

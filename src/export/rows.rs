@@ -24,7 +24,10 @@ impl<'a> Names<'a> {
     /// `shown` are the names of the sources of `scanned`, in their order.
     pub fn new(scanned: &'a Scanned, shown: &[PathBuf]) -> Names<'a> {
         let name = |path: &PathBuf| text::for_table(path.as_os_str().as_encoded_bytes());
-        Names { names: shown.iter().map(name).collect(), ledgers: &scanned.ledgers }
+        Names {
+            names: shown.iter().map(name).collect(),
+            ledgers: &scanned.ledgers,
+        }
     }
 
     /// The name of a source by its index.
@@ -37,12 +40,19 @@ impl<'a> Names<'a> {
     }
 
     pub fn line(&self, evidence: &Evidence) -> u64 {
-        self.ledgers[evidence.source as usize].line_starts.line_number(evidence)
+        self.ledgers[evidence.source as usize]
+            .line_starts
+            .line_number(evidence)
     }
 
     /// `source:line@offset`.
     pub fn evidence(&self, evidence: &Evidence) -> String {
-        format!("{}:{}@{}", self.source(evidence), self.line(evidence), evidence.offset)
+        format!(
+            "{}:{}@{}",
+            self.source(evidence),
+            self.line(evidence),
+            evidence.offset
+        )
     }
 }
 
@@ -66,8 +76,15 @@ pub fn failure(row: &Failure, names: &Names<'_>) -> Vec<Value> {
 /// A row of `events`.
 pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>) -> Vec<Value> {
     let Event { head, known, .. } = event;
-    let mut request = known.tail.request.unwrap_or_default().splitn(3, |&b| b == b' ');
-    let (method, uri) = (request.next().filter(|method| !method.is_empty()), request.next());
+    let mut request = known
+        .tail
+        .request
+        .unwrap_or_default()
+        .splitn(3, |&b| b == b' ');
+    let (method, uri) = (
+        request.next().filter(|method| !method.is_empty()),
+        request.next(),
+    );
     vec![
         local(head.time, zone),
         word(known.category.name()),
@@ -75,7 +92,11 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>) -> Vec<Value> {
         word(known.severity.name()),
         word(ROWS[usize::from(known.signature.0)].id),
         head.level.map_or(Value::Null, |level| word(level.name())),
-        if known.errno == 0 { Value::Null } else { Value::Integer(i64::from(known.errno)) },
+        if known.errno == 0 {
+            Value::Null
+        } else {
+            Value::Integer(i64::from(known.errno))
+        },
         bytes(known.upstream),
         bytes(known.tail.server),
         bytes(known.tail.host()),
@@ -124,7 +145,11 @@ pub fn sources(
                 lines(LineClass::Unparsed),
                 local(ledger.first_time, zone),
                 local(ledger.last_time, zone),
-                if problems.is_empty() { Value::Null } else { Value::Text(problems) },
+                if problems.is_empty() {
+                    Value::Null
+                } else {
+                    Value::Text(problems)
+                },
                 lines(LineClass::Blank),
             ]
         })

@@ -50,32 +50,56 @@ pub enum Value {
 }
 
 const fn text(name: &'static str, doc: &'static str) -> Column {
-    Column { name, kind: ColumnType::Text, doc }
+    Column {
+        name,
+        kind: ColumnType::Text,
+        doc,
+    }
 }
 
 const fn integer(name: &'static str, doc: &'static str) -> Column {
-    Column { name, kind: ColumnType::Integer, doc }
+    Column {
+        name,
+        kind: ColumnType::Integer,
+        doc,
+    }
 }
 
 const fn time(name: &'static str, doc: &'static str) -> Column {
-    Column { name, kind: ColumnType::Time, doc }
+    Column {
+        name,
+        kind: ColumnType::Time,
+        doc,
+    }
 }
 
 pub static FAILURES: Table = Table {
     name: "failures",
     row: "bucket x upstream x category x phase x severity x basis",
     columns: &[
-        time("bucket", "start of the bucket; empty for records without a time"),
-        text("upstream", "address, or the group where no peer could be chosen; empty where the record names none"),
+        time(
+            "bucket",
+            "start of the bucket; empty for records without a time",
+        ),
+        text(
+            "upstream",
+            "address, or the group where no peer could be chosen; empty where the record names none",
+        ),
         text("category", "what went wrong"),
         text("phase", "what nginx was doing"),
         text("severity", "failure, warning, state, client or other"),
         text("basis", "kind of log the count rests on"),
         integer("n_events", "events"),
-        integer("n_clients", "distinct client addresses: exact up to 32, then an estimate (2.3 % standard error)"),
+        integer(
+            "n_clients",
+            "distinct client addresses: exact up to 32, then an estimate (2.3 % standard error)",
+        ),
         time("first_seen", "first event of the row"),
         time("last_seen", "last event of the row"),
-        text("evidence", "first event of the row in file order, as source:line@offset"),
+        text(
+            "evidence",
+            "first event of the row in file order, as source:line@offset",
+        ),
     ],
 };
 
@@ -87,17 +111,32 @@ pub static EVENTS: Table = Table {
         text("category", "what went wrong"),
         text("phase", "what nginx was doing"),
         text("severity", "failure, warning, state, client or other"),
-        text("signature", "id of the message; unknown if no row of the taxonomy describes it"),
+        text(
+            "signature",
+            "id of the message; unknown if no row of the taxonomy describes it",
+        ),
         text("level", "level nginx gave it"),
-        integer("errno", "system error number as written; empty if there is none"),
-        text("upstream", "address, or the group where no peer could be chosen"),
-        text("server", "server_name nginx chose, or the listening address before a request exists"),
+        integer(
+            "errno",
+            "system error number as written; empty if there is none",
+        ),
+        text(
+            "upstream",
+            "address, or the group where no peer could be chosen",
+        ),
+        text(
+            "server",
+            "server_name nginx chose, or the listening address before a request exists",
+        ),
         text("host", "Host header"),
         text("client", "client address"),
         text("method", "request method"),
         text("uri", "request URI as sent"),
         integer("connection", "connection number (*N)"),
-        text("message", "the message with errno and action, without the fields after it"),
+        text(
+            "message",
+            "the message with errno and action, without the fields after it",
+        ),
         text("trust", "confirmed, cut, torn or injected"),
         text("source", "file the record is in"),
         integer("offset", "offset of its first byte in the decoded stream"),
@@ -122,13 +161,19 @@ pub static SOURCES: Table = Table {
         integer("n_records", "first lines of whole records"),
         integer("n_events", "events; a torn line holds two"),
         integer("n_continuation", "further lines of records"),
-        integer("n_cut", "first lines of records that are cut or have lost their head"),
+        integer(
+            "n_cut",
+            "first lines of records that are cut or have lost their head",
+        ),
         integer("n_torn", "lines that hold two heads"),
         integer("n_injected", "lines a client smuggled in"),
         integer("n_unparsed", "lines that are no records"),
         time("first_time", "oldest record"),
         time("last_time", "newest record"),
-        text("problems", "what makes its numbers incomplete; empty if nothing does"),
+        text(
+            "problems",
+            "what makes its numbers incomplete; empty if nothing does",
+        ),
         integer("n_blank", "blank lines"),
     ],
 };

@@ -37,11 +37,17 @@ pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     for argument in arguments {
         let argument = &plain(argument);
         if argument.as_os_str() == "-" {
-            found.push(Found { place: Place::Stdin, named: true });
+            found.push(Found {
+                place: Place::Stdin,
+                named: true,
+            });
         } else if argument.is_dir() {
             walk(argument, &mut found, &mut errors);
         } else if argument.exists() || !is_glob(argument) {
-            found.push(Found { place: Place::File(argument.clone()), named: true });
+            found.push(Found {
+                place: Place::File(argument.clone()),
+                named: true,
+            });
         } else {
             expand(argument, &mut found, &mut errors);
         }
@@ -66,17 +72,26 @@ fn walk(directory: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     for entry in WalkDir::new(directory).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.path().is_file() => {
-                found.push(Found { place: Place::File(plain(entry.path())), named: false });
+                found.push(Found {
+                    place: Place::File(plain(entry.path())),
+                    named: false,
+                });
             }
             Ok(_) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(directory).to_owned();
-                errors.push(Error::List { path, source: error.into() });
+                errors.push(Error::List {
+                    path,
+                    source: error.into(),
+                });
             }
         }
     }
     if found.len() == before && errors.is_empty() {
-        errors.push(Error::Empty { path: directory.to_owned(), what: "holds no files" });
+        errors.push(Error::Empty {
+            path: directory.to_owned(),
+            what: "holds no files",
+        });
     }
 }
 
@@ -89,20 +104,42 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     let text = pattern.to_string_lossy();
     let glob = match PathGlob::new(&text) {
         Ok(glob) => glob,
-        Err(reason) => return errors.push(Error::Glob { pattern: text.into_owned(), reason }),
+        Err(reason) => {
+            return errors.push(Error::Glob {
+                pattern: text.into_owned(),
+                reason,
+            });
+        }
     };
     // The directory part without wildcards is where to look.
-    let root: PathBuf = pattern.components().take_while(|part| !is_glob(Path::new(part))).collect();
-    let root = if root.as_os_str().is_empty() { PathBuf::from(".") } else { root };
+    let root: PathBuf = pattern
+        .components()
+        .take_while(|part| !is_glob(Path::new(part)))
+        .collect();
+    let root = if root.as_os_str().is_empty() {
+        PathBuf::from(".")
+    } else {
+        root
+    };
     let before = found.len();
-    for entry in WalkDir::new(&root).sort_by_file_name().into_iter().flatten() {
+    for entry in WalkDir::new(&root)
+        .sort_by_file_name()
+        .into_iter()
+        .flatten()
+    {
         let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
         if glob.matches(path) && path.is_file() {
-            found.push(Found { place: Place::File(path.to_owned()), named: false });
+            found.push(Found {
+                place: Place::File(path.to_owned()),
+                named: false,
+            });
         }
     }
     if found.len() == before {
-        errors.push(Error::Empty { path: pattern.to_owned(), what: "matches no file" });
+        errors.push(Error::Empty {
+            path: pattern.to_owned(),
+            what: "matches no file",
+        });
     }
 }
 
@@ -137,13 +174,23 @@ mod tests {
             let paths: Vec<PathBuf> = arguments.iter().map(|a| dir.path().join(a)).collect();
             let (found, errors) = discover(&paths);
             assert!(errors.is_empty(), "{errors:?}");
-            let name = |f: &Found| f.place.path().strip_prefix(dir.path()).expect("below").display().to_string();
+            let name = |f: &Found| {
+                f.place
+                    .path()
+                    .strip_prefix(dir.path())
+                    .expect("below")
+                    .display()
+                    .to_string()
+            };
             found.iter().map(name).collect()
         };
         assert_eq!(names(&[""]), ["a.log", "b.log", "d.txt", "sub/c.log"]);
         assert_eq!(names(&["*.log"]), ["a.log", "b.log"]);
         assert_eq!(names(&["**/*.log"]), ["a.log", "b.log", "sub/c.log"]);
-        assert_eq!(names(&["b.log", "a.log", "./a.log", "b.log"]), ["a.log", "b.log"]);
+        assert_eq!(
+            names(&["b.log", "a.log", "./a.log", "b.log"]),
+            ["a.log", "b.log"]
+        );
         let (found, errors) = discover(&[dir.path().join("*.nope"), dir.path().join("missing")]);
         assert_eq!((found.len(), errors.len()), (1, 1));
     }

@@ -54,7 +54,10 @@ pub fn detect(sample: &[u8], named: bool, mut judge: impl FnMut(&[u8]) -> LineKi
     if sample.is_empty() {
         return Kind::Empty;
     }
-    if let Some((_, name)) = CONTAINERS.iter().find(|(magic, _)| sample.starts_with(magic)) {
+    if let Some((_, name)) = CONTAINERS
+        .iter()
+        .find(|(magic, _)| sample.starts_with(magic))
+    {
         return Kind::Unread(name);
     }
     if sample.get(257..262) == Some(b"ustar") {
@@ -62,7 +65,10 @@ pub fn detect(sample: &[u8], named: bool, mut judge: impl FnMut(&[u8]) -> LineKi
     }
     let sample = &sample[..sample.len().min(SAMPLE_LEN)];
     let (mut n_error, mut n_access, mut n_other) = (0, 0, 0);
-    for line in sample.split(|&b| b == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+    for line in sample
+        .split(|&b| b == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty())
+    {
         match judge(line) {
             LineKind::Error if named || n_access + n_other == 0 => return Kind::NginxError,
             LineKind::Error => n_error += 1,

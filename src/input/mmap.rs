@@ -14,11 +14,17 @@ pub enum MappedFile {
 impl MappedFile {
     /// Maps the file at `path` as long as it is now; what is appended later is not seen.
     pub fn open(path: &Path) -> Result<MappedFile, Error> {
-        let failed = |source: io::Error| Error::Open { path: path.to_owned(), source };
+        let failed = |source: io::Error| Error::Open {
+            path: path.to_owned(),
+            source,
+        };
         let file = File::open(path).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
         if meta.is_dir() {
-            return Err(failed(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory")));
+            return Err(failed(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a directory",
+            )));
         }
         if meta.len() == 0 {
             return Ok(MappedFile::Read(Vec::new()));

@@ -30,7 +30,14 @@ pub struct StreamBlock {
 
 impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
     pub fn new(reader: R, line_len_max: usize, may_start: F) -> Blocks<R, F> {
-        Blocks { reader, may_start, line_len_max, buffer: Vec::new(), offset: 0, ended: false }
+        Blocks {
+            reader,
+            may_start,
+            line_len_max,
+            buffer: Vec::new(),
+            offset: 0,
+            ended: false,
+        }
     }
 
     /// The next block; `None` at the end. After an error the bytes read so far come first, then the error.
@@ -55,7 +62,9 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
     /// Reads up to [`BLOCK_LEN`] more bytes.
     fn fill(&mut self) -> io::Result<()> {
         let before = self.buffer.len();
-        let n_read = (&mut self.reader).take(BLOCK_LEN as u64).read_to_end(&mut self.buffer)?;
+        let n_read = (&mut self.reader)
+            .take(BLOCK_LEN as u64)
+            .read_to_end(&mut self.buffer)?;
         debug_assert_eq!(before + n_read, self.buffer.len());
         self.ended = n_read < BLOCK_LEN;
         Ok(())
@@ -83,7 +92,11 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
         let bytes = std::mem::replace(&mut self.buffer, rest);
         let offset = self.offset;
         self.offset += len as u64;
-        StreamBlock { offset, bytes, n_omitted: 0 }
+        StreamBlock {
+            offset,
+            bytes,
+            n_omitted: 0,
+        }
     }
 
     /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline.
@@ -96,7 +109,10 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
         loop {
             let mut more = Vec::new();
             let at = self.offset + n_omitted;
-            (&mut self.reader).take(BLOCK_LEN as u64).read_to_end(&mut more).map_err(|error| (at, error))?;
+            (&mut self.reader)
+                .take(BLOCK_LEN as u64)
+                .read_to_end(&mut more)
+                .map_err(|error| (at, error))?;
             self.ended = more.len() < BLOCK_LEN;
             let newline = memchr(b'\n', &more);
             let end = newline.map_or(more.len(), |newline| newline + 1);
@@ -121,7 +137,9 @@ mod tests {
 
     fn blocks(text: &[u8], line_len_max: usize) -> Vec<StreamBlock> {
         let mut blocks = Blocks::new(text, line_len_max, |_, _| true);
-        std::iter::from_fn(|| blocks.next_block()).map(|block| block.expect("no error in memory")).collect()
+        std::iter::from_fn(|| blocks.next_block())
+            .map(|block| block.expect("no error in memory"))
+            .collect()
     }
 
     #[test]
@@ -131,7 +149,12 @@ mod tests {
         let got = blocks(&text, 1 << 20);
         assert!(got.len() >= 3);
         assert!(got.iter().all(|block| block.bytes.ends_with(b"\n")));
-        assert_eq!(got.iter().flat_map(|block| block.bytes.clone()).collect::<Vec<_>>(), text);
+        assert_eq!(
+            got.iter()
+                .flat_map(|block| block.bytes.clone())
+                .collect::<Vec<_>>(),
+            text
+        );
         assert_eq!(got[1].offset, got[0].bytes.len() as u64);
     }
 
@@ -141,7 +164,10 @@ mod tests {
         text.extend(std::iter::repeat_n(b'x', 3 * BLOCK_LEN));
         text.extend(b"\nlast\n");
         let got = blocks(&text, 100);
-        let n_bytes: u64 = got.iter().map(|block| block.bytes.len() as u64 + block.n_omitted).sum();
+        let n_bytes: u64 = got
+            .iter()
+            .map(|block| block.bytes.len() as u64 + block.n_omitted)
+            .sum();
         assert_eq!(n_bytes, text.len() as u64);
         assert_eq!(got.last().expect("some").bytes, b"last\n");
         assert!(got.iter().all(|block| block.bytes.len() <= 2 * BLOCK_LEN));

@@ -53,11 +53,19 @@ impl Line {
     /// The line that begins at `start`, which lies before `limit`, in `bytes[..limit]`.
     #[inline]
     pub fn at(bytes: &[u8], start: usize, limit: usize) -> Line {
-        let (end, next) = match memchr(b'\n', &bytes[start..limit]) {
-            Some(newline) => (start + newline, start + newline + 1),
-            None => (limit, limit),
+        let end = memchr(b'\n', &bytes[start..limit]).map_or(limit, |newline| start + newline);
+        Line::ending(&bytes[..limit], start, end)
+    }
+
+    /// The line from `start` to the newline at `end`, or to the end of `bytes`.
+    #[inline]
+    pub fn ending(bytes: &[u8], start: usize, end: usize) -> Line {
+        let next = (end + 1).min(bytes.len());
+        let end = if end > start && next > end && bytes[end - 1] == b'\r' {
+            end - 1
+        } else {
+            end
         };
-        let end = if end > start && next > end && bytes[end - 1] == b'\r' { end - 1 } else { end };
         Line { start, end, next }
     }
 }
@@ -83,8 +91,18 @@ mod tests {
         let text = b"ab\nc\r\n\nlong line\nend";
         for chunk_len in 1..=text.len() + 1 {
             let ranges = chunks(text, chunk_len, usize::MAX, |_, _| true);
-            assert_eq!(ranges.iter().flat_map(|range| text[range.clone()].to_vec()).collect::<Vec<_>>(), text);
-            assert!(ranges.iter().all(|range| range.start == 0 || text[range.start - 1] == b'\n'));
+            assert_eq!(
+                ranges
+                    .iter()
+                    .flat_map(|range| text[range.clone()].to_vec())
+                    .collect::<Vec<_>>(),
+                text
+            );
+            assert!(
+                ranges
+                    .iter()
+                    .all(|range| range.start == 0 || text[range.start - 1] == b'\n')
+            );
         }
         assert_eq!(chunks(b"ab\nc", 1, usize::MAX, |_, _| true), [0..3, 3..4]);
         assert_eq!(chunks(b"a\nb\nc\nd\n", 1, 2, |_, _| true), [0..4, 4..8]);
@@ -94,7 +112,9 @@ mod tests {
     #[test]
     fn one_carriage_return_goes_with_the_newline() {
         let text = b"a\r\nb\r\r\n\r\nc\r";
-        let got: Vec<&[u8]> = lines(text, 0..text.len()).map(|line| &text[line.start..line.end]).collect();
+        let got: Vec<&[u8]> = lines(text, 0..text.len())
+            .map(|line| &text[line.start..line.end])
+            .collect();
         assert_eq!(got, [&b"a"[..], b"b\r", b"", b"c\r"]);
     }
 }

@@ -120,7 +120,9 @@ pub fn parse_action(text: &[u8]) -> Option<(&'static Action, usize)> {
     ACTIONS
         .iter()
         // Two bytes rule nearly all phrases out before a comparison is called for.
-        .filter(|action| action.words.as_bytes()[0] == first && action.words.as_bytes()[7] == eighth)
+        .filter(|action| {
+            action.words.as_bytes()[0] == first && action.words.as_bytes()[7] == eighth
+        })
         .find_map(|action| {
             let rest = text.strip_prefix(action.words.as_bytes())?;
             let ends = rest

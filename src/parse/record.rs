@@ -6,7 +6,8 @@
 //! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length.
 
 use super::head::is_head;
-use memchr::{memchr_iter, memmem, memrchr_iter};
+use memchr::{memchr, memchr_iter, memchr2, memmem::Finder, memrchr_iter};
+use std::sync::LazyLock;
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
 pub const RECORD_LEN_MAX: usize = 4096;
@@ -14,13 +15,19 @@ pub const RECORD_LEN_MAX: usize = 4096;
 /// `NGX_MAX_ERROR_STR` of nginx, Tengine and Angie (`core/ngx_log.h`), in bytes, with the newline.
 pub const NGINX_RECORD_LEN: usize = 2048;
 
-/// Whether `line`, which is no head and begins `behind` bytes after the head of a record, continues it. `text` is the
-/// record so far, without its head; `has_connection` whether that has a `*N`.
-pub fn continues(text: &[u8], has_connection: bool, line: &[u8], behind: usize) -> bool {
+/// Whether `line`, which is no head and begins `behind` bytes after the head of a record, continues it. `is_open`: the
+/// record has a `*N`, so a tail must come, and none of its lines so far [`has_tail`].
+pub fn continues(is_open: bool, line: &[u8], behind: usize) -> bool {
     behind < RECORD_LEN_MAX
         && !is_cut(behind - 1)
-        && ((has_connection && memmem::find(text, b", client: ").is_none()) || is_traceback(line))
+        && (is_open || is_traceback(line))
         && !is_access_line(line)
+}
+
+/// Whether the usual tail begins in `line`.
+pub fn has_tail(line: &[u8]) -> bool {
+    static CLIENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", client: "));
+    CLIENT.find(line).is_some()
 }
 
 /// Whether a record of `len` bytes, without newline, has exactly the length at which nginx, or OpenResty, cuts.
@@ -37,7 +44,8 @@ pub fn may_start(bytes: &[u8], at: usize) -> bool {
     let from = at.saturating_sub(RECORD_LEN_MAX);
     let is_head_start = |start: usize| is_head(&bytes[start..at]);
     !((from == 0 && is_head_start(0))
-        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)]).any(|newline| is_head_start(from + newline + 1)))
+        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)])
+            .any(|newline| is_head_start(from + newline + 1)))
 }
 
 /// Lines of Lua, PHP and Python tracebacks behind a record.
@@ -67,10 +75,31 @@ pub fn is_access_line(line: &[u8]) -> bool {
 #[inline]
 pub fn find_second_head(line: &[u8]) -> Option<usize> {
     let from = 21;
-    memchr_iter(b'[', line.get(from..)?).map(|at| from + at).find_map(|bracket| {
-        let start = bracket.checked_sub(20)?;
-        (start > 0 && is_head(&line[start..])).then_some(start)
-    })
+    memchr_iter(b'[', line.get(from..)?)
+        .map(|at| from + at)
+        .find_map(|bracket| {
+            let start = bracket.checked_sub(20)?;
+            (start > 0 && is_head(&line[start..])).then_some(start)
+        })
+}
+
+/// Where the line ends that begins with a head at `start`, and the bracket of a second head in it, as offsets in `bytes`:
+/// what a search for the newline and [`find_second_head`] would find, in one pass. `bytes.len()` if there is no newline.
+#[inline]
+pub fn find_end_and_head(bytes: &[u8], start: usize) -> (usize, Option<usize>) {
+    let mut from = start + 21;
+    while let Some(found) = memchr2(b'\n', b'[', &bytes[from..]) {
+        from += found;
+        if bytes[from] == b'\n' {
+            return (from, None);
+        }
+        if is_head(&bytes[from - 20..]) {
+            let end = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |newline| from + newline);
+            return (end, Some(from - 20));
+        }
+        from += 1;
+    }
+    (bytes.len(), None)
 }
 
 #[cfg(test)]
@@ -81,15 +110,17 @@ mod tests {
 
     #[test]
     fn stderr_goes_on_until_its_tail() {
-        let first = "FastCGI sent in stderr: \"PHP message: x";
-        assert!(continues(first.as_bytes(), true, b"#0 {main}", 100));
-        assert!(!continues(b"connect() failed, client: ::1", true, b"#0 {main}", 100));
-        assert!(!continues(first.as_bytes(), false, b"plain", 100));
-        assert!(continues(b"[lua] a.lua:1: x", false, b"\t[C]: in function", 100));
-        assert!(!continues(first.as_bytes(), true, b"x", RECORD_LEN_MAX));
-        assert!(!continues(first.as_bytes(), true, b"x", NGINX_RECORD_LEN));
+        assert!(continues(true, b"#0 {main}", 100));
+        assert!(!continues(false, b"#0 {main}", 100));
+        assert!(continues(false, b"\t[C]: in function", 100));
+        assert!(!continues(true, b"x", RECORD_LEN_MAX));
+        assert!(!continues(true, b"x", NGINX_RECORD_LEN));
         let access = b"10.0.0.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157";
-        assert!(!continues(first.as_bytes(), true, access, 100));
+        assert!(!continues(true, access, 100));
+        assert!(
+            has_tail(b"connect() failed, client: ::1")
+                && !has_tail(b"FastCGI sent in stderr: \"PHP message: x")
+        );
     }
 
     #[test]
@@ -106,6 +137,32 @@ mod tests {
     fn second_heads_are_found() {
         let glued = format!("{HEAD}connect{HEAD}b");
         assert_eq!(find_second_head(glued.as_bytes()), Some(HEAD.len() + 7));
-        assert_eq!(find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()), None);
+        assert_eq!(
+            find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()),
+            None
+        );
+    }
+
+    #[test]
+    fn one_pass_finds_what_two_find() {
+        for text in [
+            "a",
+            "a [b] [::1]",
+            &format!("connect{HEAD}b"),
+            &format!("[{HEAD}[{HEAD}"),
+        ] {
+            for end in ["", "\n", "\nx [y", &format!("\n{HEAD}")] {
+                let line = format!("{HEAD}{text}");
+                let want = (
+                    line.len() + 1,
+                    find_second_head(line.as_bytes()).map(|at| at + 1),
+                );
+                assert_eq!(
+                    find_end_and_head(format!("\n{line}{end}").as_bytes(), 1),
+                    want,
+                    "{line}{end}"
+                );
+            }
+        }
     }
 }

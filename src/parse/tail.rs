@@ -12,6 +12,7 @@
 //! quote that the end of the record, or a key that may still come, follows; the request, which a client writes, at one
 //! that ` HTTP/x.y` precedes, if there is such a one. What a client imitates inside its own fields changes nothing.
 
+use super::head::fits;
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The fields of a tail, as slices of the record; `None` means not written or cut off.
@@ -47,7 +48,7 @@ impl<'a> Tail<'a> {
         let (mut host, mut at) = (None, 0);
         if let Some((HOST, value_at)) = next_key(rest, 0, HOST) {
             let value = &rest[value_at..];
-            let end = value_end(value, HOST).unwrap_or(value.len());
+            let end = value_close(value, HOST).map_or(value.len(), |close| close.quote);
             host = Some(&value[..end]);
             at = value_at + end + 1;
         }
@@ -83,7 +84,7 @@ const REFERRER: usize = 6;
 const REQUEST_ID: usize = 7;
 
 /// Reads the tail that begins at `text[0]`, which is a comma or the end. A record may stop anywhere inside.
-#[inline]
+#[inline(always)] // a tail is large: it should be made where it is used
 pub fn parse_tail(text: &[u8]) -> Tail<'_> {
     let mut tail = Tail::default();
     let mut at = 0;
@@ -105,43 +106,45 @@ pub fn parse_tail(text: &[u8]) -> Tail<'_> {
         let end = server_end(rest);
         tail.server = Some(unquoted(&rest[..end]));
         at += 10 + end;
+        if text[at..].starts_with(PROTOCOL) {
+            at += protocol_len(&text[at..]);
+        }
     }
     parse_quoted(text, at, &mut tail);
     tail
 }
 
+/// Angie writes this into the tail of a stream, behind the server.
+const PROTOCOL: &[u8] = b", protocol: \"";
+
+/// Length of Angie's protocol key and its value, `tcp` or `udp`.
+#[cold]
+fn protocol_len(text: &[u8]) -> usize {
+    let value = &text[PROTOCOL.len()..];
+    memchr(b'"', value).map_or(text.len(), |quote| PROTOCOL.len() + quote + 1)
+}
+
 /// Reads the quoted keys from `at` on, in their order, up to the host.
-#[inline]
+#[inline(always)]
 fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
-    let mut key = 0;
-    while let Some((found, value_at)) = next_key(text, at, key) {
-        if found >= HOST {
-            break;
-        }
+    let mut from = 0;
+    let mut next = next_key(text, at, from);
+    while let Some((key, value_at)) = next
+        && key < HOST
+    {
         let rest = &text[value_at..];
-        let end = match found {
-            REQUEST | REQUEST_LINE => request_end(rest, found),
-            _ => value_end(rest, found),
+        let close = match key {
+            REQUEST | REQUEST_LINE => request_close(rest, key),
+            _ => value_close(rest, key),
         };
-        let value = &rest[..end.unwrap_or(rest.len())];
-        match found {
-            REQUEST | REQUEST_LINE => tail.request = Some(value),
-            SUBREQUEST => tail.subrequest = Some(value),
-            UPSTREAM => {
-                tail.upstream = Some(value);
-                tail.upstream_open = end.is_none();
-                if memchr(b'"', value).is_some() {
-                    reread_imitation(value, tail);
-                }
-            }
-            _ => {}
-        }
-        let Some(end) = end else {
+        tail.take(key, rest, close);
+        let Some(close) = close else {
             tail.open = true;
             return;
         };
-        at = value_at + end + 1;
-        key = found + 1;
+        at = value_at + close.quote + 1;
+        from = after(key);
+        next = close.next.map(|key| (key, at + KEYS[key].len()));
     }
     tail.rest = text.get(at..).unwrap_or_default();
     // A whole tail ends with the quote that closes its last value, or with the counters of a stream.
@@ -149,8 +152,44 @@ fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
         [] => false,
         [.., b':', b' ', b'"'] => true,
         [.., b'"'] => false,
-        rest => is_cut_key(rest, key) || next_key(rest, 0, HOST).is_some(),
+        rest => is_cut_key(rest, from) || next_key(rest, 0, HOST).is_some(),
     };
+}
+
+impl<'a> Tail<'a> {
+    /// Takes in the value of `key`, which begins at `rest[0]`; `close` is its end, if it has one.
+    #[inline]
+    fn take(&mut self, key: usize, rest: &'a [u8], close: Option<Close>) {
+        let value = &rest[..close.map_or(rest.len(), |close| close.quote)];
+        match key {
+            REQUEST | REQUEST_LINE => self.request = Some(value),
+            SUBREQUEST => self.subrequest = Some(value),
+            UPSTREAM => {
+                self.upstream = Some(value);
+                self.upstream_open = close.is_none();
+                if close.is_none_or(|close| close.has_quotes) {
+                    reread_imitation(value, self);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The first key that may follow `key`: of the three that begin the list a tail has one.
+#[inline(always)]
+fn after(key: usize) -> usize {
+    (key + 1).max(SUBREQUEST)
+}
+
+/// The quote that ends a value.
+#[derive(Clone, Copy)]
+struct Close {
+    quote: usize,
+    /// The key behind it, if one is there in full.
+    next: Option<usize>,
+    /// The value holds quotes of its own.
+    has_quotes: bool,
 }
 
 /// Gives back to the request what a client made look like its end and an upstream.
@@ -163,37 +202,65 @@ fn reread_imitation<'a>(value: &'a [u8], tail: &mut Tail<'a>) {
 }
 
 /// The key at `at`, not before `from` in the order, and the offset of its value.
-#[inline]
+#[inline(always)]
 fn next_key(text: &[u8], at: usize, from: usize) -> Option<(usize, usize)> {
     let key = key_of(text.get(at..)?)?;
     (key >= from).then(|| (key, at + KEYS[key].len()))
 }
 
 /// The key `rest` begins with.
-#[inline]
+#[inline(always)]
 fn key_of(rest: &[u8]) -> Option<usize> {
-    match rest.get(2)? {
-        b'r' if rest.starts_with(b", request: \"") => Some(REQUEST),
-        b'u' if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
-        b'h' if rest.starts_with(b", host: \"") => Some(HOST),
-        b'r' if rest.starts_with(b", referrer: \"") => Some(REFERRER),
-        b's' if rest.starts_with(b", subrequest: \"") => Some(SUBREQUEST),
-        b'r' if rest.starts_with(b", request_line: \"") => Some(REQUEST_LINE),
-        b'l' if rest.starts_with(b", login: \"") => Some(LOGIN),
-        b'r' if rest.starts_with(b", request_id: \"") => Some(REQUEST_ID),
-        _ => None,
+    const fn word(bytes: &[u8; 4]) -> u32 {
+        u32::from_le_bytes(*bytes)
     }
+    const REQU: u32 = word(b"requ");
+    const UPST: u32 = word(b"upst");
+    const HOST_: u32 = word(b"host");
+    // Most quotes and commas are followed by one of three keys: four bytes tell them apart.
+    let &[b',', b' ', a, b, c, d] = rest.first_chunk()? else {
+        return None;
+    };
+    match word(&[a, b, c, d]) {
+        REQU if rest.starts_with(b", request: \"") => Some(REQUEST),
+        UPST if rest.starts_with(b", upstream: \"") => Some(UPSTREAM),
+        HOST_ if rest.starts_with(b", host: \"") => Some(HOST),
+        _ => rare_key_of(rest),
+    }
+}
+
+#[cold]
+fn rare_key_of(rest: &[u8]) -> Option<usize> {
+    [REFERRER, SUBREQUEST, REQUEST_LINE, LOGIN, REQUEST_ID]
+        .into_iter()
+        .find(|&key| rest.starts_with(KEYS[key]))
 }
 
 /// Whether a quote before `rest` may close the value of `key`: the record ends there, or a later key follows, be it cut.
 #[inline]
 fn closes(rest: &[u8], key: usize) -> bool {
+    next_key(rest, 0, after(key)).is_some() || closes_last(rest, key)
+}
+
+/// Like [`closes`], where no later key follows in full.
+#[cold]
+fn closes_last(rest: &[u8], key: usize) -> bool {
     rest.is_empty()
-        || (rest.starts_with(b", ")
-            && (next_key(rest, 0, key + 1).is_some()
-                || rest.starts_with(b", bytes from/to ")
-                || rest.starts_with(b", bytes_from_client: ")))
-        || is_cut_key(rest, key + 1)
+        || (key == UPSTREAM && rest.starts_with(b", bytes from/to "))
+        || (key == UPSTREAM && rest.starts_with(b", bytes_from_client: "))
+        || is_cut_key(rest, after(key))
+}
+
+/// The quote at `quote` in `rest` as the end of the value of `key`, if it may be that.
+#[inline(always)]
+fn close_at(rest: &[u8], quote: usize, key: usize) -> Option<Close> {
+    let behind = &rest[quote + 1..];
+    let next = next_key(behind, 0, after(key)).map(|(next, _)| next);
+    (next.is_some() || closes_last(behind, key)).then_some(Close {
+        quote,
+        next,
+        has_quotes: false,
+    })
 }
 
 /// Whether `rest`, the end of the record, is the beginning of a key not before `from`: the cut went through it.
@@ -205,29 +272,39 @@ fn is_cut_key(rest: &[u8], from: usize) -> bool {
             .is_some_and(|keys| keys.iter().any(|key| key.starts_with(rest)))
 }
 
-/// Offset of the quote that closes the value of `key`.
-#[inline]
-fn value_end(rest: &[u8], key: usize) -> Option<usize> {
+/// The quote that closes the value of `key`.
+#[inline(always)]
+fn value_close(rest: &[u8], key: usize) -> Option<Close> {
     let first = memchr(b'"', rest)?;
-    if closes(&rest[first + 1..], key) {
-        return Some(first);
-    }
-    memchr_iter(b'"', &rest[first + 1..])
-        .map(|quote| first + 1 + quote)
-        .find(|&quote| closes(&rest[quote + 1..], key))
+    close_at(rest, first, key).or_else(|| later_close(rest, first + 1, key))
 }
 
-/// Offset of the quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
-#[inline]
-fn request_end(rest: &[u8], key: usize) -> Option<usize> {
-    let strict = |quote: usize| has_version(&rest[..quote]) && closes(&rest[quote + 1..], key);
+/// Like [`value_close`], from `from` on, behind a quote that does not close.
+#[cold]
+fn later_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
+    let close =
+        memchr_iter(b'"', &rest[from..]).find_map(|quote| close_at(rest, from + quote, key))?;
+    Some(Close {
+        has_quotes: true,
+        ..close
+    })
+}
+
+/// The quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
+#[inline(always)]
+fn request_close(rest: &[u8], key: usize) -> Option<Close> {
+    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
     let first = memchr(b'"', rest)?;
-    if strict(first) {
-        return Some(first);
-    }
-    memchr_iter(b'"', rest)
-        .find(|&quote| strict(quote))
-        .or_else(|| value_end(rest, key))
+    strict(first).or_else(|| later_request_close(rest, first + 1, key))
+}
+
+/// Like [`request_close`], behind a quote at `from` that does not close.
+#[cold]
+fn later_request_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
+    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
+    memchr_iter(b'"', &rest[from..])
+        .find_map(|quote| strict(from + quote))
+        .or_else(|| value_close(rest, key))
 }
 
 /// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
@@ -238,20 +315,15 @@ fn imitated_request_end(value: &[u8]) -> Option<usize> {
     has_version(&value[..quote]).then_some(quote)
 }
 
-/// Whether a request line ends with ` HTTP/1`, ` HTTP/1.1` or the like.
+/// Whether a request line ends with ` HTTP/1.1` or, of later protocols in some versions, ` HTTP/3`.
 #[inline]
 fn has_version(line: &[u8]) -> bool {
-    if let [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] = line {
+    if let Some([b' ', version @ ..]) = line.last_chunk::<9>()
+        && fits(u64::from_le_bytes(*version), b"HTTP/0.0")
+    {
         return true;
     }
-    let Some(digits) = line
-        .iter()
-        .rev()
-        .position(|&b| !b.is_ascii_digit() && b != b'.')
-    else {
-        return false;
-    };
-    digits > 0 && line[..line.len() - digits].ends_with(b" HTTP/")
+    matches!(line, [.., b' ', b'H', b'T', b'T', b'P', b'/', b'0'..=b'9'])
 }
 
 /// The referrer is the last field and the client's own: it ends at the last quote of the record (Kong may append one key).
@@ -275,30 +347,45 @@ fn referrer_end(rest: &[u8]) -> Option<usize> {
 }
 
 /// End of a client's address.
-#[inline]
+#[inline(always)]
 fn client_end(rest: &[u8]) -> usize {
-    let ends = |comma: usize| {
-        let rest = &rest[comma..];
-        rest.starts_with(b", server: ") || b", server: ".starts_with(rest) || next_key(rest, 0, REQUEST).is_some()
-    };
-    memchr_iter(b',', rest).find(|&comma| ends(comma)).unwrap_or(rest.len())
+    end_before(rest, b", server: ", |rest| {
+        b", server: ".starts_with(rest)
+            || next_key(rest, 0, REQUEST).is_some()
+            || is_cut_key(rest, REQUEST)
+    })
 }
 
 /// End of a server name: the configuration writes it, so it may be empty, a regex, or hold commas.
-#[inline]
+#[inline(always)]
 fn server_end(rest: &[u8]) -> usize {
-    let ends = |comma: usize| {
-        let rest = &rest[comma..];
+    end_before(rest, b", request: \"", |rest| {
         next_key(rest, 0, REQUEST).is_some()
             || rest.starts_with(b", upstream: ")
-            || rest.starts_with(b", bytes from/to ")
+            || rest.starts_with(b", bytes from/to")
             || rest.starts_with(b", protocol: ")
             || rest.starts_with(b", bytes_from_client: ")
             || is_cut_key(rest, REQUEST)
-    };
-    memchr_iter(b',', rest)
-        .find(|&comma| ends(comma))
-        .unwrap_or(rest.len())
+    })
+}
+
+/// The first comma where `rest` goes on with `usual`, or with something that `ends` takes; its length if there is none.
+#[inline(always)]
+fn end_before(rest: &[u8], usual: &[u8], ends: impl Fn(&[u8]) -> bool) -> usize {
+    match memchr(b',', rest) {
+        Some(first) if rest[first..].starts_with(usual) => first,
+        Some(first) => first_end(rest, first, |rest| rest.starts_with(usual) || ends(rest)),
+        None => rest.len(),
+    }
+}
+
+/// The first comma, not before `from`, that `ends` takes.
+#[cold]
+fn first_end(rest: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
+    let comma = memchr_iter(b',', &rest[from..])
+        .map(|comma| from + comma)
+        .find(|&comma| ends(&rest[comma..]));
+    comma.unwrap_or(rest.len())
 }
 
 /// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.
@@ -316,6 +403,7 @@ fn skip_to_client(text: &[u8]) -> usize {
 fn unquoted(value: &[u8]) -> &[u8] {
     match value {
         [b'"', inner @ .., b'"'] => inner,
+        [b'"', cut @ ..] => cut,
         _ => value,
     }
 }
@@ -331,12 +419,19 @@ pub fn is_tail(text: &[u8]) -> bool {
         Some(b'c') => key.starts_with(b"client: ") || key.starts_with(b"context: "),
         Some(b's') => key.starts_with(b"server: "),
         Some(b'r') => {
-            key.starts_with(b"resolver: ") || key.starts_with(b"responder: ") || key.starts_with(b"request: \"")
+            key.starts_with(b"resolver: ")
+                || key.starts_with(b"responder: ")
+                || key.starts_with(b"request: \"")
         }
         Some(b'u') => key.starts_with(b"udp client: ") || key.starts_with(b"upstream: \""),
         Some(b'b') => key.starts_with(b"bytes from/to "),
         _ => false,
     }
+}
+
+/// Whether `text`, the end of a record, is what a cut left of the beginning of a tail.
+pub fn is_cut_tail(text: &[u8]) -> bool {
+    !text.is_empty() && b", client: ".starts_with(text)
 }
 
 /// Offset of the first place in `text` where a tail may begin; its length if there is none.
@@ -346,4 +441,4 @@ pub fn find_tail(text: &[u8]) -> usize {
         .unwrap_or(text.len())
 }
 
-const _: () = assert!(LOGIN < SUBREQUEST && REQUEST_ID == KEYS.len() - 1);
+const _: () = assert!(REQUEST < REQUEST_LINE && LOGIN < SUBREQUEST && REQUEST_ID == KEYS.len() - 1);

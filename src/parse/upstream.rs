@@ -7,15 +7,21 @@
 use memchr::{memchr, memmem};
 
 /// The peer, or the group where none was chosen; `None` if the value is empty or cut before its address ended.
-#[inline]
+#[inline(always)]
 pub fn address<'a>(value: &'a [u8], request: Option<&[u8]>, open: bool) -> Option<&'a [u8]> {
     let peer = after_scheme(value);
     if peer.starts_with(b"unix:") {
         // Only the proxy module appends a URI.
         return unix_address(peer, request.filter(|_| value.starts_with(b"http")));
     }
-    let end = match memchr(b'/', peer) {
-        Some(end) => end,
+    // What stands between the brackets of an IPv6 address belongs to it.
+    let bracket = if peer.first() == Some(&b'[') {
+        memchr(b']', peer).unwrap_or(0)
+    } else {
+        0
+    };
+    let end = match memchr(b'/', &peer[bracket..]) {
+        Some(end) => bracket + end,
         None if open => return None,
         None => peer.len(),
     };
@@ -25,6 +31,9 @@ pub fn address<'a>(value: &'a [u8], request: Option<&[u8]>, open: bool) -> Optio
 /// What follows `scheme://`; all of it where there is no scheme (stream).
 #[inline]
 fn after_scheme(value: &[u8]) -> &[u8] {
+    if let [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] = value {
+        return rest; // by far the most frequent
+    }
     let name = value
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric())

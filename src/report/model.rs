@@ -182,11 +182,18 @@ const CELLS_MAX: i64 = 40;
 
 /// Makes the report of `findings`.
 pub fn build(findings: &Findings<'_>) -> Report {
-    let Findings { scanned, placed, n_top, .. } = *findings;
+    let Findings {
+        scanned,
+        placed,
+        n_top,
+        ..
+    } = *findings;
     let axis = Axis::new(placed);
     let is_failure = |row: &&Failure| row.kind.severity == Severity::Failure;
     let failing: Vec<&Failure> = placed.rows.iter().filter(is_failure).collect();
     let rest: Vec<&Failure> = placed.rows.iter().filter(|row| !is_failure(row)).collect();
+    // Messages and shapes are counted without their times.
+    let is_part = placed.since.is_some() || placed.until.is_some();
     let mut upstreams = upstreams(&failing, &axis);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
@@ -205,8 +212,16 @@ pub fn build(findings: &Findings<'_>) -> Report {
         n_more_upstreams,
         worst: worst(&failing, n_top.min(5)),
         others: categories(&rest, &axis, findings.names),
-        messages: messages(scanned, n_top),
-        unknown: unknown(scanned, findings.names, n_top),
+        messages: if is_part {
+            Vec::new()
+        } else {
+            messages(scanned, n_top)
+        },
+        unknown: if is_part {
+            Vec::new()
+        } else {
+            unknown(scanned, findings.names, n_top)
+        },
         notes: notes(findings),
         plot: axis.plot(),
         sources: sources(findings),
@@ -224,12 +239,20 @@ impl Axis {
     fn new(placed: &Placed) -> Axis {
         let starts = || placed.rows.iter().filter_map(|row| row.bucket);
         let (Some(start), Some(end)) = (starts().min(), starts().max()) else {
-            return Axis { start: None, cell_s: placed.width.seconds(), n_cells: 0 };
+            return Axis {
+                start: None,
+                cell_s: placed.width.seconds(),
+                n_cells: 0,
+            };
         };
         let n_buckets = (end.0 - start.0) / placed.width.seconds() + 1;
         let buckets_per_cell = (n_buckets + CELLS_MAX - 1) / CELLS_MAX;
         let n_cells = (n_buckets + buckets_per_cell - 1) / buckets_per_cell;
-        Axis { start: Some(start), cell_s: buckets_per_cell * placed.width.seconds(), n_cells: n_cells as usize }
+        Axis {
+            start: Some(start),
+            cell_s: buckets_per_cell * placed.width.seconds(),
+            n_cells: n_cells as usize,
+        }
     }
 
     fn series<'a>(&self, rows: impl IntoIterator<Item = &'a Failure>) -> Vec<u64> {
@@ -243,7 +266,11 @@ impl Axis {
     }
 
     fn plot(&self) -> Plot {
-        Plot { start: time(self.start), cell_seconds: self.cell_s, n_cells: self.n_cells }
+        Plot {
+            start: time(self.start),
+            cell_seconds: self.cell_s,
+            n_cells: self.n_cells,
+        }
     }
 }
 
@@ -254,14 +281,26 @@ fn time(time: Option<Timestamp>) -> Option<String> {
 fn span(rows: &[Failure]) -> Option<Span> {
     let first = rows.iter().filter_map(|row| row.first_seen).min()?;
     let last = rows.iter().filter_map(|row| row.last_seen).max()?;
-    Some(Span { first: rfc3339(first.0), last: rfc3339(last.0), seconds: last.0 - first.0 })
+    Some(Span {
+        first: rfc3339(first.0),
+        last: rfc3339(last.0),
+        seconds: last.0 - first.0,
+    })
 }
 
 fn severities(rows: &[Failure]) -> Vec<SeverityLine> {
-    let count = |severity: Severity| rows.iter().filter(|row| row.kind.severity == severity).map(|row| row.n_events).sum();
+    let count = |severity: Severity| {
+        rows.iter()
+            .filter(|row| row.kind.severity == severity)
+            .map(|row| row.n_events)
+            .sum()
+    };
     Severity::ALL
         .iter()
-        .map(|&severity| SeverityLine { severity: severity.name(), n_events: count(severity) })
+        .map(|&severity| SeverityLine {
+            severity: severity.name(),
+            n_events: count(severity),
+        })
         .filter(|line| line.n_events > 0)
         .collect()
 }
@@ -287,7 +326,10 @@ fn last(rows: &[&Failure]) -> Option<String> {
 fn categories(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Vec<CategoryLine> {
     let mut groups: BTreeMap<(Category, Severity), Vec<&Failure>> = BTreeMap::new();
     for row in rows {
-        groups.entry((row.kind.category, row.kind.severity)).or_default().push(row);
+        groups
+            .entry((row.kind.category, row.kind.severity))
+            .or_default()
+            .push(row);
     }
     let mut lines: Vec<CategoryLine> = groups
         .into_iter()
@@ -298,7 +340,11 @@ fn categories(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Vec<Category
             n_clients: n_clients(&rows),
             first: first(&rows),
             last: last(&rows),
-            evidence: rows.iter().map(|row| row.evidence).min().map_or_else(String::new, |at| names.evidence(&at)),
+            evidence: rows
+                .iter()
+                .map(|row| row.evidence)
+                .min()
+                .map_or_else(String::new, |at| names.evidence(&at)),
             series: axis.series(rows.iter().copied()),
         })
         .collect();
@@ -309,7 +355,10 @@ fn categories(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Vec<Category
 fn upstreams(rows: &[&Failure], axis: &Axis) -> Vec<UpstreamLine> {
     let mut groups: BTreeMap<&[u8], Vec<&Failure>> = BTreeMap::new();
     for row in rows {
-        groups.entry(row.upstream.as_deref().unwrap_or_default()).or_default().push(row);
+        groups
+            .entry(row.upstream.as_deref().unwrap_or_default())
+            .or_default()
+            .push(row);
     }
     let mut lines: Vec<UpstreamLine> = groups
         .into_iter()
@@ -335,7 +384,10 @@ fn counts(rows: &[&Failure]) -> Vec<CategoryCount> {
     }
     let mut counts: Vec<CategoryCount> = counts
         .into_iter()
-        .map(|(category, n_events)| CategoryCount { category: category.name(), n_events })
+        .map(|(category, n_events)| CategoryCount {
+            category: category.name(),
+            n_events,
+        })
         .collect();
     counts.sort_by_key(|count| Reverse(count.n_events));
     counts
@@ -360,7 +412,8 @@ fn worst(rows: &[&Failure], n_top: usize) -> Vec<WorstBucket> {
                 let upstream = row.upstream.as_deref().unwrap_or_default();
                 *kinds.entry((row.kind.category, upstream)).or_default() += row.n_events;
             }
-            let (&(category, upstream), &n_of_these) = kinds.iter().max_by_key(|(key, n)| (**n, Reverse(**key)))?;
+            let (&(category, upstream), &n_of_these) =
+                kinds.iter().max_by_key(|(key, n)| (**n, Reverse(**key)))?;
             Some(WorstBucket {
                 bucket: rfc3339(start.0),
                 n_failures: sum(&rows),
@@ -376,7 +429,11 @@ fn messages(scanned: &Scanned, n_top: usize) -> Vec<MessageLine> {
     let counts = scanned.aggregate.n_by_signature.iter().enumerate().skip(1);
     let mut lines: Vec<MessageLine> = counts
         .filter(|(_, n)| **n > 0)
-        .map(|(row, &n_events)| MessageLine { signature: ROWS[row].id, message: ROWS[row].words(), n_events })
+        .map(|(row, &n_events)| MessageLine {
+            signature: ROWS[row].id,
+            message: ROWS[row].words(),
+            n_events,
+        })
         .collect();
     lines.sort_by_key(|line| Reverse(line.n_events));
     lines.truncate(n_top);
@@ -390,14 +447,34 @@ fn unknown(scanned: &Scanned, names: &Names<'_>, n_top: usize) -> Vec<ShapeLine>
         sample: text::for_terminal(&known.sample),
         evidence: names.evidence(&known.evidence),
     };
-    scanned.aggregate.shapes.finish().into_iter().take(n_top).map(line).collect()
+    scanned
+        .aggregate
+        .shapes
+        .finish()
+        .into_iter()
+        .take(n_top)
+        .map(line)
+        .collect()
 }
 
 fn completeness(findings: &Findings<'_>) -> Completeness {
-    let Findings { scanned, account, .. } = *findings;
-    let sources = || scanned.sources.iter().zip(&scanned.ledgers).zip(&account.sources);
+    let Findings {
+        scanned, account, ..
+    } = *findings;
+    let sources = || {
+        scanned
+            .sources
+            .iter()
+            .zip(&scanned.ledgers)
+            .zip(&account.sources)
+    };
     let is_log = |state: &&SourceState| state.kind != Kind::NoLog;
-    let size_bytes: u64 = scanned.sources.iter().filter(is_log).map(|state| state.size_bytes).sum();
+    let size_bytes: u64 = scanned
+        .sources
+        .iter()
+        .filter(is_log)
+        .map(|state| state.size_bytes)
+        .sum();
     let understood: u64 = scanned
         .ledgers
         .iter()
@@ -405,12 +482,27 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
         .sum();
     Completeness {
         n_sources: scanned.sources.iter().filter(is_log).count(),
-        n_sources_read: account.sources.iter().filter(|source| source.is_read).count(),
-        n_sources_with_problems: account.sources.iter().filter(|source| !source.problems.is_empty()).count(),
+        n_sources_read: account
+            .sources
+            .iter()
+            .filter(|source| source.is_read)
+            .count(),
+        n_sources_with_problems: account
+            .sources
+            .iter()
+            .filter(|source| !source.problems.is_empty())
+            .count(),
         size_bytes,
-        bytes_read: sources().filter(|(_, account)| account.is_read).map(|((state, _), _)| state.size_bytes).sum(),
+        bytes_read: sources()
+            .filter(|(_, account)| account.is_read)
+            .map(|((state, _), _)| state.size_bytes)
+            .sum(),
         n_lines: scanned.ledgers.iter().map(|ledger| ledger.n_lines()).sum(),
-        n_lines_unparsed: scanned.ledgers.iter().map(|ledger| ledger.n_of(LineClass::Unparsed)).sum(),
+        n_lines_unparsed: scanned
+            .ledgers
+            .iter()
+            .map(|ledger| ledger.n_of(LineClass::Unparsed))
+            .sum(),
         percent_understood: match size_bytes {
             0 => 100.0,
             // Rounded down: 100 means all.
@@ -420,10 +512,17 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
 }
 
 fn notes(findings: &Findings<'_>) -> Vec<String> {
-    let Findings { scanned, placed, zone, .. } = *findings;
+    let Findings {
+        scanned,
+        placed,
+        zone,
+        ..
+    } = *findings;
     let mut notes = Vec::new();
     if !findings.zone_given {
-        notes.push("times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned());
+        notes.push(
+            "times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned(),
+        );
     }
     let strangers: Vec<&str> = (0..scanned.sources.len())
         .filter(|&index| scanned.sources[index].kind == Kind::NoLog)
@@ -432,26 +531,55 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
     if !strangers.is_empty() {
         let more = if strangers.len() > 3 { ", …" } else { "" };
         let shown = strangers[..strangers.len().min(3)].join(", ");
-        notes.push(format!("not read, because they are no logs: {} ({shown}{more})", strangers.len()));
+        notes.push(format!(
+            "not read, because they are no logs: {} ({shown}{more})",
+            strangers.len()
+        ));
+    }
+    if placed.since.is_some() || placed.until.is_some() {
+        let bound = |time: Option<Timestamp>, open: &str| {
+            time.map_or_else(|| open.to_owned(), |time| rfc3339(time.0))
+        };
+        let (since, until) = (
+            bound(placed.since, "the beginning"),
+            bound(placed.until, "the end"),
+        );
+        notes.push(format!("only from {since} to {until}; messages and shapes are not listed for a part of the time"));
     }
     if placed.n_ambiguous > 0 {
         let n = placed.n_ambiguous;
-        notes.push(format!("{n} events lie in an hour that the clock of {} passed twice or skipped", zone.name()));
+        notes.push(format!(
+            "{n} events lie in an hour that the clock of {} passed twice or skipped",
+            zone.name()
+        ));
     }
     if let Some(wanted) = placed.narrower_wanted {
-        notes.push(format!("buckets are {} wide instead of {wanted}: the limit on rows was reached", placed.width));
+        notes.push(format!(
+            "buckets are {} wide instead of {wanted}: the limit on rows was reached",
+            placed.width
+        ));
     }
     if placed.is_pooled {
-        notes.push("there are more upstreams than the limit: some are counted together as `(other)`".to_owned());
+        notes.push(
+            "there are more upstreams than the limit: some are counted together as `(other)`"
+                .to_owned(),
+        );
     }
     if scanned.aggregate.n_doubtful > 0 {
         let n = scanned.aggregate.n_doubtful;
         notes.push(format!("{n} records stand inside text a client may have written; they are in `events` as torn, and counted nowhere else"));
     }
     if scanned.aggregate.shapes.n_pooled > 0 {
-        notes.push(format!("{} messages have shapes past the limit of shapes kept", scanned.aggregate.shapes.n_pooled));
+        notes.push(format!(
+            "{} messages have shapes past the limit of shapes kept",
+            scanned.aggregate.shapes.n_pooled
+        ));
     }
-    let n_cut: u64 = scanned.ledgers.iter().map(|ledger| ledger.n_of(LineClass::Cut)).sum();
+    let n_cut: u64 = scanned
+        .ledgers
+        .iter()
+        .map(|ledger| ledger.n_of(LineClass::Cut))
+        .sum();
     if n_cut > 0 {
         notes.push(format!("{n_cut} records are cut, most often at 2,048 bytes by nginx: what they lack, such as an upstream, is unknown"));
     }
@@ -459,7 +587,9 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
 }
 
 fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
-    let Findings { scanned, account, .. } = *findings;
+    let Findings {
+        scanned, account, ..
+    } = *findings;
     scanned
         .sources
         .iter()

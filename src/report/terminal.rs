@@ -1,6 +1,6 @@
 //! The report as text, for 80 columns and more, with or without colour.
 
-use super::model::{CategoryLine, Completeness, Report, UpstreamLine};
+use super::model::{CategoryCount, CategoryLine, Completeness, Report, UpstreamLine};
 use crate::text::{truncated, wrapped};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
@@ -15,7 +15,11 @@ pub enum Style {
 
 /// The whole report, `width` columns wide.
 pub fn render(report: &Report, style: Style, width: usize) -> String {
-    let mut page = Page { out: String::new(), style, width };
+    let mut page = Page {
+        out: String::new(),
+        style,
+        width,
+    };
     page.head(report);
     page.failures(report);
     page.upstreams(report);
@@ -74,24 +78,48 @@ impl Page {
     }
 
     fn head(&mut self, report: &Report) {
-        let n_failures = report.failures.iter().map(|line| line.n_events).sum::<u64>();
+        let n_failures = report
+            .failures
+            .iter()
+            .map(|line| line.n_events)
+            .sum::<u64>();
         let verdict = match n_failures {
             0 => self.styled(GOOD, "no gateway failure"),
-            n => self.styled(BAD, &format!("{} gateway {}", grouped(n), plural(n, "failure"))),
+            n => self.styled(
+                BAD,
+                &format!("{} gateway {}", grouped(n), plural(n, "failure")),
+            ),
         };
         let headline = headline(report);
         self.line(&format!("{verdict}{headline}"));
         self.line("");
         self.fact("read", &read(&report.completeness));
         if let Some(span) = &report.span {
-            let text = format!("{} to {} ({}), buckets of {}", span.first, span.last, duration(span.seconds), report.bucket);
+            let text = format!(
+                "{} to {} ({}), buckets of {}",
+                span.first,
+                span.last,
+                duration(span.seconds),
+                report.bucket
+            );
             self.fact("span", &text);
         }
-        let zone = if report.zone_assumed { format!("{}, assumed", report.zone) } else { report.zone.clone() };
+        let zone = if report.zone_assumed {
+            format!("{}, assumed", report.zone)
+        } else {
+            report.zone.clone()
+        };
         self.fact("zone", &zone);
-        let events: Vec<String> =
-            report.severities.iter().map(|line| format!("{} {}", grouped(line.n_events), line.severity)).collect();
-        let events = if events.is_empty() { "none".to_owned() } else { events.join(", ") };
+        let events: Vec<String> = report
+            .severities
+            .iter()
+            .map(|line| format!("{} {}", grouped(line.n_events), line.severity))
+            .collect();
+        let events = if events.is_empty() {
+            "none".to_owned()
+        } else {
+            events.join(", ")
+        };
         self.fact("events", &events);
     }
 
@@ -105,7 +133,14 @@ impl Page {
 
     fn categories(&mut self, lines: &[CategoryLine], report: &Report) {
         let mut table = self.table();
-        table.set_header(vec!["", "events", "clients", "first", "last", &axis(report)]);
+        table.set_header(vec![
+            "",
+            "events",
+            "clients",
+            "first",
+            "last",
+            &axis(report),
+        ]);
         for line in lines {
             let (first, last) = (clock(&line.first, report), clock(&line.last, report));
             let plot = sparkline(&line.series, self.plot_width());
@@ -126,23 +161,31 @@ impl Page {
             return;
         }
         self.title("Failures by upstream");
-        let name_width = self.width.saturating_sub(58).clamp(21, 60);
+        let name_width = self.width.saturating_sub(40).clamp(30, 70);
         let mut table = self.table();
-        table.set_header(vec!["", "events", "clients", "mostly", &axis(report)]);
+        table.set_header(vec!["", "events", "clients", &axis(report)]);
         for line in &report.upstreams {
-            let name = if line.upstream.is_empty() { "(none named)" } else { &line.upstream };
-            let plot = sparkline(&line.series, self.plot_width() - 3);
+            let name = if line.upstream.is_empty() {
+                "(none named)"
+            } else {
+                &line.upstream
+            };
+            let plot = sparkline(&line.series, self.plot_width());
+            let name = truncated(name, name_width);
+            let cell = format!("{name}\n  {}", truncated(&kinds(line), name_width - 2));
             table.add_row(vec![
-                truncated(name, name_width),
+                cell,
                 grouped(line.n_failures),
                 grouped(line.n_clients),
-                mostly(line),
                 plot,
             ]);
         }
         self.show(table, &[1, 2]);
         if report.n_more_upstreams > 0 {
-            self.line(&format!("  and {} more; --top shows them", report.n_more_upstreams));
+            self.line(&format!(
+                "  and {} more; --top shows them",
+                report.n_more_upstreams
+            ));
         }
     }
 
@@ -153,9 +196,17 @@ impl Page {
         self.title(&format!("Worst {}", bucket_word(report.bucket)));
         let mut table = self.table();
         for line in &report.worst {
-            let upstream = if line.upstream.is_empty() { String::new() } else { format!(" at {}", line.upstream) };
+            let upstream = if line.upstream.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", line.upstream)
+            };
             let text = format!("{} {}{upstream}", grouped(line.n_of_these), line.category);
-            table.add_row(vec![line.bucket.clone(), grouped(line.n_failures), truncated(&text, self.width.saturating_sub(36))]);
+            table.add_row(vec![
+                line.bucket.clone(),
+                grouped(line.n_failures),
+                truncated(&text, self.width.saturating_sub(36)),
+            ]);
         }
         self.show(table, &[1]);
     }
@@ -193,20 +244,31 @@ impl Page {
     }
 
     fn sources(&mut self, report: &Report) {
-        let troubled: Vec<_> = report.sources.iter().filter(|source| !source.problems.is_empty()).collect();
+        let troubled: Vec<_> = report
+            .sources
+            .iter()
+            .filter(|source| !source.problems.is_empty())
+            .collect();
         if troubled.is_empty() {
             return;
         }
         self.title("Not read, or not whole");
         for source in troubled.iter().take(PROBLEMS_MAX) {
             for problem in &source.problems {
-                for (index, line) in wrapped(&format!("{}: {problem}", source.source), self.width - 4).iter().enumerate() {
+                for (index, line) in
+                    wrapped(&format!("{}: {problem}", source.source), self.width - 4)
+                        .iter()
+                        .enumerate()
+                {
                     self.line(&format!("{}{line}", if index == 0 { "  " } else { "    " }));
                 }
             }
         }
         if troubled.len() > PROBLEMS_MAX {
-            self.line(&format!("  and {} more; `coroner export --table sources` lists all", troubled.len() - PROBLEMS_MAX));
+            self.line(&format!(
+                "  and {} more; `coroner export --table sources` lists all",
+                troubled.len() - PROBLEMS_MAX
+            ));
         }
     }
 
@@ -218,13 +280,18 @@ impl Page {
             }
         }
         if let Some(line) = report.failures.first() {
-            self.line(&format!("  `coroner explain {}` says what it means and how to fix it", line.category));
+            self.line(&format!(
+                "  `coroner explain {}` says what it means and how to fix it",
+                line.category
+            ));
         }
     }
 
     fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table
+            .load_style(NOTHING)
+            .set_content_arrangement(ContentArrangement::Disabled);
         table
     }
 
@@ -251,31 +318,50 @@ fn headline(report: &Report) -> String {
     let Some(worst) = report.failures.first() else {
         return String::new();
     };
-    let upstream = report.upstreams.first().filter(|line| !line.upstream.is_empty());
-    let at = upstream.map_or_else(String::new, |line| format!(", most at {}", truncated(&line.upstream, 40)));
+    let upstream = report
+        .upstreams
+        .first()
+        .filter(|line| !line.upstream.is_empty());
+    let at = upstream.map_or_else(String::new, |line| {
+        format!(", most at {}", truncated(&line.upstream, 40))
+    });
     format!(": {} {}{at}", grouped(worst.n_events), worst.category)
 }
 
 fn read(completeness: &Completeness) -> String {
-    let Completeness { n_sources, n_sources_read, size_bytes, n_lines, percent_understood, .. } = completeness;
+    let Completeness {
+        n_sources,
+        n_sources_read,
+        size_bytes,
+        n_lines,
+        percent_understood,
+        ..
+    } = completeness;
     let sources = if n_sources == n_sources_read {
         format!("{n_sources} {}", plural(*n_sources as u64, "source"))
     } else {
         format!("{n_sources_read} of {n_sources} sources")
     };
-    let percent = format!("{percent_understood:.2}").trim_end_matches('0').trim_end_matches('.').to_owned();
-    format!("{sources}, {}, {} {}, {percent} % of the bytes understood", bytes(*size_bytes), grouped(*n_lines), plural(*n_lines, "line"))
+    let percent = format!("{percent_understood:.2}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned();
+    format!(
+        "{sources}, {}, {} {}, {percent} % of the bytes understood",
+        bytes(*size_bytes),
+        grouped(*n_lines),
+        plural(*n_lines, "line")
+    )
 }
 
-fn mostly(line: &UpstreamLine) -> String {
-    let shown: Vec<String> = line
-        .categories
+/// `67 socket-missing, 64 refused`: the failures of an upstream.
+fn kinds(line: &UpstreamLine) -> String {
+    let kind = |count: &CategoryCount| format!("{} {}", grouped(count.n_events), count.category);
+    line.categories
         .iter()
-        .take(2)
-        .map(|count| format!("{} {}", grouped(count.n_events), count.category))
-        .collect();
-    let more = if line.categories.len() > 2 { ", …" } else { "" };
-    truncated(&format!("{}{more}", shown.join(", ")), 22)
+        .map(kind)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn bucket_word(bucket: &str) -> String {
@@ -291,21 +377,35 @@ fn bucket_word(bucket: &str) -> String {
 /// The heading of a plot: what its first and last column stand for is said in `span`.
 fn axis(report: &Report) -> String {
     let hour = |time: &str| time.get(11..16).unwrap_or_default().to_owned();
-    report.span.as_ref().map_or_else(String::new, |span| format!("{}-{}", hour(&span.first), hour(&span.last)))
+    report.span.as_ref().map_or_else(String::new, |span| {
+        format!("{}-{}", hour(&span.first), hour(&span.last))
+    })
 }
 
 /// The clock time, with the date where the report spans more than a day.
 fn clock(time: &Option<String>, report: &Report) -> String {
-    let Some(time) = time else { return String::new() };
-    let is_long = report.span.as_ref().is_some_and(|span| span.first.get(..10) != span.last.get(..10));
-    if is_long { format!("{} {}", &time[5..10], &time[11..16]) } else { time[11..19].to_owned() }
+    let Some(time) = time else {
+        return String::new();
+    };
+    let is_long = report
+        .span
+        .as_ref()
+        .is_some_and(|span| span.first.get(..10) != span.last.get(..10));
+    if is_long {
+        format!("{} {}", &time[5..10], &time[11..16])
+    } else {
+        time[11..19].to_owned()
+    }
 }
 
 /// Bars from `▁` to `█` by the largest value; a blank is zero. At most `width` characters: neighbours are summed.
 fn sparkline(series: &[u64], width: usize) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let group = series.len().div_ceil(width.max(1)).max(1);
-    let sums: Vec<u64> = series.chunks(group).map(|cells| cells.iter().sum()).collect();
+    let sums: Vec<u64> = series
+        .chunks(group)
+        .map(|cells| cells.iter().sum())
+        .collect();
     let max = sums.iter().copied().max().unwrap_or(0).max(1);
     let bar = |&n: &u64| match n {
         0 => ' ',
@@ -328,7 +428,11 @@ pub fn grouped(n: u64) -> String {
 }
 
 fn plural(n: u64, word: &str) -> String {
-    if n == 1 { word.to_owned() } else { format!("{word}s") }
+    if n == 1 {
+        word.to_owned()
+    } else {
+        format!("{word}s")
+    }
 }
 
 fn bytes(n: u64) -> String {
@@ -339,7 +443,11 @@ fn bytes(n: u64) -> String {
         value /= 1000.0;
         unit += 1;
     }
-    if unit == 0 { format!("{n} B") } else { format!("{value:.1} {}", UNITS[unit]) }
+    if unit == 0 {
+        format!("{n} B")
+    } else {
+        format!("{value:.1} {}", UNITS[unit])
+    }
 }
 
 /// `2 h 5 m`, the two largest units.
@@ -357,7 +465,11 @@ pub fn duration(seconds: i64) -> String {
             break;
         }
     }
-    if out.is_empty() { "0 s".to_owned() } else { out }
+    if out.is_empty() {
+        "0 s".to_owned()
+    } else {
+        out
+    }
 }
 
 #[cfg(test)]
@@ -366,9 +478,18 @@ mod tests {
 
     #[test]
     fn numbers_and_times_for_people() {
-        assert_eq!((grouped(0), grouped(999), grouped(1_234_567)), ("0".into(), "999".into(), "1,234,567".into()));
-        assert_eq!((bytes(7), bytes(1_500), bytes(1_000_000_000)), ("7 B".into(), "1.5 kB".into(), "1.0 GB".into()));
-        assert_eq!((duration(0), duration(3_725), duration(86_400)), ("0 s".into(), "1 h 2 m".into(), "1 d".into()));
+        assert_eq!(
+            (grouped(0), grouped(999), grouped(1_234_567)),
+            ("0".into(), "999".into(), "1,234,567".into())
+        );
+        assert_eq!(
+            (bytes(7), bytes(1_500), bytes(1_000_000_000)),
+            ("7 B".into(), "1.5 kB".into(), "1.0 GB".into())
+        );
+        assert_eq!(
+            (duration(0), duration(3_725), duration(86_400)),
+            ("0 s".into(), "1 h 2 m".into(), "1 d".into())
+        );
         assert_eq!(duration(3_605), "1 h");
         assert_eq!(sparkline(&[0, 1, 4, 8], 4), " ▁▄█");
         assert_eq!(sparkline(&[1, 1, 2, 2], 2), "▄█");

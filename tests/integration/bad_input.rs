@@ -13,7 +13,10 @@ fn in_directory(test: impl FnOnce(&Path)) {
 
 /// The one row of `sources` of a run over `log`.
 fn account(directory: &Path, log: &str) -> Rows {
-    Rows::parse(&stdout(&run(directory, &["export", "--table", "sources", log])))
+    Rows::parse(&stdout(&run(
+        directory,
+        &["export", "--table", "sources", log],
+    )))
 }
 
 #[test]
@@ -21,13 +24,25 @@ fn a_missing_file_is_named_and_the_rest_is_read() {
     in_directory(|dir| {
         let output = run(dir, &["missing.log"]);
         assert_eq!(status(&output), 2);
-        assert!(stdout(&output).contains("cannot open `missing.log`"), "{}", stdout(&output));
+        assert!(
+            stdout(&output).contains("cannot open `missing.log`"),
+            "{}",
+            stdout(&output)
+        );
         fs::write(dir.join("good.log"), RECORD).expect("written");
         let output = run(dir, &["missing.log", "good.log"]);
         assert_eq!(status(&output), 1);
-        assert!(stdout(&output).contains("1 gateway failure"), "{}", stdout(&output));
+        assert!(
+            stdout(&output).contains("1 gateway failure"),
+            "{}",
+            stdout(&output)
+        );
         let output = run(dir, &["export", "missing.log", "good.log"]);
-        assert!(stderr(&output).contains("cannot open `missing.log`"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("cannot open `missing.log`"),
+            "{}",
+            stderr(&output)
+        );
     });
 }
 
@@ -48,7 +63,11 @@ fn no_argument_and_bad_arguments_are_usage() {
         ] {
             let output = run(dir, arguments);
             assert_eq!(status(&output), 2, "{arguments:?}: {}", stderr(&output));
-            assert!(stderr(&output).contains(message), "{arguments:?}: {}", stderr(&output));
+            assert!(
+                stderr(&output).contains(message),
+                "{arguments:?}: {}",
+                stderr(&output)
+            );
         }
     });
 }
@@ -63,7 +82,11 @@ fn an_empty_file_is_complete_and_an_empty_directory_is_nothing() {
         fs::create_dir(dir.join("nothing")).expect("made");
         let output = run(dir, &["nothing"]);
         assert_eq!(status(&output), 2);
-        assert!(stderr(&output).contains("`nothing` holds no files"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("`nothing` holds no files"),
+            "{}",
+            stderr(&output)
+        );
         let output = run(dir, &["*.nope"]);
         assert_eq!(status(&output), 2);
         assert!(stderr(&output).contains("matches no file"));
@@ -90,7 +113,9 @@ fn a_directory_is_read_and_strangers_in_it_are_named() {
 #[test]
 fn junk_is_counted_line_by_line() {
     in_directory(|dir| {
-        let mut junk: Vec<u8> = (0..100_000u32).flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes()).collect();
+        let mut junk: Vec<u8> = (0..100_000u32)
+            .flat_map(|n| (n.wrapping_mul(2_654_435_761)).to_le_bytes())
+            .collect();
         junk.insert(0, b'x');
         fs::write(dir.join("junk.log"), &junk).expect("written");
         let output = run(dir, &["junk.log"]);
@@ -98,7 +123,11 @@ fn junk_is_counted_line_by_line() {
         let rows = account(dir, "junk.log");
         assert_eq!(rows.sum("decoded_bytes"), junk.len() as u64);
         assert_eq!(rows.sum("n_events"), 0);
-        assert!(rows.get(0, "problems").contains("could not be parsed"), "{}", rows.get(0, "problems"));
+        assert!(
+            rows.get(0, "problems").contains("could not be parsed"),
+            "{}",
+            rows.get(0, "problems")
+        );
     });
 }
 
@@ -131,9 +160,20 @@ fn holes_crlf_marks_and_missing_newlines() {
         log.extend_from_slice(RECORD.trim_end().as_bytes());
         fs::write(dir.join("odd.log"), &log).expect("written");
         let rows = account(dir, "odd.log");
-        assert_eq!((rows.sum("n_events"), rows.sum("n_lines"), rows.sum("n_blank")), (3, 4, 1));
+        assert_eq!(
+            (
+                rows.sum("n_events"),
+                rows.sum("n_lines"),
+                rows.sum("n_blank")
+            ),
+            (3, 4, 1)
+        );
         assert_eq!(rows.sum("decoded_bytes"), log.len() as u64);
-        assert!(rows.get(0, "problems").contains("4096 NUL bytes"), "{}", rows.get(0, "problems"));
+        assert!(
+            rows.get(0, "problems").contains("4096 NUL bytes"),
+            "{}",
+            rows.get(0, "problems")
+        );
     });
 }
 
@@ -149,17 +189,26 @@ fn invalid_utf8_stays_apart_and_becomes_valid() {
         fs::write(dir.join("bytes.log"), [record(0xff), record(0xfe)].concat()).expect("written");
         let rows = Rows::parse(&stdout(&run(dir, &["export", "bytes.log"])));
         assert_eq!(rows.len(), 2);
-        assert_eq!((rows.get(0, "upstream"), rows.get(1, "upstream")), ("\\xfe0.0.0.1:80", "\\xff0.0.0.1:80"));
+        assert_eq!(
+            (rows.get(0, "upstream"), rows.get(1, "upstream")),
+            ("\\xfe0.0.0.1:80", "\\xff0.0.0.1:80")
+        );
     });
 }
 
 #[test]
 fn dates_that_do_not_exist_are_counted() {
     in_directory(|dir| {
-        let bad: String = ["2026/02/30", "1970/01/01", "9999/12/31", "2026/13/01", "0000/00/00"]
-            .iter()
-            .map(|date| RECORD.replace("2026/11/20", date))
-            .collect();
+        let bad: String = [
+            "2026/02/30",
+            "1970/01/01",
+            "9999/12/31",
+            "2026/13/01",
+            "0000/00/00",
+        ]
+        .iter()
+        .map(|date| RECORD.replace("2026/11/20", date))
+        .collect();
         fs::write(dir.join("dates.log"), bad + RECORD).expect("written");
         let output = run(dir, &["export", "--table", "sources", "dates.log"]);
         assert_eq!(status(&output), 1);
@@ -189,13 +238,26 @@ fn outputs_are_whole_or_absent_and_never_overwrite_unasked() {
         fs::hard_link(dir.join("a.log"), dir.join("b.csv")).expect("linked");
         let output = export(&["b.csv", "--force"]);
         assert_eq!(status(&output), 3);
-        assert!(stderr(&output).contains("one of the inputs"), "{}", stderr(&output));
-        assert_eq!(fs::read_to_string(dir.join("a.log")).expect("there"), RECORD);
+        assert!(
+            stderr(&output).contains("one of the inputs"),
+            "{}",
+            stderr(&output)
+        );
+        assert_eq!(
+            fs::read_to_string(dir.join("a.log")).expect("there"),
+            RECORD
+        );
         let output = export(&["no/such/directory/x.csv"]);
         assert_eq!(status(&output), 3);
         let left: Vec<_> = fs::read_dir(dir)
             .expect("listed")
-            .map(|entry| entry.expect("there").file_name().into_string().expect("UTF-8"))
+            .map(|entry| {
+                entry
+                    .expect("there")
+                    .file_name()
+                    .into_string()
+                    .expect("UTF-8")
+            })
             .filter(|name| name.contains(".part"))
             .collect();
         assert!(left.is_empty(), "{left:?}");
@@ -206,10 +268,17 @@ fn outputs_are_whole_or_absent_and_never_overwrite_unasked() {
 fn all_tables_at_once_into_a_directory() {
     in_directory(|dir| {
         fs::write(dir.join("a.log"), RECORD).expect("written");
-        assert_eq!(status(&run(dir, &["export", "a.log", "-o", "out/", "--format", "jsonl"])), 0);
+        assert_eq!(
+            status(&run(
+                dir,
+                &["export", "a.log", "-o", "out/", "--format", "jsonl"]
+            )),
+            0
+        );
         for table in ["failures", "events", "sources"] {
             let text = fs::read_to_string(dir.join(format!("out/{table}.jsonl"))).expect("written");
-            let row: serde_json::Value = serde_json::from_str(text.lines().next().expect("a row")).expect("JSON");
+            let row: serde_json::Value =
+                serde_json::from_str(text.lines().next().expect("a row")).expect("JSON");
             assert!(row.is_object());
         }
     });
@@ -219,12 +288,26 @@ fn all_tables_at_once_into_a_directory() {
 #[test]
 fn a_full_disk_and_a_closed_pipe() {
     in_directory(|dir| {
-        let log: String = (0..3_000).map(|n| RECORD.replace("10.0.0.1:80", &format!("10.0.{}.{}:80", n / 250, n % 250))).collect();
+        let log: String = (0..3_000)
+            .map(|n| RECORD.replace("10.0.0.1:80", &format!("10.0.{}.{}:80", n / 250, n % 250)))
+            .collect();
         fs::write(dir.join("a.log"), log).expect("written");
-        let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("Linux has it");
-        let output = coroner().current_dir(dir).args(["export", "a.log"]).stdout(full).output().expect("it starts");
+        let full = fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .expect("Linux has it");
+        let output = coroner()
+            .current_dir(dir)
+            .args(["export", "a.log"])
+            .stdout(full)
+            .output()
+            .expect("it starts");
         assert_eq!(status(&output), 3);
-        assert!(stderr(&output).contains("No space left"), "{}", stderr(&output));
+        assert!(
+            stderr(&output).contains("No space left"),
+            "{}",
+            stderr(&output)
+        );
         // A reader that goes away is no error.
         let mut child = coroner()
             .current_dir(dir)
@@ -251,12 +334,26 @@ fn no_control_byte_of_a_log_reaches_a_terminal() {
         .concat();
         let name = format!("evil{}.log", "\u{1b}[31m");
         fs::write(dir.join(&name), &log).expect("written");
-        for arguments in [&[&name[..]][..], &["--color", "always", &name], &["export", &name, "--table", "events"], &["explain", log.lines().next().expect("a line")]] {
+        for arguments in [
+            &[&name[..]][..],
+            &["--color", "always", &name],
+            &["export", &name, "--table", "events"],
+            &["explain", log.lines().next().expect("a line")],
+        ] {
             let output = run(dir, arguments);
             for text in [stdout(&output), stderr(&output)] {
-                let ours = text.replace("\u{1b}[0m", "").replace("\u{1b}[1m", "").replace("\u{1b}[2m", "").replace("\u{1b}[31m", "").replace("\u{1b}[32m", "");
+                let ours = text
+                    .replace("\u{1b}[0m", "")
+                    .replace("\u{1b}[1m", "")
+                    .replace("\u{1b}[2m", "")
+                    .replace("\u{1b}[31m", "")
+                    .replace("\u{1b}[32m", "");
                 let harmful = |c: char| c.is_control() && !"\n\t\r".contains(c);
-                assert!(!ours.chars().any(harmful), "{arguments:?}: {}", text.escape_debug());
+                assert!(
+                    !ours.chars().any(harmful),
+                    "{arguments:?}: {}",
+                    text.escape_debug()
+                );
                 if arguments[0] != "export" {
                     assert!(!ours.contains('\u{202e}'), "{arguments:?}");
                 }
@@ -269,7 +366,18 @@ fn no_control_byte_of_a_log_reaches_a_terminal() {
 fn filters_zones_and_windows() {
     in_directory(|dir| {
         let log: String = (0..60)
-            .map(|minute| RECORD.replace("11:23:46", &format!("11:{minute:02}:30")).replace("10.0.0.1", if minute % 2 == 0 { "10.0.0.1" } else { "10.0.0.2" }))
+            .map(|minute| {
+                RECORD
+                    .replace("11:23:46", &format!("11:{minute:02}:30"))
+                    .replace(
+                        "10.0.0.1",
+                        if minute % 2 == 0 {
+                            "10.0.0.1"
+                        } else {
+                            "10.0.0.2"
+                        },
+                    )
+            })
             .collect();
         fs::write(dir.join("a.log"), log).expect("written");
         let n = |arguments: &[&str]| {
@@ -285,13 +393,43 @@ fn filters_zones_and_windows() {
         assert_eq!(n(&["--server", "a.*", "--category", "refused"]), 60);
         assert_eq!(n(&["--category", "timeout"]), 0);
         assert_eq!(n(&["--since", "2026-11-20 11:30"]), 30);
-        assert_eq!(n(&["--since", "2026-11-20T11:30:00Z", "--until", "2026-11-20T11:40:00Z"]), 10);
+        assert_eq!(
+            n(&[
+                "--since",
+                "2026-11-20T11:30:00Z",
+                "--until",
+                "2026-11-20T11:40:00Z"
+            ]),
+            10
+        );
         assert_eq!(n(&["--since", "-10m"]), 11);
-        assert_eq!(n(&["--tz", "+02:00", "--until", "2026-11-20T09:30:00Z"]), 30);
+        assert_eq!(
+            n(&["--tz", "+02:00", "--until", "2026-11-20T09:30:00Z"]),
+            30
+        );
         assert_eq!(n(&["--tz", "Asia/Kathmandu", "--bucket", "1h"]), 60);
-        let rows = Rows::parse(&stdout(&run(dir, &["export", "a.log", "--tz", "Asia/Kathmandu", "--bucket", "1h"])));
+        let rows = Rows::parse(&stdout(&run(
+            dir,
+            &[
+                "export",
+                "a.log",
+                "--tz",
+                "Asia/Kathmandu",
+                "--bucket",
+                "1h",
+            ],
+        )));
         assert_eq!(rows.get(0, "bucket"), "2026-11-20T05:00:00Z");
-        let output = coroner().current_dir(dir).args(["export", "a.log"]).env("CORONER_CATEGORY", "dns").output().expect("it starts");
-        assert_eq!(Rows::parse(&stdout(&output)).len(), 0, "options come from the environment too");
+        let output = coroner()
+            .current_dir(dir)
+            .args(["export", "a.log"])
+            .env("CORONER_CATEGORY", "dns")
+            .output()
+            .expect("it starts");
+        assert_eq!(
+            Rows::parse(&stdout(&output)).len(),
+            0,
+            "options come from the environment too"
+        );
     });
 }

@@ -397,16 +397,27 @@ fn near_misses_are_not_named() {
     let mut searcher = classifier.searcher();
     let mut wrong = Vec::new();
     let mut n_lines = 0;
-    for message in catalogue().iter().filter(|message| message.id != "openresty-timer-context") {
-        for text in fill(&message.template).iter().filter(|text| !text.contains(" while ") && !text.contains(", resolver: ")) {
-            let ends_open = message.template.trim_end().ends_with(['}', ']', '"', ')', '.', '!']);
+    for message in catalogue()
+        .iter()
+        .filter(|message| message.id != "openresty-timer-context")
+    {
+        for text in fill(&message.template)
+            .iter()
+            .filter(|text| !text.contains(" while ") && !text.contains(", resolver: "))
+        {
+            let ends_open = message
+                .template
+                .trim_end()
+                .ends_with(['}', ']', '"', ')', '.', '!']);
             let longer = (!ends_open).then(|| format!("{}x", text.trim_end()));
             let starts_open = message.template.starts_with(['{', '[', '"']);
             let shorter = (!starts_open).then(|| text[1..].to_owned());
             for near in longer.into_iter().chain(shorter) {
                 let line = line(message, &near, "", 0);
                 n_lines += 1;
-                let Some((_, known)) = read(&classifier, &mut searcher, line.as_bytes()) else { continue };
+                let Some((_, known)) = read(&classifier, &mut searcher, line.as_bytes()) else {
+                    continue;
+                };
                 let row = &ROWS[usize::from(known.signature.0)];
                 if row.template == message.template && known.category != Category::Other {
                     wrong.push(format!("{}: {}\n    {line}", message.id, row.id));
@@ -414,6 +425,11 @@ fn near_misses_are_not_named() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {n_lines}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {n_lines}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
     assert!(n_lines > 800, "{n_lines}");
 }

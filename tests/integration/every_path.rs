@@ -18,28 +18,80 @@ use std::{fmt::Write, path::Path};
 fn digest(scanned: &Scanned) -> String {
     let mut text = String::new();
     let zone = Zone::utc();
-    let placed = place(&scanned.aggregate.failures, &Placement { zone, since: None, until: None, bucket: Some(Width::Second) });
+    let placed = place(
+        scanned.aggregate.failures.clone(),
+        &Placement {
+            zone,
+            since: None,
+            until: None,
+            bucket: Some(Width::Second),
+        },
+    );
     for row in &placed.rows {
-        let line = scanned.ledgers[row.evidence.source as usize].line_starts.line_number(&row.evidence);
-        let upstream = row.upstream.as_deref().unwrap_or_default().escape_ascii().to_string();
+        let line = scanned.ledgers[row.evidence.source as usize]
+            .line_starts
+            .line_number(&row.evidence);
+        let upstream = row
+            .upstream
+            .as_deref()
+            .unwrap_or_default()
+            .escape_ascii()
+            .to_string();
         let (offset, clients) = (row.evidence.offset, row.clients.finish());
-        writeln!(text, "{:?} {upstream} {:?} {} {clients} {offset} {line} {:?} {:?}", row.bucket, row.kind, row.n_events, row.first_seen, row.last_seen)
-            .expect("memory");
+        writeln!(
+            text,
+            "{:?} {upstream} {:?} {} {clients} {offset} {line} {:?} {:?}",
+            row.bucket, row.kind, row.n_events, row.first_seen, row.last_seen
+        )
+        .expect("memory");
     }
     for (shape, known) in scanned.aggregate.shapes.finish() {
-        writeln!(text, "{} {} {}", shape.escape_ascii(), known.n_events, known.evidence.offset).expect("memory");
+        writeln!(
+            text,
+            "{} {} {}",
+            shape.escape_ascii(),
+            known.n_events,
+            known.evidence.offset
+        )
+        .expect("memory");
     }
     for ledger in &scanned.ledgers {
-        let Ledger { lines, bytes, n_hole_bytes, reasons, first_unparsed, n_events, first_time, last_time, .. } = ledger;
+        let Ledger {
+            lines,
+            bytes,
+            n_hole_bytes,
+            reasons,
+            first_unparsed,
+            n_events,
+            first_time,
+            last_time,
+            ..
+        } = ledger;
         writeln!(text, "{lines:?} {bytes:?} {n_hole_bytes} {reasons:?} {first_unparsed:?} {n_events} {first_time:?} {last_time:?}")
             .expect("memory");
     }
-    writeln!(text, "{:?}", scanned.aggregate.n_by_signature.iter().filter(|n| **n > 0).collect::<Vec<_>>()).expect("memory");
+    writeln!(
+        text,
+        "{:?}",
+        scanned
+            .aggregate
+            .n_by_signature
+            .iter()
+            .filter(|n| **n > 0)
+            .collect::<Vec<_>>()
+    )
+    .expect("memory");
     text
 }
 
 fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
-    EngineConfig { n_threads, chunk_len, grain: Grain::Fixed(Width::Second), filter: Default::default() }
+    EngineConfig {
+        n_threads,
+        chunk_len,
+        grain: Grain::Fixed(Width::Second),
+        filter: Default::default(),
+        kind: None,
+    }
 }
 
 fn scan(path: &Path, n_threads: usize, chunk_len: usize, classifier: &Classifier) -> Scanned {
@@ -49,19 +101,34 @@ fn scan(path: &Path, n_threads: usize, chunk_len: usize, classifier: &Classifier
 }
 
 /// All events of a replay, as text.
-fn replay(scanned: &Scanned, n_threads: usize, chunk_len: usize, classifier: &Classifier) -> String {
+fn replay(
+    scanned: &Scanned,
+    n_threads: usize,
+    chunk_len: usize,
+    classifier: &Classifier,
+) -> String {
     let mut text = String::new();
     let make = |event: &coroner::scan::Event<'_>| {
         let ledger = &scanned.ledgers[event.evidence.source as usize];
         let known = &event.known;
         let message = known.message.escape_ascii().to_string();
         let line = ledger.line_starts.line_number(&event.evidence);
-        Some(format!("{} {line} {:?} {} {} {message}", event.evidence.offset, event.trust, known.category, known.phase))
+        Some(format!(
+            "{} {line} {:?} {} {} {message}",
+            event.evidence.offset, event.trust, known.category, known.phase
+        ))
     };
-    engine::replay(scanned, classifier, &config(n_threads, chunk_len), make, |rows| {
-        rows.iter().for_each(|row| writeln!(text, "{row}").expect("memory"));
-        Ok(())
-    })
+    engine::replay(
+        scanned,
+        classifier,
+        &config(n_threads, chunk_len),
+        make,
+        |rows| {
+            rows.iter()
+                .for_each(|row| writeln!(text, "{row}").expect("memory"));
+            Ok(())
+        },
+    )
     .expect("memory");
     text
 }
@@ -93,7 +160,11 @@ fn every_chunk_length_gives_the_same_answer() {
             let scanned = scan(&path, 1, chunk_len, &classifier);
             assert_eq!(digest(&scanned), want, "seed {seed}, chunks of {chunk_len}");
             if chunk_len % 61 == 1 {
-                assert_eq!(replay(&scanned, 1, chunk_len, &classifier), want_events, "seed {seed}, chunks of {chunk_len}");
+                assert_eq!(
+                    replay(&scanned, 1, chunk_len, &classifier),
+                    want_events,
+                    "seed {seed}, chunks of {chunk_len}"
+                );
             }
         }
     }
@@ -110,9 +181,17 @@ fn any_number_of_threads_gives_the_same_answer() {
     for n_threads in 1..=16 {
         for chunk_len in [1, 777, 4_096, 65_537] {
             let scanned = scan(&path, n_threads, chunk_len, &classifier);
-            assert_eq!(digest(&scanned), want, "{n_threads} threads, chunks of {chunk_len}");
+            assert_eq!(
+                digest(&scanned),
+                want,
+                "{n_threads} threads, chunks of {chunk_len}"
+            );
             if chunk_len == 777 {
-                assert_eq!(replay(&scanned, n_threads, chunk_len, &classifier), want_events, "{n_threads} threads");
+                assert_eq!(
+                    replay(&scanned, n_threads, chunk_len, &classifier),
+                    want_events,
+                    "{n_threads} threads"
+                );
             }
         }
     }
@@ -132,7 +211,18 @@ fn a_pipe_and_a_file_give_the_same_bytes() {
         let (file, pipe) = (stdout(&file).replace("x.log", "<stdin>"), stdout(&pipe));
         if table == "sources" {
             // A pipe has no stored bytes to digest.
-            let without_digest = |text: &str| text.lines().map(|l| l.split(',').enumerate().filter(|(i, _)| *i != 8).map(|(_, f)| f).collect::<Vec<_>>().join(",")).collect::<Vec<_>>();
+            let without_digest = |text: &str| {
+                text.lines()
+                    .map(|l| {
+                        l.split(',')
+                            .enumerate()
+                            .filter(|(i, _)| *i != 8)
+                            .map(|(_, f)| f)
+                            .collect::<Vec<_>>()
+                            .join(",")
+                    })
+                    .collect::<Vec<_>>()
+            };
             assert_eq!(without_digest(&file), without_digest(&pipe));
         } else {
             assert_eq!(file, pipe, "{table}");
@@ -154,7 +244,18 @@ fn the_order_of_files_changes_nothing() {
     let want = export(&["a.log", "b.log", "c.log"]);
     assert!(want.lines().count() > 50);
     assert_eq!(export(&["c.log", "a.log", "b.log"]), want);
-    assert_eq!(export(&["--threads", "7", "--chunk-size", "100", "b.log", "c.log", "a.log"]), want);
+    assert_eq!(
+        export(&[
+            "--threads",
+            "7",
+            "--chunk-size",
+            "100",
+            "b.log",
+            "c.log",
+            "a.log"
+        ]),
+        want
+    );
     assert_eq!(export(&["*.log"]), want);
     // Named twice, it counts once.
     assert_eq!(export(&["a.log", "./a.log", "b.log", "c.log"]), want);
@@ -166,14 +267,31 @@ fn all_tables_carry_the_same_numbers() {
     let directory = tempfile::tempdir().expect("a directory");
     let sample = root().join("samples/mixed-bad-day/error.log");
     let export = |table: &str| {
-        let output = run(directory.path(), &["export", sample.to_str().expect("UTF-8"), "--table", table]);
+        let output = run(
+            directory.path(),
+            &["export", sample.to_str().expect("UTF-8"), "--table", table],
+        );
         crate::support::Rows::parse(&stdout(&output))
     };
     let (failures, events, sources) = (export("failures"), export("events"), export("sources"));
     assert_eq!(failures.sum("n_events"), events.len() as u64);
     assert_eq!(sources.sum("n_events"), events.len() as u64);
-    let classes = ["n_records", "n_continuation", "n_cut", "n_torn", "n_injected", "n_unparsed", "n_blank"];
-    assert_eq!(sources.sum("n_lines"), classes.iter().map(|class| sources.sum(class)).sum::<u64>());
-    assert_eq!(sources.sum("size_bytes"), std::fs::metadata(sample).expect("there").len());
+    let classes = [
+        "n_records",
+        "n_continuation",
+        "n_cut",
+        "n_torn",
+        "n_injected",
+        "n_unparsed",
+        "n_blank",
+    ];
+    assert_eq!(
+        sources.sum("n_lines"),
+        classes.iter().map(|class| sources.sum(class)).sum::<u64>()
+    );
+    assert_eq!(
+        sources.sum("size_bytes"),
+        std::fs::metadata(sample).expect("there").len()
+    );
     assert_eq!(sources.sum("decoded_bytes"), sources.sum("size_bytes"));
 }

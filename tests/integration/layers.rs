@@ -18,14 +18,78 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("parse", &["event"]),
     ("classify", &["event", "parse"]),
     ("aggregate", &["event"]),
-    ("scan", &["aggregate", "classify", "event", "lines", "parse"]),
+    (
+        "scan",
+        &["aggregate", "classify", "event", "lines", "parse"],
+    ),
     ("filter", &["event", "glob", "scan"]),
-    ("engine", &["aggregate", "classify", "error", "event", "filter", "input", "lines", "parse", "scan"]),
-    ("diagnose", &["aggregate", "engine", "error", "event", "input", "zone"]),
+    (
+        "engine",
+        &[
+            "aggregate",
+            "classify",
+            "error",
+            "event",
+            "filter",
+            "input",
+            "lines",
+            "parse",
+            "scan",
+        ],
+    ),
+    (
+        "diagnose",
+        &["aggregate", "engine", "error", "event", "input", "zone"],
+    ),
     ("explain", &["classify", "event", "parse", "text"]),
-    ("export", &["aggregate", "classify", "diagnose", "engine", "error", "event", "scan", "text", "zone"]),
-    ("report", &["aggregate", "classify", "diagnose", "engine", "event", "export", "input", "text", "zone"]),
-    ("cli", &["aggregate", "classify", "diagnose", "engine", "error", "event", "explain", "export", "filter", "glob", "input", "report", "scan", "text", "zone"]),
+    (
+        "export",
+        &[
+            "aggregate",
+            "classify",
+            "diagnose",
+            "engine",
+            "error",
+            "event",
+            "scan",
+            "text",
+            "zone",
+        ],
+    ),
+    (
+        "report",
+        &[
+            "aggregate",
+            "classify",
+            "diagnose",
+            "engine",
+            "event",
+            "export",
+            "input",
+            "text",
+            "zone",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "aggregate",
+            "classify",
+            "diagnose",
+            "engine",
+            "error",
+            "event",
+            "explain",
+            "export",
+            "filter",
+            "glob",
+            "input",
+            "report",
+            "scan",
+            "text",
+            "zone",
+        ],
+    ),
     ("main", &["cli"]),
     ("lib", &[]),
 ];
@@ -33,14 +97,21 @@ const ROOMS: &[(&str, &[&str])] = &[
 #[test]
 fn rooms_name_only_their_neighbours() {
     let mut named: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    visit(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), Path::new(""), &mut named);
+    visit(
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")),
+        Path::new(""),
+        &mut named,
+    );
     let mut wrong = Vec::new();
     for (room, rooms) in &named {
         let Some((_, allowed)) = ROOMS.iter().find(|(name, _)| name == room) else {
             wrong.push(format!("room `{room}` is not in the table"));
             continue;
         };
-        for other in rooms.iter().filter(|other| *other != room && !allowed.contains(&other.as_str())) {
+        for other in rooms
+            .iter()
+            .filter(|other| *other != room && !allowed.contains(&other.as_str()))
+        {
             wrong.push(format!("`{room}` names `{other}`"));
         }
         for unused in allowed.iter().filter(|other| !rooms.contains(**other)) {
@@ -58,7 +129,13 @@ fn visit(directory: &Path, inside: &Path, named: &mut BTreeMap<String, BTreeSet<
         if path.is_dir() {
             visit(&path, &name, named);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let room = name.components().next().expect("not empty").as_os_str().to_string_lossy().replace(".rs", "");
+            let room = name
+                .components()
+                .next()
+                .expect("not empty")
+                .as_os_str()
+                .to_string_lossy()
+                .replace(".rs", "");
             let code = fs::read_to_string(&path).expect("readable");
             named.entry(room).or_default().extend(rooms_in(&code));
         }
@@ -69,7 +146,11 @@ fn visit(directory: &Path, inside: &Path, named: &mut BTreeMap<String, BTreeSet<
 fn rooms_in(code: &str) -> BTreeSet<String> {
     let code = code.split("#[cfg(test)]").next().unwrap_or_default();
     let mut rooms = BTreeSet::new();
-    for at in code.match_indices("crate::").chain(code.match_indices("coroner::")).map(|(at, found)| at + found.len()) {
+    for at in code
+        .match_indices("crate::")
+        .chain(code.match_indices("coroner::"))
+        .map(|(at, found)| at + found.len())
+    {
         let rest = &code[at..];
         if let Some(group) = rest.strip_prefix('{') {
             rooms.extend(heads_of_group(group));
@@ -103,5 +184,7 @@ fn heads_of_group(group: &str) -> Vec<String> {
 }
 
 fn word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }

@@ -9,6 +9,7 @@ mod corpus;
 mod every_path;
 mod generate;
 mod layers;
+mod memo;
 mod readback;
 mod readme;
 mod real_nginx;

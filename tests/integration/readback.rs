@@ -9,16 +9,30 @@ use std::process::Command;
 /// Runs a script with arguments; `None` if the interpreter or the modules it names are missing.
 fn python(modules: &[&str], script: &str, arguments: &[&str]) -> Option<String> {
     let interpreter = std::env::var("CORONER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let imports: String = modules.iter().map(|module| format!("import {module}\n")).collect();
-    let has_modules = Command::new(&interpreter).args(["-c", &imports]).output().is_ok_and(|output| output.status.success());
+    let imports: String = modules
+        .iter()
+        .map(|module| format!("import {module}\n"))
+        .collect();
+    let has_modules = Command::new(&interpreter)
+        .args(["-c", &imports])
+        .output()
+        .is_ok_and(|output| output.status.success());
     if !has_modules {
         let required = std::env::var("CORONER_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
         assert!(!required, "{interpreter} lacks {modules:?}");
         eprintln!("SKIPPED read-back: {interpreter} lacks {modules:?} (CI installs them)");
         return None;
     }
-    let output = Command::new(&interpreter).args(["-c", &format!("{imports}{script}")]).args(arguments).output().expect("it starts");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(&interpreter)
+        .args(["-c", &format!("{imports}{script}")])
+        .args(arguments)
+        .output()
+        .expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Some(String::from_utf8(output.stdout).expect("UTF-8"))
 }
 
@@ -41,8 +55,17 @@ fn from_csv(text: &str) -> String {
     for row in reader.records() {
         let row = row.expect("RFC 4180");
         // The apostrophe before a formula is CSV's own.
-        let cell = |text: &str| text.strip_prefix('\'').filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t'])).unwrap_or(text).to_owned();
-        let cells: Vec<String> = header.iter().zip(&row).map(|(name, text)| format!("{name}={}", cell(text))).collect();
+        let cell = |text: &str| {
+            text.strip_prefix('\'')
+                .filter(|rest| rest.starts_with(['=', '+', '-', '@', '\t']))
+                .unwrap_or(text)
+                .to_owned()
+        };
+        let cells: Vec<String> = header
+            .iter()
+            .zip(&row)
+            .map(|(name, text)| format!("{name}={}", cell(text)))
+            .collect();
         out.push_str(&cells.join("|").replace('\n', "\\n").replace('\r', "\\r"));
         out.push('\n');
     }
@@ -59,11 +82,17 @@ fn parquet_and_arrow_hold_what_csv_holds() {
     let log = root().join("samples/mixed-bad-day/error.log");
     let log = log.to_str().expect("UTF-8");
     for table in ["failures", "events", "sources"] {
-        let want = from_csv(&stdout(&run(directory.path(), &["export", log, "--table", table])));
+        let want = from_csv(&stdout(&run(
+            directory.path(),
+            &["export", log, "--table", table],
+        )));
         assert!(!want.is_empty());
         for format in ["parquet", "arrow"] {
             let name = format!("{table}.{format}");
-            let output = run(directory.path(), &["export", log, "--table", table, "-o", &name]);
+            let output = run(
+                directory.path(),
+                &["export", log, "--table", table, "-o", &name],
+            );
             assert_eq!(status(&output), 1, "the sample has a torn line");
             let path = directory.path().join(&name);
             let path = path.to_str().expect("UTF-8");
@@ -72,7 +101,13 @@ fn parquet_and_arrow_hold_what_csv_holds() {
                  assert all(str(f.type) in ('string', 'large_string', 'int64', 'timestamp[us, tz=UTC]') for f in t.schema), t.schema\n\
                  show(t.column_names, zip(*[c.to_pylist() for c in t.columns]))"
             );
-            let Some(got) = python(&["pyarrow", "pyarrow.parquet", "pyarrow.feather"], &script, &[path]) else { return };
+            let Some(got) = python(
+                &["pyarrow", "pyarrow.parquet", "pyarrow.feather"],
+                &script,
+                &[path],
+            ) else {
+                return;
+            };
             assert_eq!(got, want, "{name} read by pyarrow");
         }
         let path = directory.path().join(format!("{table}.parquet"));
@@ -80,7 +115,13 @@ fn parquet_and_arrow_hold_what_csv_holds() {
             "{AS_TEXT}\nc = duckdb.connect()\nc.execute(\"set timezone='UTC'\")\nr = c.execute('select * from read_parquet(?)', [sys.argv[1]])\n\
              names = [d[0] for d in r.description]\nshow(names, r.fetchall())"
         );
-        let Some(got) = python(&["duckdb", "pytz"], &script, &[path.to_str().expect("UTF-8")]) else { return };
+        let Some(got) = python(
+            &["duckdb", "pytz"],
+            &script,
+            &[path.to_str().expect("UTF-8")],
+        ) else {
+            return;
+        };
         assert_eq!(got, want, "{table}.parquet read by DuckDB");
     }
 }
@@ -98,12 +139,27 @@ fn files_are_the_same_for_any_number_of_threads() {
         for table in ["failures", "events"] {
             let export = |threads: &str, chunk: &str| {
                 let name = format!("{table}-{threads}.{format}");
-                let arguments = ["export", log, "--table", table, "--threads", threads, "--chunk-size", chunk, "-o", &name, "--force"];
+                let arguments = [
+                    "export",
+                    log,
+                    "--table",
+                    table,
+                    "--threads",
+                    threads,
+                    "--chunk-size",
+                    chunk,
+                    "-o",
+                    &name,
+                    "--force",
+                ];
                 assert_eq!(status(&run(directory.path(), &arguments)), 0);
                 std::fs::read(directory.path().join(name)).expect("written")
             };
             let want = export("1", "1M");
-            assert!(export("2", "999") == want && export("7", "1") == want, "{table}.{format}");
+            assert!(
+                export("2", "999") == want && export("7", "1") == want,
+                "{table}.{format}"
+            );
         }
     }
 }

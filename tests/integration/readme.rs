@@ -12,9 +12,21 @@ fn readme() -> String {
 fn tables() -> String {
     let mut text = String::new();
     for table in TABLES {
-        write!(text, "\n**{}**: a row is {}.\n\n| column | type | meaning |\n|---|---|---|\n", table.name, table.row).expect("memory");
+        write!(
+            text,
+            "\n**{}**: a row is {}.\n\n| column | type | meaning |\n|---|---|---|\n",
+            table.name, table.row
+        )
+        .expect("memory");
         for column in table.columns {
-            writeln!(text, "| `{}` | {} | {} |", column.name, column.kind.name(), column.doc).expect("memory");
+            writeln!(
+                text,
+                "| `{}` | {} | {} |",
+                column.name,
+                column.kind.name(),
+                column.doc
+            )
+            .expect("memory");
         }
     }
     text
@@ -27,10 +39,18 @@ fn check_section(name: &str, want: &str) {
     let start = readme.find(&open).expect("the mark is there") + open.len();
     let end = start + readme[start..].find(&close).expect("the mark is closed");
     if std::env::var_os("CORONER_BLESS").is_some() && readme[start..end] != *want {
-        std::fs::write(root().join("README.md"), format!("{}{want}{}", &readme[..start], &readme[end..])).expect("written");
+        std::fs::write(
+            root().join("README.md"),
+            format!("{}{want}{}", &readme[..start], &readme[end..]),
+        )
+        .expect("written");
         return;
     }
-    assert_eq!(&readme[start..end], want, "section {name}: CORONER_BLESS=1 writes it anew");
+    assert_eq!(
+        &readme[start..end],
+        want,
+        "section {name}: CORONER_BLESS=1 writes it anew"
+    );
 }
 
 #[test]
@@ -50,7 +70,10 @@ fn its_commands_run() {
         std::fs::write(directory.path().join(name), &log).expect("written");
     }
     let readme = readme();
-    let commands: Vec<&str> = readme.lines().filter_map(|line| line.strip_prefix("    coroner ")).collect();
+    let commands: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("    coroner "))
+        .collect();
     assert!(commands.len() >= 6, "{commands:?}");
     for command in commands {
         let command = command.split(" #").next().unwrap_or_default().trim();
@@ -64,7 +87,14 @@ fn its_commands_run() {
             .output()
             .expect("a shell");
         let code = output.status.code().expect("no signal");
-        assert!(code <= 1, "`coroner {command}` ended with {code}: {}", String::from_utf8_lossy(&output.stderr));
-        assert!(!output.stdout.is_empty() || command.contains("-o "), "`coroner {command}` said nothing");
+        assert!(
+            code <= 1,
+            "`coroner {command}` ended with {code}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(
+            !output.stdout.is_empty() || command.contains("-o "),
+            "`coroner {command}` said nothing"
+        );
     }
 }

@@ -91,10 +91,16 @@ fn every_record_of_a_real_nginx_is_named() {
     let rows = read_events(&text);
     // fixme: a record forged through `%0A` in a URI is still believed, and splits the one it stands in. When the detector
     // of injected text is there, this list is empty and the assertion says so.
-    let is_forgery = |complaint: &String| complaint.contains("%0A2026") || complaint.contains("192.0.2.66");
-    let (forged, complaints): (Vec<String>, Vec<String>) =
-        compare(&provoked.expect, &rows).into_iter().partition(is_forgery);
-    assert_eq!(forged.len(), 2, "the forged record is told apart now: expect it above");
+    let is_forgery =
+        |complaint: &String| complaint.contains("%0A2026") || complaint.contains("192.0.2.66");
+    let (forged, complaints): (Vec<String>, Vec<String>) = compare(&provoked.expect, &rows)
+        .into_iter()
+        .partition(is_forgery);
+    assert_eq!(
+        forged.len(),
+        2,
+        "the forged record is told apart now: expect it above"
+    );
     if !complaints.is_empty() {
         let log = fs::read(&provoked.error_log).expect("error.log is there");
         panic!(

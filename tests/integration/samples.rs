@@ -17,8 +17,19 @@ fn samples() -> Vec<PathBuf> {
 fn there_are_enough_samples_and_each_is_whole() {
     assert!(samples().len() >= 6);
     for sample in samples() {
-        for file in ["error.log", "access.log", "nginx.conf", "README.md", "expected.tsv", "expected/report.txt"] {
-            assert!(sample.join(file).exists(), "{} lacks {file}", sample.display());
+        for file in [
+            "error.log",
+            "access.log",
+            "nginx.conf",
+            "README.md",
+            "expected.tsv",
+            "expected/report.txt",
+        ] {
+            assert!(
+                sample.join(file).exists(),
+                "{} lacks {file}",
+                sample.display()
+            );
         }
     }
 }
@@ -27,17 +38,28 @@ fn there_are_enough_samples_and_each_is_whole() {
 fn totals_are_as_expected() {
     for sample in samples() {
         let mut want: BTreeMap<(String, String, String), u64> = BTreeMap::new();
-        for line in fs::read_to_string(sample.join("expected.tsv")).expect("there").lines().skip(1) {
+        for line in fs::read_to_string(sample.join("expected.tsv"))
+            .expect("there")
+            .lines()
+            .skip(1)
+        {
             let fields: Vec<&str> = line.split('\t').collect();
-            let key = (fields[0].to_owned(), fields[1].to_owned(), fields[2].to_owned());
+            let key = (
+                fields[0].to_owned(),
+                fields[1].to_owned(),
+                fields[2].to_owned(),
+            );
             want.insert(key, fields[3].parse().expect("a count"));
         }
-        let rows = Rows::parse(&stdout(&run(&sample, &["export", "error.log", "--bucket", "1h"])));
+        let rows = Rows::parse(&stdout(&run(
+            &sample,
+            &["export", "error.log", "--bucket", "1h"],
+        )));
         let mut got: BTreeMap<(String, String, String), u64> = BTreeMap::new();
         for row in 0..rows.len() {
             let field = |column| rows.get(row, column).to_owned();
-            *got.entry((field("severity"), field("category"), field("upstream"))).or_default() +=
-                field("n_events").parse::<u64>().expect("a count");
+            *got.entry((field("severity"), field("category"), field("upstream")))
+                .or_default() += field("n_events").parse::<u64>().expect("a count");
         }
         assert_eq!(got, want, "{}", sample.display());
     }
@@ -48,15 +70,29 @@ fn totals_are_as_expected() {
 fn reports_are_as_blessed() {
     for sample in samples() {
         let output = run(&sample, &["error.log", "--tz", "UTC"]);
-        assert!(status(&output) <= 1, "{}: {}", sample.display(), stderr(&output));
+        assert!(
+            status(&output) <= 1,
+            "{}: {}",
+            sample.display(),
+            stderr(&output)
+        );
         let path = sample.join("expected/report.txt");
         let got = stdout(&output);
-        assert!(got.lines().all(|line| line.chars().count() <= 80), "{}: wider than 80 columns", sample.display());
+        assert!(
+            got.lines().all(|line| line.chars().count() <= 80),
+            "{}: wider than 80 columns",
+            sample.display()
+        );
         if std::env::var_os("CORONER_BLESS").is_some() {
             fs::create_dir_all(sample.join("expected")).expect("made");
             fs::write(&path, &got).expect("written");
         }
         let want = fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(got, want, "{}: CORONER_BLESS=1 accepts the new report", sample.display());
+        assert_eq!(
+            got,
+            want,
+            "{}: CORONER_BLESS=1 accepts the new report",
+            sample.display()
+        );
     }
 }

@@ -15,13 +15,21 @@ pub(crate) fn coroner() -> Command {
             command.env_remove(name);
         }
     }
-    command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").env_remove("COLUMNS");
+    command
+        .env_remove("NO_COLOR")
+        .env_remove("CLICOLOR_FORCE")
+        .env_remove("COLUMNS");
     command
 }
 
 /// Runs the program with `arguments` in `directory`.
 pub(crate) fn run(directory: &Path, arguments: &[&str]) -> Output {
-    coroner().current_dir(directory).args(arguments).stdin(Stdio::null()).output().expect("it starts")
+    coroner()
+        .current_dir(directory)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("it starts")
 }
 
 /// Runs the program with `input` on its standard input.
@@ -70,9 +78,19 @@ pub(crate) struct Rows {
 impl Rows {
     pub(crate) fn parse(text: &str) -> Rows {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
-        let header = reader.headers().expect("a header").iter().map(str::to_owned).collect();
-        let row = |row: Result<csv::StringRecord, csv::Error>| row.expect("RFC 4180").iter().map(str::to_owned).collect();
-        Rows { header, rows: reader.records().map(row).collect() }
+        let header = reader
+            .headers()
+            .expect("a header")
+            .iter()
+            .map(str::to_owned)
+            .collect();
+        let row = |row: Result<csv::StringRecord, csv::Error>| {
+            row.expect("RFC 4180").iter().map(str::to_owned).collect()
+        };
+        Rows {
+            header,
+            rows: reader.records().map(row).collect(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -80,11 +98,17 @@ impl Rows {
     }
 
     pub(crate) fn get(&self, row: usize, column: &str) -> &str {
-        let index = self.header.iter().position(|name| name == column).expect("a column of that name");
+        let index = self
+            .header
+            .iter()
+            .position(|name| name == column)
+            .expect("a column of that name");
         &self.rows[row][index]
     }
 
     pub(crate) fn sum(&self, column: &str) -> u64 {
-        (0..self.len()).map(|row| self.get(row, column).parse::<u64>().expect("a count")).sum()
+        (0..self.len())
+            .map(|row| self.get(row, column).parse::<u64>().expect("a count"))
+            .sum()
     }
 }
