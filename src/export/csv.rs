@@ -48,6 +48,7 @@ impl<W: Write> CsvRows<W> {
                 match value {
                     Value::Null => self.writer.write_field("")?,
                     Value::Text(text) => self.writer.write_field(&*harmless(text))?,
+                    Value::Word(text) => self.writer.write_field(text)?,
                     Value::Integer(number) => self.writer.write_field(number.to_string())?,
                     Value::Time(second) => self.writer.write_field(rfc3339(*second))?,
                 }
@@ -68,16 +69,40 @@ fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
     }
 }
 
-/// `2026-11-20T11:23:46Z`.
+/// `2026-11-20T11:23:46Z`. By hand, because tables hold millions of them and chrono's formatter reads its pattern each time.
 pub fn rfc3339(second: i64) -> String {
-    chrono::DateTime::from_timestamp(second, 0).map_or_else(String::new, |time| {
-        time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-    })
+    use chrono::{Datelike, Timelike};
+    let Some(time) = chrono::DateTime::from_timestamp(second, 0) else {
+        return String::new();
+    };
+    let mut text = String::with_capacity(20);
+    let parts = [
+        (time.year().unsigned_abs() / 100, ""),
+        (time.year().unsigned_abs() % 100, "-"),
+        (time.month(), "-"),
+        (time.day(), "T"),
+        (time.hour(), ":"),
+        (time.minute(), ":"),
+        (time.second(), "Z"),
+    ];
+    for (number, behind) in parts {
+        text.extend([number / 10, number % 10].map(|digit| char::from(b'0' + digit as u8)));
+        text.push_str(behind);
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_as_chrono_writes_them() {
+        for second in [0, 951_782_400, 1_795_173_826, 4_102_444_799] {
+            let time = chrono::DateTime::from_timestamp(second, 0).expect("in range");
+            assert_eq!(rfc3339(second), time.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+        }
+    }
 
     #[test]
     fn quotes_and_formulas() {

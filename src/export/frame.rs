@@ -119,12 +119,10 @@ fn frame(table: &Table, rows: &[Vec<Value>]) -> PolarsResult<DataFrame> {
 }
 
 fn texts<'a>(name: &str, values: impl Iterator<Item = &'a Value>) -> Column {
-    let text = |value: &'a Value| {
-        if let Value::Text(text) = value {
-            Some(text.as_str())
-        } else {
-            None
-        }
+    let text = |value: &'a Value| match value {
+        Value::Text(text) => Some(text.as_str()),
+        Value::Word(text) => Some(*text),
+        Value::Null | Value::Integer(_) | Value::Time(_) => None,
     };
     StringChunked::from_iter_options(name.into(), values.map(text)).into_column()
 }
@@ -132,7 +130,7 @@ fn texts<'a>(name: &str, values: impl Iterator<Item = &'a Value>) -> Column {
 fn integers<'a>(name: &str, values: impl Iterator<Item = &'a Value>, factor: i64) -> Int64Chunked {
     let number = |value: &Value| match value {
         Value::Integer(number) | Value::Time(number) => Some(number * factor),
-        Value::Null | Value::Text(_) => None,
+        Value::Null | Value::Text(_) | Value::Word(_) => None,
     };
     Int64Chunked::from_iter_options(name.into(), values.map(number))
 }

@@ -51,6 +51,7 @@ impl Serialize for Object<'_> {
             match value {
                 Value::Null => map.serialize_entry(column.name, &None::<()>)?,
                 Value::Text(text) => map.serialize_entry(column.name, text)?,
+                Value::Word(text) => map.serialize_entry(column.name, text)?,
                 Value::Integer(number) => map.serialize_entry(column.name, number)?,
                 Value::Time(second) => map.serialize_entry(column.name, &rfc3339(*second))?,
             }

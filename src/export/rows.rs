@@ -126,7 +126,7 @@ pub fn sources(
             let lines = |class| count(ledger.n_of(class));
             let problems = account.sources[index].problems.join("; ");
             vec![
-                word(names.of(index)),
+                Value::Text(names.of(index).to_owned()),
                 word(state.kind.name()),
                 Value::Null,
                 Value::Null,
@@ -156,8 +156,8 @@ pub fn sources(
         .collect()
 }
 
-fn word(text: &str) -> Value {
-    Value::Text(text.to_owned())
+fn word(text: &'static str) -> Value {
+    Value::Word(text)
 }
 
 fn bytes(bytes: Option<&[u8]>) -> Value {

@@ -40,10 +40,12 @@ pub struct Table {
 }
 
 /// One cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     Null,
     Text(String),
+    /// A text of the program's own, such as the name of a category.
+    Word(&'static str),
     Integer(i64),
     /// Seconds since 1970-01-01 00:00:00 UTC.
     Time(i64),
