@@ -108,7 +108,7 @@ impl Matcher {
             .map(|(row, pieces)| Pattern::new(row, pieces))
             .collect();
         // Best first everywhere below; the sort is stable, so the table's order settles ties.
-        patterns.sort_by(|a, b| b.rank.cmp(&a.rank));
+        patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.rank));
         let (anchored, floating): (Vec<usize>, Vec<usize>) = (0..patterns.len())
             .partition(|&index| matches!(patterns[index].pieces[0], Piece::Literal(_)));
         let regexes: Vec<String> = floating

@@ -1,9 +1,9 @@
 //! Which signature a message is, and what that means: category, phase, severity.
 //!
-//! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`memo`] knows those
-//! met last, [`rule`] turns row,
-//! errno and side into a category, [`errno`] knows the numbers of three systems, [`classifier`] puts it together, and
-//! [`residue`] folds the messages no row describes into shapes that can be counted.
+//! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`memo`] knows the
+//! messages met last, [`rule`] turns row, errno and side into a category, [`errno`] knows the numbers of three systems,
+//! [`classifier`] puts it together, [`loose`] finds records in lines that do not begin with one, and [`residue`] folds the
+//! messages no row describes into shapes that can be counted.
 
 pub mod classifier;
 pub mod errno;

@@ -100,7 +100,10 @@ mod tests {
     fn times_are_as_chrono_writes_them() {
         for second in [0, 951_782_400, 1_795_173_826, 4_102_444_799] {
             let time = chrono::DateTime::from_timestamp(second, 0).expect("in range");
-            assert_eq!(rfc3339(second), time.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+            assert_eq!(
+                rfc3339(second),
+                time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+            );
         }
     }
 

@@ -1,6 +1,6 @@
 //! The tables, in formats for other programs.
 //!
-//! [`schema`] names every column once; [`rows`] fills them; [`csv`], [`jsonl`] and [`frame`] (Parquet and Arrow, through
+//! [`schema`] names every column once; [`rows`] fills them; [`csv`], [`jsonl`] and `frame` (Parquet and Arrow, through
 //! polars) write the same values; [`output`] makes a file appear whole or not at all.
 
 pub mod csv;

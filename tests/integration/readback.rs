@@ -98,7 +98,7 @@ fn parquet_and_arrow_hold_what_csv_holds() {
             let path = path.to_str().expect("UTF-8");
             let script = format!(
                 "{AS_TEXT}\nt = pyarrow.parquet.read_table(sys.argv[1]) if sys.argv[1].endswith('parquet') else pyarrow.feather.read_table(sys.argv[1])\n\
-                 assert all(str(f.type) in ('string', 'large_string', 'int64', 'timestamp[us, tz=UTC]') for f in t.schema), t.schema\n\
+                 assert all(str(f.type) in ('string', 'large_string', 'string_view', 'int64', 'timestamp[us, tz=UTC]') for f in t.schema), t.schema\n\
                  show(t.column_names, zip(*[c.to_pylist() for c in t.columns]))"
             );
             let Some(got) = python(
