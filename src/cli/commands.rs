@@ -323,6 +323,9 @@ fn spool_stdin(found: &mut [Found]) -> Result<Option<tempfile::NamedTempFile>, F
     Ok(Some(spool))
 }
 
+/// Rows made and written at a time: few enough to stay in the cache.
+const ROWS_AT_A_TIME: usize = 512;
+
 fn write_table(
     read: &Read,
     table: &'static Table,
@@ -336,7 +339,7 @@ fn write_table(
     let zone = &read.plan.placement.zone;
     match table.name {
         "failures" => {
-            for group in read.placed.rows.chunks(export::ROWS_PER_GROUP) {
+            for group in read.placed.rows.chunks(ROWS_AT_A_TIME) {
                 let rows: Vec<Vec<Value>> =
                     group.iter().map(|row| rows::failure(row, &names)).collect();
                 writer.write(&rows).map_err(failed)?;
