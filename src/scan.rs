@@ -165,7 +165,8 @@ impl<'c> Scanner<'c> {
     ) {
         let head = match self.heads.parse_checked(text) {
             Ok(head) => head,
-            Err(error) => return refuse(error, place, ledger),
+            Err(Unparsed::NoHead) => return refuse(Reason::NoRecord, place, ledger),
+            Err(Unparsed::BadTime) => return refuse(Reason::BadTime, place, ledger),
         };
         if let Some(second) = second {
             return self.read_torn(text, second, head, place, ledger, sink);
@@ -290,10 +291,12 @@ impl<'c> Scanner<'c> {
         if is_head(line) {
             return self.read_record(line, record::find_second_head(line), place, ledger, sink);
         }
+        if record::is_access_line(line) {
+            return refuse(Reason::AccessLine, place, ledger);
+        }
         let unescaped = loose::unescape(line);
         let line = unescaped.as_deref().unwrap_or(line);
         let found = loose::find_wrapped(line, &mut self.heads)
-            .filter(|_| !record::is_access_line(line))
             .or_else(|| loose::find_headless(line, self.classifier, &mut self.searcher));
         match found {
             Some(found) => {
@@ -326,10 +329,8 @@ impl<'c> Scanner<'c> {
                     sink,
                 );
             }
-            None => {
-                ledger.collect_line(LineClass::Unparsed, place.len_bytes);
-                ledger.collect_unparsed(reason(line), place.evidence.offset);
-            }
+            None if line.len() >= LINE_LEN_MAX => refuse(Reason::Overlong, place, ledger),
+            None => refuse(Reason::NoRecord, place, ledger),
         }
     }
 }
@@ -352,23 +353,9 @@ fn read_line(bytes: &[u8], start: usize, limit: usize, at_head: bool) -> (Line, 
 const HEAD_LEN_MIN: usize = TIME_LEN + 2;
 
 #[cold]
-fn refuse(error: Unparsed, place: Place, ledger: &mut Ledger) {
-    let reason = match error {
-        Unparsed::NoHead => Reason::NoRecord,
-        Unparsed::BadTime => Reason::BadTime,
-    };
+fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
     ledger.collect_line(LineClass::Unparsed, place.len_bytes);
     ledger.collect_unparsed(reason, place.evidence.offset);
-}
-
-fn reason(line: &[u8]) -> Reason {
-    if line.len() >= LINE_LEN_MAX {
-        Reason::Overlong
-    } else if record::is_access_line(line) {
-        Reason::AccessLine
-    } else {
-        Reason::NoRecord
-    }
 }
 
 #[inline(always)]

@@ -97,32 +97,24 @@ pub fn find_headless(
     if let Some(found) = find_cut_level(line) {
         return Some(found);
     }
-    let mut starts: Vec<Head> = Vec::new();
-    for at in word_starts(window) {
-        if let Some((level, after)) = parse_level(line, at) {
-            starts.push(Head {
-                level: Some(level),
-                ..parse_process(line, after)
-            });
-        }
-        let process = parse_process(line, at);
-        if process.len > at {
-            starts.push(process);
-        }
-        if starts.len() > 2 {
-            break;
-        }
-    }
-    // A cut head is better evidence than a phrase somewhere in the line, so it goes first.
-    let bare = word_starts(window).map(|len| Head {
+    let bare = |len: usize| Head {
         time: None,
         level: None,
         pid: None,
         tid: None,
         connection: None,
         len,
+    };
+    // A cut head is better evidence than a phrase, so it goes first.
+    let levels = memchr_iter(b'[', window).filter_map(|at| parse_level(line, at));
+    let leveled = levels.map(|(level, after)| Head {
+        level: Some(level),
+        ..parse_process(line, after)
     });
-    starts.into_iter().chain(bare).find_map(|head| {
+    let tagged = memmem::find(window, b"]: ").map(|at| at + 3);
+    let starts = [Some(0), Some(indent), tagged].into_iter().flatten();
+    let heads = starts.flat_map(|at| [parse_process(line, at), bare(at)]);
+    leveled.chain(heads).find_map(|head| {
         let text = line.get(head.len..).filter(|text| text.len() >= 8)?;
         let known = classifier.recognize(searcher, &head, text)?;
         is_telling(&known, &head).then_some(Found {
@@ -145,19 +137,6 @@ fn find_cut_level(line: &[u8]) -> Option<Found> {
     head.pid.is_some().then_some(Found {
         head,
         wrapped: false,
-    })
-}
-
-/// Offsets where a word begins: the start, and behind a blank, bracket, quote or mark.
-fn word_starts(window: &[u8]) -> impl Iterator<Item = usize> {
-    (0..window.len()).filter(move |&at| {
-        let starts = window[at].is_ascii_alphanumeric() || matches!(window[at], b'[' | b'*');
-        starts
-            && (at == 0
-                || matches!(
-                    window[at - 1],
-                    b' ' | b'*' | b'>' | b'.' | b'\'' | b'"' | b'`' | b':' | b'\t' | b'|'
-                ))
     })
 }
 

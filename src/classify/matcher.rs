@@ -267,8 +267,18 @@ impl Matcher {
         if end < CUT_LEN_MIN || tail::find_tail(text) < text.len() {
             return None;
         }
-        let cut = |pattern: &&Pattern| is_cut(pattern, &text[..end]);
-        let pattern = self.patterns.iter().find(cut)?;
+        let message = &text[..end];
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(message, &mut passed);
+        let begun = passed[..n_passed]
+            .iter()
+            .flat_map(|&node| &self.nodes[usize::from(node)].patterns)
+            .copied()
+            .filter(|&index| is_cut(&self.patterns[usize::from(index)], message));
+        let hidden = self.end_of(message).and_then(|node| self.best_below(node));
+        // Patterns stand in the order of their rank: the least index is the best.
+        let best = begun.chain(hidden).min()?;
+        let pattern = &self.patterns[usize::from(best)];
         Some((
             pattern.row,
             Shape {
@@ -280,6 +290,39 @@ impl Matcher {
                 peer: None,
             },
         ))
+    }
+
+    /// The node whose words `text` ends in, if it goes that far.
+    fn end_of(&self, text: &[u8]) -> Option<u16> {
+        let (first, mut rest) = text.split_first()?;
+        let mut node = self.first[usize::from(*first)];
+        while node != 0 {
+            let Node {
+                label, children, ..
+            } = &self.nodes[usize::from(node)];
+            if rest.len() <= label.len() {
+                return label.starts_with(rest).then_some(node);
+            }
+            rest = rest.strip_prefix(&label[..])?;
+            let (next, behind) = rest.split_first()?;
+            node = children
+                .iter()
+                .find(|(first, _)| first == next)
+                .map_or(0, |&(_, child)| child);
+            rest = behind;
+        }
+        None
+    }
+
+    /// The best pattern at `node` or below it.
+    fn best_below(&self, node: u16) -> Option<u16> {
+        let Node {
+            patterns, children, ..
+        } = &self.nodes[usize::from(node)];
+        let below = children
+            .iter()
+            .filter_map(|&(_, child)| self.best_below(child));
+        patterns.iter().copied().chain(below).min()
     }
 
     /// Writes the nodes with patterns that `text` passes, shallow first, and counts them.
@@ -367,9 +410,6 @@ fn is_cut(pattern: &Pattern, text: &[u8]) -> bool {
     let Some(Piece::Literal(head)) = pattern.pieces.first() else {
         return false;
     };
-    if head.len() > text.len() {
-        return head.starts_with(text);
-    }
     if head.len() < CUT_LEN_MIN || !text.starts_with(head) {
         return false;
     }
