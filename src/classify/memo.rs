@@ -61,8 +61,6 @@ struct Variable {
 enum End {
     /// The first key of the usual tail.
     Client,
-    /// The ` in ` of configuration errors, or of a quote inside a quote.
-    In,
     /// The end of the record.
     Record,
 }
@@ -72,7 +70,6 @@ impl End {
         match text {
             [] => Some(End::Record),
             _ if text.starts_with(End::Client.text()) => Some(End::Client),
-            _ if text.starts_with(End::In.text()) => Some(End::In),
             _ => None,
         }
     }
@@ -80,7 +77,6 @@ impl End {
     const fn text(self) -> &'static [u8] {
         match self {
             End::Client => b", client: ",
-            End::In => b" in ",
             End::Record => b"",
         }
     }
@@ -142,7 +138,7 @@ impl Memo {
         }
         let end_at = shape.rest.tail_at + end.text().len();
         let (start, variable) = if matcher.is_literal(pattern) {
-            if end == End::In || !matcher.is_first_choice(text, pattern) {
+            if !matcher.is_first_choice(text, pattern) {
                 return;
             }
             (&text[..end_at], None)

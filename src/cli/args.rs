@@ -24,7 +24,7 @@ pub struct Args {
     #[command(flatten)]
     pub report: ReportArgs,
     /// Print a man page or the completions of a shell, and exit
-    #[arg(long, value_name = "WHAT", hide_possible_values = false)]
+    #[arg(long, value_name = "WHAT")]
     pub generate: Option<Generate>,
 }
 
@@ -118,15 +118,10 @@ pub struct InputArgs {
     #[arg(long, value_name = "W", env = "CORONER_BUCKET")]
     pub bucket: Option<String>,
     /// Keep only upstreams that match this glob; may repeat
-    #[arg(
-        long,
-        value_name = "P",
-        env = "CORONER_UPSTREAM",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "P", env = "CORONER_UPSTREAM")]
     pub upstream: Vec<String>,
     /// Keep only events of servers (server_name) that match this glob; may repeat
-    #[arg(long, value_name = "P", env = "CORONER_SERVER", value_delimiter = ',')]
+    #[arg(long, value_name = "P", env = "CORONER_SERVER")]
     pub server: Vec<String>,
     /// Keep only this category; may repeat
     #[arg(

@@ -155,15 +155,18 @@ pub fn parse_process(line: &[u8], at: usize) -> Head {
 /// The decimal number at `at`, of at most 19 digits, and the offset after it; `(0, at)` where there is none.
 #[inline]
 fn digits(line: &[u8], at: usize) -> (u64, usize) {
-    match line.get(at..).and_then(|rest| rest.first_chunk()) {
-        Some(word) => {
-            let (value, n_digits) = leading_digits(u64::from_le_bytes(*word));
-            if n_digits < 8 {
-                (value, at + n_digits)
-            } else {
-                many_digits(line, at)
+    let word = |at: usize| {
+        let bytes = line.get(at..)?.first_chunk()?;
+        Some(leading_digits(u64::from_le_bytes(*bytes)))
+    };
+    match word(at) {
+        Some((value, n_digits @ 0..8)) => (value, at + n_digits),
+        Some((high, _)) => match word(at + 8) {
+            Some((low, n_digits @ 0..8)) => {
+                (high * 10u64.pow(n_digits as u32) + low, at + 8 + n_digits)
             }
-        }
+            _ => many_digits(line, at),
+        },
         None => many_digits(line, at),
     }
 }
@@ -291,6 +294,10 @@ mod tests {
             ("1234567*", (1_234_567, 7)),
             ("0000007 ", (7, 7)),
             ("12345678", (12_345_678, 8)),
+            ("12345678 2345678", (12_345_678, 8)),
+            ("1234567890123: 34567", (1_234_567_890_123, 13)),
+            ("123456789012345: 67", (123_456_789_012_345, 15)),
+            ("1234567890123456: 34567", (1_234_567_890_123_456, 16)),
             ("18446744073709551615:", (u64::MAX, 20)),
             ("99999999999999999999:", (0, 0)),
             ("42", (42, 2)),

@@ -390,6 +390,7 @@ fn filters_zones_and_windows() {
         assert_eq!(n(&[]), 60);
         assert_eq!(n(&["--upstream", "10.0.0.2:*"]), 30);
         assert_eq!(n(&["--upstream", "192.*"]), 0);
+        assert_eq!(n(&["--upstream", "10.0.0.{1,3}:*"]), 30);
         assert_eq!(n(&["--server", "a.*", "--category", "refused"]), 60);
         assert_eq!(n(&["--category", "timeout"]), 0);
         assert_eq!(n(&["--since", "2026-11-20 11:30"]), 30);
