@@ -110,13 +110,15 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
 }
 
 /// Reads the sources of `scanned` again and gives all events, in the order of sources and lines, to `take`, some thousand at
-/// a time. `make` turns one into what `take` wants. Streams must have been made files before.
-pub fn replay<T: Send>(
+/// a time. `make` turns one into a row and `gather` some rows into what `take` wants; many threads do both. Streams must
+/// have been made files before.
+pub fn replay<T, U: Send>(
     scanned: &Scanned,
     classifier: &Classifier,
     config: &EngineConfig,
     make: impl Fn(&Event<'_>) -> Option<T> + Sync,
-    mut take: impl FnMut(Vec<T>) -> Result<(), Error>,
+    gather: impl Fn(Vec<T>) -> U + Sync,
+    mut take: impl FnMut(U) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     for (source, state) in scanned.sources.iter().enumerate() {
@@ -131,34 +133,35 @@ pub fn replay<T: Send>(
             .min(usize::try_from(state.size_bytes).unwrap_or(usize::MAX))];
         let blocks = [block(source, 0, bytes, 0)];
         // The chunks of the first pass: lines are counted from their starts.
-        for window in
-            jobs(&blocks, config.chunk_len).chunks(config.n_threads * REPLAY_CHUNKS_PER_THREAD)
-        {
-            for rows in crew.map(window, |scanner, job| {
-                let mut rows = Rows {
-                    make: &make,
-                    rows: Vec::new(),
-                };
-                scanner.scan(
-                    job.block,
-                    job.range.clone(),
-                    &mut Ledger::default(),
-                    &mut rows,
-                );
-                rows.rows
-            }) {
-                take(rows)?;
-            }
-        }
+        let rows_of = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
+            let mut rows = Rows {
+                make: &make,
+                rows: Vec::new(),
+            };
+            let mut ledger = Ledger::default();
+            scanner.scan(job.block, job.range.clone(), &mut ledger, &mut rows);
+            gather(rows.rows)
+        };
+        crew.in_order(&jobs(&blocks, config.chunk_len), rows_of, &mut take)?;
     }
     Ok(())
+}
+
+/// Makes something of each of `items` on many threads, and gives it to `take` in their order.
+pub fn in_order<I: Sync, T: Send>(
+    n_threads: usize,
+    items: &[I],
+    make: impl Fn(&I) -> T + Sync,
+    take: impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    Crew::new(n_threads, || ()).in_order(items, |(), item| make(item), take)
 }
 
 /// Sources mapped at a time: the system bounds open files and mappings.
 const SOURCES_OPEN_MAX: usize = 512;
 
-/// Chunks per thread whose rows wait to be written in order.
-const REPLAY_CHUNKS_PER_THREAD: usize = 4;
+/// Results per thread that wait to be taken in order.
+const WAITING_PER_THREAD: usize = 4;
 
 /// A source with its bytes at hand.
 struct Opened {
@@ -452,7 +455,21 @@ impl<S: Send> Crew<S> {
         }
     }
 
-    /// Like [`work`](Self::work), with results in the order of `jobs`.
+    /// Like [`work`](Self::work), with results given to `take` in the order of `jobs`; few wait for it.
+    fn in_order<J: Sync, T: Send>(
+        &mut self,
+        jobs: &[J],
+        each: impl Fn(&mut S, &J) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for window in jobs.chunks(self.states.len() * WAITING_PER_THREAD) {
+            for result in self.map(window, &each) {
+                take(result)?;
+            }
+        }
+        Ok(())
+    }
+
     fn map<J: Sync, T: Send>(
         &mut self,
         jobs: &[J],

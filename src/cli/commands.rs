@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     event::Timestamp,
     explain,
-    export::{self, Format, Names, Output, Table, Target, Value, rows, schema},
+    export::{self, Format, Names, Output, Part, Table, Target, Value, rows, schema},
     input::{self, Found, Place},
     report, text,
 };
@@ -335,27 +335,29 @@ fn write_table(
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
+    let encode = |rows: Vec<Vec<Value>>| export::encode(table, format, rows);
+    let mut take =
+        |part: io::Result<Part>| part.and_then(|part| writer.write(part)).map_err(failed);
     let names = Names::new(&read.scanned, &read.shown);
     let zone = &read.plan.placement.zone;
     match table.name {
         "failures" => {
-            for group in read.placed.rows.chunks(ROWS_AT_A_TIME) {
-                let rows: Vec<Vec<Value>> =
-                    group.iter().map(|row| rows::failure(row, &names)).collect();
-                writer.write(&rows).map_err(failed)?;
-            }
+            let groups: Vec<&[diagnose::Failure]> =
+                read.placed.rows.chunks(ROWS_AT_A_TIME).collect();
+            let make = |group: &&[diagnose::Failure]| {
+                encode(group.iter().map(|row| rows::failure(row, &names)).collect())
+            };
+            engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
         }
         "sources" => {
             let digests = digests(&read.scanned);
-            writer
-                .write(&rows::sources(
-                    &read.scanned,
-                    &read.account,
-                    &names,
-                    &digests,
-                    zone,
-                ))
-                .map_err(failed)?;
+            take(encode(rows::sources(
+                &read.scanned,
+                &read.account,
+                &names,
+                &digests,
+                zone,
+            )))?;
         }
         _ => {
             let (since, until) = (read.placed.since, read.placed.until);
@@ -370,7 +372,8 @@ fn write_table(
                 &read.classifier,
                 &read.plan.engine,
                 make,
-                |rows| writer.write(&rows).map_err(failed),
+                encode,
+                take,
             )?;
         }
     }

@@ -1,7 +1,7 @@
 //! Parquet and Arrow IPC, through polars: its only door.
 
 use super::{
-    Format, ROWS_PER_GROUP, RowWriter,
+    Format, Part, ROWS_PER_GROUP, TableWriter,
     schema::{ColumnType, Table, Value},
 };
 use polars::prelude::{
@@ -47,9 +47,14 @@ impl<W: Write> FrameRows<W> {
     }
 }
 
-impl<W: Write> RowWriter for FrameRows<W> {
-    fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
-        self.waiting.extend_from_slice(rows);
+impl<W: Write> TableWriter for FrameRows<W> {
+    fn write(&mut self, part: Part) -> io::Result<()> {
+        match part {
+            Part::Rows(rows) => self.waiting.extend(rows),
+            Part::Lines(_) => {
+                return Err(io::Error::other("rows were made ready for another format"));
+            }
+        }
         while self.waiting.len() >= ROWS_PER_GROUP {
             self.write_group(ROWS_PER_GROUP)?;
         }

@@ -1,42 +1,20 @@
 //! JSON lines: one object per row, every column in every object, absent values as `null`.
 
 use super::{
-    RowWriter,
     csv::rfc3339,
     schema::{Table, Value},
 };
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::io::{self, Write};
+use std::io;
 
-pub struct JsonRows<W> {
-    table: &'static Table,
-    sink: W,
-}
-
-impl<W: Write> JsonRows<W> {
-    pub fn new(table: &'static Table, sink: W) -> JsonRows<W> {
-        JsonRows { table, sink }
+/// The lines of `rows` of `table`.
+pub fn lines(table: &'static Table, rows: &[Vec<Value>]) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for row in rows {
+        serde_json::to_writer(&mut lines, &Object { table, row })?;
+        lines.push(b'\n');
     }
-}
-
-impl<W: Write> RowWriter for JsonRows<W> {
-    fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
-        for row in rows {
-            serde_json::to_writer(
-                &mut self.sink,
-                &Object {
-                    table: self.table,
-                    row,
-                },
-            )?;
-            self.sink.write_all(b"\n")?;
-        }
-        Ok(())
-    }
-
-    fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.sink.flush()
-    }
+    Ok(lines)
 }
 
 struct Object<'a> {

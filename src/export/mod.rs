@@ -52,13 +52,46 @@ impl Format {
     }
 }
 
-/// Takes rows of one table and writes them.
-pub trait RowWriter {
-    /// Rows in the order of the table; each has a value per column.
-    fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()>;
+/// Rows ready to be written; each has a value per column of the table.
+pub enum Part {
+    /// The bytes of a format of lines.
+    Lines(Vec<u8>),
+    /// Rows of a format of columns, which are grouped first.
+    Rows(Vec<Vec<Value>>),
+}
+
+/// Makes rows of `table` ready for the writer of `format`. Any thread may do this.
+pub fn encode(table: &'static Table, format: Format, rows: Vec<Vec<Value>>) -> io::Result<Part> {
+    match format {
+        Format::Csv => csv::lines(&rows).map(Part::Lines),
+        Format::Jsonl => jsonl::lines(table, &rows).map(Part::Lines),
+        Format::Parquet | Format::Arrow => Ok(Part::Rows(rows)),
+    }
+}
+
+/// Writes one table.
+pub trait TableWriter {
+    /// The next rows, made ready by [`encode`] for the same table and format.
+    fn write(&mut self, part: Part) -> io::Result<()>;
 
     /// Writes what is left; the output is whole only after this.
     fn finish(self: Box<Self>) -> io::Result<()>;
+}
+
+/// Writes lines as they come.
+struct Lines<W>(W);
+
+impl<W: Write> TableWriter for Lines<W> {
+    fn write(&mut self, part: Part) -> io::Result<()> {
+        match part {
+            Part::Lines(bytes) => self.0.write_all(&bytes),
+            Part::Rows(_) => Err(io::Error::other("rows were made ready for another format")),
+        }
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Rows a columnar format keeps together. Constant, so that a file does not depend on how its rows came.
@@ -68,14 +101,17 @@ pub const ROWS_PER_GROUP: usize = 1 << 16;
 pub fn writer<'a>(
     table: &'static Table,
     format: Format,
-    sink: Box<dyn Write + Send + 'a>,
+    mut sink: Box<dyn Write + Send + 'a>,
     path: &Path,
-) -> Result<Box<dyn RowWriter + 'a>, Error> {
+) -> Result<Box<dyn TableWriter + 'a>, Error> {
     match format {
-        Format::Csv => Ok(Box::new(
-            csv::CsvRows::new(table, sink).map_err(|source| failed(path, source))?,
-        )),
-        Format::Jsonl => Ok(Box::new(jsonl::JsonRows::new(table, sink))),
+        Format::Csv => {
+            csv::header(table)
+                .and_then(|header| sink.write_all(&header))
+                .map_err(|source| failed(path, source))?;
+            Ok(Box::new(Lines(sink)))
+        }
+        Format::Jsonl => Ok(Box::new(Lines(sink))),
         #[cfg(feature = "polars")]
         Format::Parquet | Format::Arrow => Ok(Box::new(
             frame::FrameRows::new(table, format, sink).map_err(|source| failed(path, source))?,

@@ -123,6 +123,7 @@ fn replay(
         classifier,
         &config(n_threads, chunk_len),
         make,
+        |rows: Vec<String>| rows,
         |rows| {
             rows.iter()
                 .for_each(|row| writeln!(text, "{row}").expect("memory"));
