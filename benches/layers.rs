@@ -9,8 +9,21 @@ use coroner::{
     parse::{HeadParser, record, tail},
     scan::{Block, Event, Scanner, Sink},
 };
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use std::hint::black_box;
+use divan::{Bencher, black_box, counter::BytesCount};
+use std::sync::LazyLock;
+
+fn main() {
+    divan::main();
+}
+
+static LOG: LazyLock<Vec<u8>> = LazyLock::new(log);
+
+/// The lines of [`LOG`].
+static RECORDS: LazyLock<Vec<&[u8]>> = LazyLock::new(|| {
+    LOG.split(|&b| b == b'\n')
+        .filter(|line| !line.is_empty())
+        .collect()
+});
 
 /// A log of usual failures: 4,000 records of four kinds.
 fn log() -> Vec<u8> {
@@ -45,72 +58,74 @@ impl Sink for Nothing {
     }
 }
 
-fn layers(criterion: &mut Criterion) {
-    let log = log();
-    let classifier = Classifier::default();
-    let records: Vec<&[u8]> = log
-        .split(|&b| b == b'\n')
-        .filter(|line| !line.is_empty())
-        .collect();
-    let mut group = criterion.benchmark_group("layers");
-    group.throughput(Throughput::Bytes(log.len() as u64));
-    group.bench_function("line ends", |b| {
-        b.iter(|| lines::lines(&log, 0..log.len()).count())
-    });
-    group.bench_function("chunks", |b| {
-        b.iter(|| lines::chunks(&log, 1 << 16, 1 << 16, record::may_start).len())
-    });
-    group.bench_function("heads", |b| {
-        let mut heads = HeadParser::default();
-        b.iter(|| {
-            records
-                .iter()
-                .filter(|record| heads.parse(record).is_ok())
-                .count()
-        });
-    });
-    group.bench_function("tails", |b| {
-        let tails: Vec<&[u8]> = records
-            .iter()
-            .map(|record| &record[tail::find_tail(record)..])
-            .collect();
-        b.iter(|| {
-            tails
-                .iter()
-                .filter(|text| tail::parse_tail(text).upstream.is_some())
-                .count()
-        });
-    });
-    group.bench_function("messages", |b| {
-        let (mut heads, mut searcher) = (HeadParser::default(), classifier.searcher());
-        b.iter(|| {
-            records
-                .iter()
-                .filter_map(|record| Some((heads.parse(record).ok()?, record)))
-                .filter(|(head, record)| {
-                    classifier
-                        .classify(&mut searcher, head, &record[head.len..])
-                        .upstream
-                        .is_some()
-                })
-                .count()
-        });
-    });
-    group.bench_function("scan", |b| {
-        let mut scanner = Scanner::new(&classifier);
-        let block = Block {
-            source: 0,
-            offset: 0,
-            bytes: &log,
-            n_omitted: 0,
-        };
-        b.iter(|| scanner.scan(block, 0..log.len(), &mut Ledger::default(), &mut Nothing));
-    });
-    group.bench_function("an empty aggregate", |b| {
-        b.iter(|| Aggregate::new(ROWS.len(), Grain::Fixed(Width::Minute)));
-    });
-    group.finish();
+#[divan::bench]
+fn line_ends(bencher: Bencher<'_, '_>) {
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench(|| lines::lines(&LOG, 0..LOG.len()).count());
 }
 
-criterion_group!(benches, layers);
-criterion_main!(benches);
+#[divan::bench]
+fn chunks(bencher: Bencher<'_, '_>) {
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench(|| lines::chunks(&LOG, 1 << 16, 1 << 16, record::may_start).len());
+}
+
+#[divan::bench]
+fn heads(bencher: Bencher<'_, '_>) {
+    let mut heads = HeadParser::default();
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench_local(|| {
+            let is_head = |record: &&&[u8]| heads.parse(record).is_ok();
+            RECORDS.iter().filter(is_head).count()
+        });
+}
+
+#[divan::bench]
+fn tails(bencher: Bencher<'_, '_>) {
+    let tails: Vec<&[u8]> = RECORDS
+        .iter()
+        .map(|record| &record[tail::find_tail(record)..])
+        .collect();
+    let has_upstream = |text: &&&[u8]| tail::parse_tail(text).upstream.is_some();
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench(|| tails.iter().filter(has_upstream).count());
+}
+
+#[divan::bench]
+fn messages(bencher: Bencher<'_, '_>) {
+    let classifier = Classifier::default();
+    let (mut heads, mut searcher) = (HeadParser::default(), classifier.searcher());
+    let mut has_upstream = |record: &[u8]| {
+        heads.parse(record).is_ok_and(|head| {
+            let known = classifier.classify(&mut searcher, &head, &record[head.len..]);
+            known.upstream.is_some()
+        })
+    };
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench_local(|| RECORDS.iter().filter(|record| has_upstream(record)).count());
+}
+
+#[divan::bench]
+fn scan(bencher: Bencher<'_, '_>) {
+    let classifier = Classifier::default();
+    let mut scanner = Scanner::new(&classifier);
+    let block = Block {
+        source: 0,
+        offset: 0,
+        bytes: &LOG,
+        n_omitted: 0,
+    };
+    bencher
+        .counter(BytesCount::of_slice(&**LOG))
+        .bench_local(|| scanner.scan(block, 0..LOG.len(), &mut Ledger::default(), &mut Nothing));
+}
+
+#[divan::bench]
+fn an_empty_aggregate() -> Aggregate {
+    Aggregate::new(ROWS.len(), Grain::Fixed(Width::Minute))
+}

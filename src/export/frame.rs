@@ -22,7 +22,7 @@ pub struct FrameRows<W: Write> {
 }
 
 enum Batches<W: Write> {
-    Parquet(polars_io::parquet::write::BatchedWriter<W>),
+    Parquet(Box<polars_io::parquet::write::BatchedWriter<W>>),
     Arrow(polars_io::ipc::BatchedWriter<W>),
 }
 
@@ -74,12 +74,12 @@ impl<W: Write> TableWriter for FrameRows<W> {
 fn open<W: Write>(schema: &Schema, format: Format, sink: W) -> PolarsResult<Batches<W>> {
     Ok(match format {
         // One thread: the order of bytes must not depend on scheduling.
-        Format::Parquet => Batches::Parquet(
+        Format::Parquet => Batches::Parquet(Box::new(
             ParquetWriter::new(sink)
                 .with_compression(ParquetCompression::Zstd(None))
                 .set_parallel(false)
                 .batched(schema)?,
-        ),
+        )),
         _ => Batches::Arrow(
             IpcWriter::new(sink)
                 .with_compression(Some(IpcCompression::LZ4))
