@@ -23,7 +23,7 @@ pub struct FrameRows<W: Write> {
 
 enum Batches<W: Write> {
     Parquet(Box<polars_io::parquet::write::BatchedWriter<W>>),
-    Arrow(polars_io::ipc::BatchedWriter<W>),
+    Arrow(Box<polars_io::ipc::BatchedWriter<W>>),
 }
 
 impl<W: Write> FrameRows<W> {
@@ -80,7 +80,7 @@ fn open<W: Write>(schema: &Schema, format: Format, sink: W) -> PolarsResult<Batc
                 .set_parallel(false)
                 .batched(schema)?,
         )),
-        _ => Batches::Arrow(
+        _ => Batches::Arrow(Box::new(
             IpcWriter::new(sink)
                 .with_compression(Some(IpcCompression::LZ4))
                 // Plain UTF-8 columns, which every Arrow reader knows.
@@ -88,7 +88,7 @@ fn open<W: Write>(schema: &Schema, format: Format, sink: W) -> PolarsResult<Batc
                 .with_parallel(false)
                 // No column is nested or a dictionary: the defaults describe them all.
                 .batched(schema, vec![Default::default(); schema.len()])?,
-        ),
+        )),
     })
 }
 
