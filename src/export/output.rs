@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all, and never over something the user did not offer.
+//! Files that appear whole or not at all, and never over something the user did not offer; devices and pipes are written to.
 
 use crate::error::Error;
 use std::{
@@ -23,12 +23,18 @@ pub enum Output {
         path: PathBuf,
         overwrite: bool,
     },
+    /// A device or pipe: it is written to, never replaced.
+    Device {
+        writer: BufWriter<File>,
+        path: PathBuf,
+    },
     Stdout(BufWriter<io::Stdout>),
 }
 
 impl Output {
     /// Opens `target` before any input is read, so that a bad path fails in the first second: its directory must exist,
-    /// the file must not (unless `overwrite`), and it must be none of `inputs`.
+    /// the file must not (unless `overwrite`), and it must be none of `inputs`. Behind a symbolic link the file it leads to is
+    /// overwritten, not the link.
     pub fn open(target: &Target, overwrite: bool, inputs: &[PathBuf]) -> Result<Output, Error> {
         let Target::File(path) = target else {
             return Ok(Output::Stdout(BufWriter::with_capacity(
@@ -48,21 +54,29 @@ impl Output {
         if path.is_dir() {
             return refused("it is a directory");
         }
-        if !overwrite && fs::symlink_metadata(path).is_ok() {
-            return refused("it exists; --force overwrites it");
-        }
         let failed = |source| Error::Write {
             path: path.clone(),
             source,
         };
+        if fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            let file = File::options().write(true).open(path).map_err(failed)?;
+            return Ok(Output::Device {
+                writer: BufWriter::with_capacity(1 << 16, file),
+                path: path.clone(),
+            });
+        }
+        if !overwrite && fs::symlink_metadata(path).is_ok() {
+            return refused("it exists; --force overwrites it");
+        }
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let temporary = builder()
             .prefix(".coroner-")
             .suffix(".part")
-            .tempfile_in(directory(path))
+            .tempfile_in(directory(&path))
             .map_err(failed)?;
         Ok(Output::File {
             temporary: BufWriter::with_capacity(1 << 16, temporary),
-            path: path.clone(),
+            path,
             overwrite,
         })
     }
@@ -70,7 +84,7 @@ impl Output {
     /// What error messages call it.
     pub fn path(&self) -> PathBuf {
         match self {
-            Output::File { path, .. } => path.clone(),
+            Output::File { path, .. } | Output::Device { path, .. } => path.clone(),
             Output::Stdout(_) => PathBuf::from("-"),
         }
     }
@@ -81,6 +95,9 @@ impl Output {
             Output::Stdout(mut out) => out
                 .flush()
                 .map_err(|source| super::failed(Path::new("-"), source)),
+            Output::Device { mut writer, path } => writer
+                .flush()
+                .map_err(|source| super::failed(&path, source)),
             Output::File {
                 temporary,
                 path,
@@ -96,6 +113,7 @@ impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Output::File { temporary, .. } => temporary.write(bytes),
+            Output::Device { writer, .. } => writer.write(bytes),
             Output::Stdout(out) => out.write(bytes),
         }
     }
@@ -103,6 +121,7 @@ impl Write for Output {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Output::File { temporary, .. } => temporary.flush(),
+            Output::Device { writer, .. } => writer.flush(),
             Output::Stdout(out) => out.flush(),
         }
     }

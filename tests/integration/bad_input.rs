@@ -284,6 +284,28 @@ fn all_tables_at_once_into_a_directory() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_stays_and_what_it_leads_to_is_overwritten() {
+    in_directory(|dir| {
+        fs::write(dir.join("a.log"), RECORD).expect("written");
+        fs::write(dir.join("real.csv"), "old").expect("written");
+        std::os::unix::fs::symlink("real.csv", dir.join("link.csv")).expect("made");
+        let export = |more: &[&str]| {
+            run(
+                dir,
+                &[&["export", "a.log", "-o", "link.csv"], more].concat(),
+            )
+        };
+        assert_eq!(status(&export(&[])), 3);
+        assert_eq!(fs::read(dir.join("real.csv")).expect("there"), b"old");
+        assert_eq!(status(&export(&["--force"])), 0);
+        assert!(fs::symlink_metadata(dir.join("link.csv")).is_ok_and(|meta| meta.is_symlink()));
+        let text = fs::read_to_string(dir.join("real.csv")).expect("there");
+        assert!(text.contains("10.0.0.1:80"), "{text}");
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_and_a_closed_pipe() {
@@ -308,6 +330,23 @@ fn a_full_disk_and_a_closed_pipe() {
             "{}",
             stderr(&output)
         );
+        // A device is written to, asked for by force or not; a link to it keeps what can be broken in here.
+        for (device, arguments, want) in [
+            ("/dev/full", &["--force"][..], (3, "No space left")),
+            ("/dev/null", &["--force"], (0, "")),
+            ("/dev/null", &[], (0, "")),
+        ] {
+            let link = dir.join("device.csv");
+            std::os::unix::fs::symlink(device, &link).expect("made");
+            let output = run(
+                dir,
+                &[&["export", "a.log", "-o", "device.csv"], arguments].concat(),
+            );
+            assert_eq!(status(&output), want.0, "{device} {arguments:?}");
+            assert!(stderr(&output).contains(want.1), "{}", stderr(&output));
+            assert_eq!(fs::read_link(&link).expect("a link"), Path::new(device));
+            fs::remove_file(&link).expect("removed");
+        }
         // A reader that goes away is no error.
         let mut child = coroner()
             .current_dir(dir)
