@@ -13,7 +13,6 @@ use crate::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
     ops::Range,
-    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::SystemTime,
 };
@@ -172,7 +171,7 @@ struct Opened {
 
 enum Content {
     File(MappedFile),
-    Stdin,
+    Stream,
 }
 
 impl Opened {
@@ -197,7 +196,7 @@ fn open(found: &Found, kind: Option<input::Kind>) -> Opened {
     let Place::File(path) = &found.place else {
         return Opened {
             state: state(input::Kind::NginxError, 0, vec![]),
-            content: Some(Content::Stdin),
+            content: Some(Content::Stream),
             modified: None,
         };
     };
@@ -253,9 +252,14 @@ fn close(
         modified,
     } = opened;
     match &content {
-        Some(Content::Stdin) => {
-            read_stream(std::io::stdin().lock(), source, &mut state, crew, chunk_len)
-        }
+        Some(Content::Stream) => match state.place.open() {
+            Ok(reader) => read_stream(reader, source, &mut state, crew, chunk_len),
+            Err(source) => {
+                let path = state.place.path().to_owned();
+                state.kind = input::Kind::Unread("unreadable");
+                state.problems.push(Error::Open { path, source });
+            }
+        },
         Some(Content::File(_)) => {
             state.changed = change(state.place.path(), state.size_bytes, modified)
         }
@@ -281,7 +285,7 @@ fn read_stream(
             }
             Err((offset_bytes, error)) => {
                 state.problems.push(Error::Read {
-                    path: PathBuf::from("-"),
+                    path: state.place.path().to_owned(),
                     offset_bytes,
                     source: error,
                 });

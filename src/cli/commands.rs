@@ -59,7 +59,7 @@ struct Named {
 fn discover(args: &InputArgs) -> Named {
     let (found, errors) = input::discover(&args.logs);
     let shown = found.iter().map(|found| match &found.place {
-        Place::File(path) => path.clone(),
+        Place::File(path) | Place::Pipe(path) => path.clone(),
         Place::Stdin => PathBuf::from("<stdin>"),
     });
     let shown = shown.collect();
@@ -234,10 +234,10 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let is_replayed = outputs
         .iter()
         .any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
-    let _spool = if is_replayed {
-        spool_stdin(&mut named.found)?
+    let _spools = if is_replayed {
+        spool_streams(&mut named.found)?
     } else {
-        None
+        vec![]
     };
     let read = read(plan, named, args.input.verbose);
     for (table, format, output) in outputs {
@@ -308,19 +308,27 @@ fn open_outputs(
     )])
 }
 
-/// Copies stdin to a file that is removed at the end, and puts that in its place.
-fn spool_stdin(found: &mut [Found]) -> Result<Option<tempfile::NamedTempFile>, Failure> {
-    let Some(stdin) = found.iter_mut().find(|found| found.place == Place::Stdin) else {
-        return Ok(None);
-    };
+/// Copies what can be read only once to files that are removed at the end, and puts those in its place.
+fn spool_streams(found: &mut [Found]) -> Result<Vec<tempfile::NamedTempFile>, Failure> {
     let failed = |source| Error::Write {
         path: std::env::temp_dir(),
         source,
     };
-    let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
-    io::copy(&mut io::stdin().lock(), &mut spool).map_err(failed)?;
-    stdin.place = Place::File(spool.path().to_owned());
-    Ok(Some(spool))
+    let mut spools = Vec::new();
+    for found in found {
+        if let Place::File(_) = found.place {
+            continue;
+        }
+        // One that cannot be opened is left to the scan, which says so.
+        let Ok(mut stream) = found.place.open() else {
+            continue;
+        };
+        let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
+        io::copy(&mut stream, &mut spool).map_err(failed)?;
+        found.place = Place::File(spool.path().to_owned());
+        spools.push(spool);
+    }
+    Ok(spools)
 }
 
 /// Rows made and written at a time: few enough to stay in the cache.
@@ -387,7 +395,10 @@ fn digests(scanned: &Scanned) -> Vec<Option<String>> {
     scanned
         .sources
         .iter()
-        .map(|state| digest(state.place.path()).filter(|_| state.place != Place::Stdin))
+        .map(|state| match &state.place {
+            Place::File(path) => digest(path),
+            Place::Pipe(_) | Place::Stdin => None,
+        })
         .collect()
 }
 

@@ -1,13 +1,19 @@
 //! What the user named, as a list of sources in a fixed order.
 
 use crate::{error::Error, glob::PathGlob};
-use std::path::{Path, PathBuf};
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 use walkdir::WalkDir;
 
 /// Where the bytes of a source come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     File(PathBuf),
+    /// A named pipe or a device: `<(zcat error.log.gz)`. Like stdin, it can be read once.
+    Pipe(PathBuf),
     Stdin,
 }
 
@@ -15,9 +21,17 @@ impl Place {
     /// The path as given; `-` for stdin.
     pub fn path(&self) -> &Path {
         match self {
-            Place::File(path) => path,
+            Place::File(path) | Place::Pipe(path) => path,
             Place::Stdin => Path::new("-"),
         }
+    }
+
+    /// Its bytes, from the first.
+    pub fn open(&self) -> io::Result<Box<dyn Read>> {
+        Ok(match self {
+            Place::File(path) | Place::Pipe(path) => Box::new(File::open(path)?),
+            Place::Stdin => Box::new(io::stdin().lock()),
+        })
     }
 }
 
@@ -43,6 +57,11 @@ pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
             });
         } else if argument.is_dir() {
             walk(argument, &mut found, &mut errors);
+        } else if fs::metadata(argument).is_ok_and(|meta| !meta.is_file()) {
+            found.push(Found {
+                place: Place::Pipe(argument.clone()),
+                named: true,
+            });
         } else if argument.exists() || !is_glob(argument) {
             found.push(Found {
                 place: Place::File(argument.clone()),
@@ -148,7 +167,7 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
 fn drop_same_files(found: &mut Vec<Found>) {
     use std::os::unix::fs::MetadataExt;
     let mut seen = std::collections::HashSet::new();
-    found.retain(|source| match std::fs::metadata(source.place.path()) {
+    found.retain(|source| match fs::metadata(source.place.path()) {
         Ok(meta) if meta.is_file() => seen.insert((meta.dev(), meta.ino())),
         _ => true,
     });

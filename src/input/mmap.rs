@@ -4,7 +4,7 @@ use crate::error::Error;
 use memmap2::{Advice, Mmap};
 use std::{fs::File, io, ops::Deref, path::Path};
 
-/// The bytes of one file, mapped; those that are no regular file, or empty, are read instead.
+/// The bytes of one regular file, mapped; an empty one cannot be.
 #[derive(Debug)]
 pub enum MappedFile {
     Mapped(Mmap),

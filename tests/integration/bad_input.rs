@@ -306,6 +306,42 @@ fn a_link_stays_and_what_it_leads_to_is_overwritten() {
     });
 }
 
+#[cfg(unix)]
+#[test]
+fn a_named_pipe_is_read_like_stdin() {
+    use std::process::Command;
+    in_directory(|dir| {
+        fs::write(dir.join("a.log"), RECORD.repeat(3)).expect("written");
+        let made = Command::new("mkfifo").arg("pipe").current_dir(dir).status();
+        assert!(made.is_ok_and(|status| status.success()), "mkfifo");
+        let through_pipe = |arguments: &[&str]| {
+            let mut feeder = Command::new("sh")
+                .args(["-c", "exec cat a.log > pipe"])
+                .current_dir(dir)
+                .spawn()
+                .expect("it starts");
+            let output = run(dir, arguments);
+            let _ = feeder.kill(); // by its id, should nobody have read
+            feeder.wait().expect("it ends");
+            output
+        };
+        let report = stdout(&through_pipe(&["pipe"]));
+        assert!(report.contains("3 gateway failures"), "{report}");
+        for table in ["failures", "events", "sources"] {
+            let read =
+                |log| Rows::parse(&stdout(&through_pipe(&["export", "--table", table, log])));
+            let rows = read("pipe");
+            let column = if table == "events" {
+                "line"
+            } else {
+                "n_events"
+            };
+            let want = if table == "events" { "1" } else { "3" };
+            assert_eq!(rows.get(0, column), want, "{table}");
+        }
+    });
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_and_a_closed_pipe() {
