@@ -263,6 +263,10 @@ impl<'c> Scanner<'c> {
             0
         };
         let text = &line[n_nul.max(n_mark)..];
+        if line.len() >= LINE_LEN_MAX && is_blank(text) {
+            // More follows that is not looked at: it may be a record behind a large hole.
+            return refuse(Reason::Overlong, place, ledger);
+        }
         if n_nul > 0 {
             ledger.n_hole_bytes += n_nul as u64;
             let rest = Place {
@@ -285,7 +289,7 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        if line.iter().all(u8::is_ascii_whitespace) {
+        if is_blank(line) {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
         if is_head(line) {
@@ -351,6 +355,10 @@ fn read_line(bytes: &[u8], start: usize, limit: usize, at_head: bool) -> (Line, 
 
 /// Bytes that tell a head: a time, a blank and a bracket.
 const HEAD_LEN_MIN: usize = TIME_LEN + 2;
+
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(u8::is_ascii_whitespace)
+}
 
 #[cold]
 fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
