@@ -1587,7 +1587,7 @@ impl<'a> AccessLog<'a> {
         self.rng.zipf(4000) + 1
     }
 
-    /// The fields of a failed attempt (reference/nginx-access-log.md, section 3).
+    /// The fields of a failed attempt.
     fn failure(&mut self, cause: Cause) -> Attempt<'a> {
         let peer = self.request.peer;
         let group = SERVICES[self.request.service].group.as_bytes();

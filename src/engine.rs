@@ -459,7 +459,7 @@ impl<S: Send> Crew<S> {
         }
     }
 
-    /// Like [`work`](Self::work), with results given to `take` in the order of `jobs`; few wait for it.
+    /// Like [`map`](Self::map), with results given to `take`, few at a time.
     fn in_order<J: Sync, T: Send>(
         &mut self,
         jobs: &[J],
@@ -474,6 +474,7 @@ impl<S: Send> Crew<S> {
         Ok(())
     }
 
+    /// Like [`work`](Self::work), with results in the order of `jobs`.
     fn map<J: Sync, T: Send>(
         &mut self,
         jobs: &[J],

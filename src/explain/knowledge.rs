@@ -4,12 +4,9 @@
 //! notes that a phase, an errno or a signature adds to it. Texts are plain ASCII without markup, and none
 //! is ever built from log bytes.
 //!
-//! Source of truth: `reference/nginx-causes.md` (signatures, access-log shapes and what tells causes apart,
-//! most of them reproduced on nginx 1.22.1, the rest read in the source of 1.31.5); the directive pages of
-//! nginx.org (defaults and contexts); `reference/audit-log.md` (SELinux booleans); the notes of
-//! `reference/nginx-messages.tsv`. A default that changed names the version. The corrections answer common
-//! advice that is wrong, first of all the twelve mistakes of the article this program grew from
-//! (`reference/seed-map.md`, part O).
+//! Sources: failures reproduced on nginx 1.22.1 and the source of 1.31.5 (signatures, what tells causes apart); the directive
+//! pages of nginx.org (defaults and contexts); the notes of `tests/data/nginx-messages.tsv`. A default that changed names the
+//! version. The corrections answer common advice that is wrong.
 
 use crate::event::{Category, Phase};
 
@@ -60,7 +57,7 @@ pub struct ErrnoNote {
     pub note: &'static str,
 }
 
-/// What one signature, an id of `reference/nginx-messages.tsv`, adds to its category.
+/// What one signature, an id of `tests/data/nginx-messages.tsv`, adds to its category.
 pub struct SignatureNote {
     pub signature: &'static str,
     pub note: &'static str,
@@ -3399,7 +3396,7 @@ mod tests {
         }
     }
 
-    /// `reference/seed-map.md`, part O, points 1 to 12, each where a person would meet it.
+    /// Common advice that is wrong, each correction where a person would meet it.
     #[test]
     fn mistakes_of_the_article_are_corrected() {
         for (category, words) in [

@@ -204,7 +204,7 @@ fn outcomes(message: &Message) -> Vec<(u32, &str)> {
 }
 
 /// Rows whose category another row of the catalogue, with the same words in the same place, contradicts.
-/// (The corpus labels and DESIGN.md decide; see the note in `classify::taxonomy`.)
+/// (The corpus labels and the design decide; see the note in `classify::taxonomy`.)
 fn categories_of_twins(all: &[Message]) -> BTreeMap<String, BTreeSet<String>> {
     let mut twins: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for message in all {
@@ -225,7 +225,7 @@ fn categories_of_twins(all: &[Message]) -> BTreeMap<String, BTreeSet<String>> {
 
 /// Where a row says one category for both sides, or for all errnos, and the record tells which it is: what is right there.
 const CORRECTED: &[(&str, &str, Category)] = &[
-    // DESIGN.md would have `client-error`, the corpus and the other TLS rows have `tls`; its severity is `client`.
+    // the design would have `client-error`, the corpus and the other TLS rows have `tls`; its severity is `client`.
     ("x-tls-client-handshake", "", Category::Tls),
     // A failed read or write toward a client is never a reset by an upstream.
     (

@@ -67,7 +67,7 @@ pub(crate) fn read<'a>(
     ))
 }
 
-/// Labels that DESIGN.md or the message catalogue contradict, or that name no phase or category of DESIGN.md.
+/// Labels that the design or the message catalogue contradict, or that name no phase or category of the design.
 const DISPUTED: &[(&str, &str)] = &[
     (
         "L087",
@@ -109,12 +109,12 @@ const DISPUTED: &[(&str, &str)] = &[
     ("L515", "rewritten by hand: ` : `"),
     ("L518", "the catalogue: `config`"),
     ("L545", "the catalogue: errno 22 is `unreachable`"),
-    ("L552", "DESIGN.md has no phase `logging-request`"),
+    ("L552", "the design has no phase `logging-request`"),
     ("L566", "syslog time"),
     ("L574", "the catalogue: `lifecycle`"),
     ("L599", "the catalogue: `lifecycle`"),
     ("L638", "the catalogue: `config`"),
-    ("L660", "DESIGN.md has no phase `proxying-connection`"),
+    ("L660", "the design has no phase `proxying-connection`"),
     ("L662", "no errno, and words of a module"),
     ("L664", "a fragment without any head: `failed (113: …`"),
 ];
