@@ -108,16 +108,15 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
     }
 }
 
-/// Reads the sources of `scanned` again and gives all events, in the order of sources and lines, to `take`, some thousand at
-/// a time. `make` turns one into a row and `gather` some rows into what `take` wants; many threads do both. Streams must
-/// have been made files before.
-pub fn replay<T, U: Send>(
+/// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
+/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before.
+pub fn replay<T: Send>(
     scanned: &Scanned,
     classifier: &Classifier,
     config: &EngineConfig,
-    make: impl Fn(&Event<'_>) -> Option<T> + Sync,
-    gather: impl Fn(Vec<T>) -> U + Sync,
-    mut take: impl FnMut(U) -> Result<(), Error>,
+    sheet: impl Fn() -> T + Sync,
+    collect: impl Fn(&mut T, &Event<'_>) + Sync,
+    mut take: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     for (source, state) in scanned.sources.iter().enumerate() {
@@ -134,12 +133,12 @@ pub fn replay<T, U: Send>(
         // The chunks of the first pass: lines are counted from their starts.
         let rows_of = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
             let mut rows = Rows {
-                make: &make,
-                rows: Vec::new(),
+                sheet: sheet(),
+                collect: &collect,
             };
             let mut ledger = Ledger::default();
             scanner.scan(job.block, job.range.clone(), &mut ledger, &mut rows);
-            gather(rows.rows)
+            rows.sheet
         };
         crew.in_order(&jobs(&blocks, config.chunk_len), rows_of, &mut take)?;
     }
@@ -401,15 +400,15 @@ impl Counts<'_> {
     }
 }
 
-/// Collects what `make` makes of the events of one chunk.
-struct Rows<'m, T, M> {
-    make: &'m M,
-    rows: Vec<T>,
+/// Gives the events of one chunk to `collect`.
+struct Rows<'c, T, C> {
+    sheet: T,
+    collect: &'c C,
 }
 
-impl<T, M: Fn(&Event<'_>) -> Option<T>> Sink for Rows<'_, T, M> {
+impl<T, C: Fn(&mut T, &Event<'_>)> Sink for Rows<'_, T, C> {
     fn collect(&mut self, event: &Event<'_>) {
-        self.rows.extend((self.make)(event));
+        (self.collect)(&mut self.sheet, event);
     }
 }
 

@@ -3,11 +3,21 @@
 //! Log bytes are written by clients. What reaches a table is valid UTF-8 without control characters but tab and newline; what
 //! reaches a terminal holds no character that moves the cursor, changes colours, hides or reorders text.
 
-use std::fmt::Write;
+use std::{borrow::Cow, fmt::Write};
 
 /// Bytes for a table cell: invalid UTF-8 and control characters but `\t` and `\n` as `\xHH`.
-pub fn for_table(bytes: &[u8]) -> String {
-    escape(bytes, |c| c.is_control() && c != '\n' && c != '\t')
+pub fn for_table(bytes: &[u8]) -> Cow<'_, str> {
+    // All but a few texts are of printable ASCII, which needs no look at each character.
+    match std::str::from_utf8(bytes) {
+        Ok(text)
+            if bytes
+                .iter()
+                .fold(true, |all, byte| all & matches!(byte, b' '..=b'~')) =>
+        {
+            text.into()
+        }
+        _ => escape(bytes, |c| c.is_control() && c != '\n' && c != '\t').into(),
+    }
 }
 
 /// Bytes for a terminal or a line of a report: all control characters as `\xHH`, and characters that reorder or hide text

@@ -13,7 +13,7 @@ use crate::{
     error::Error,
     event::Timestamp,
     explain,
-    export::{self, Format, Names, Output, Part, Table, Target, Value, rows, schema},
+    export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
     report, text,
 };
@@ -343,9 +343,8 @@ fn write_table(
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
-    let encode = |rows: Vec<Vec<Value>>| export::encode(table, format, rows);
-    let mut take =
-        |part: io::Result<Part>| part.and_then(|part| writer.write(part)).map_err(failed);
+    let sheet = || Sheet::new(table, format);
+    let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
     let names = Names::new(&read.scanned, &read.shown);
     let zone = &read.plan.placement.zone;
     match table.name {
@@ -353,34 +352,43 @@ fn write_table(
             let groups: Vec<&[diagnose::Failure]> =
                 read.placed.rows.chunks(ROWS_AT_A_TIME).collect();
             let make = |group: &&[diagnose::Failure]| {
-                encode(group.iter().map(|row| rows::failure(row, &names)).collect())
+                let mut sheet = sheet();
+                group
+                    .iter()
+                    .for_each(|row| rows::failure(row, &names, &mut sheet));
+                sheet
             };
             engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
         }
         "sources" => {
             let digests = digests(&read.scanned);
-            take(encode(rows::sources(
+            let mut sheet = sheet();
+            rows::sources(
                 &read.scanned,
                 &read.account,
                 &names,
                 &digests,
                 zone,
-            )))?;
+                &mut sheet,
+            );
+            take(sheet)?;
         }
         _ => {
             let (since, until) = (read.placed.since, read.placed.until);
-            let make = |event: &crate::scan::Event<'_>| {
+            let collect = |sheet: &mut Sheet, event: &crate::scan::Event<'_>| {
                 let time: Option<Timestamp> = event.time().map(|time| zone.instant(time).0);
                 let keep = read.plan.engine.filter.keeps(event)
                     && diagnose::placed::is_between(time, since, until);
-                keep.then(|| rows::event(event, zone, &names))
+                if keep {
+                    rows::event(event, zone, &names, sheet);
+                }
             };
             engine::replay(
                 &read.scanned,
                 &read.classifier,
                 &read.plan.engine,
-                make,
-                encode,
+                sheet,
+                collect,
                 take,
             )?;
         }

@@ -1,7 +1,7 @@
 //! Parquet and Arrow IPC, through polars: its only door.
 
 use super::{
-    Format, Part, ROWS_PER_GROUP, TableWriter,
+    Format, ROWS_PER_GROUP, Sheet, TableWriter,
     schema::{ColumnType, Table, Value},
 };
 use polars::prelude::{
@@ -48,10 +48,10 @@ impl<W: Write> FrameRows<W> {
 }
 
 impl<W: Write> TableWriter for FrameRows<W> {
-    fn write(&mut self, part: Part) -> io::Result<()> {
-        match part {
-            Part::Rows(rows) => self.waiting.extend(rows),
-            Part::Lines(_) => {
+    fn write(&mut self, sheet: Sheet) -> io::Result<()> {
+        match sheet {
+            Sheet::Rows(rows, _) => self.waiting.extend(rows),
+            Sheet::Csv(_) | Sheet::Jsonl(_) => {
                 return Err(io::Error::other("rows were made ready for another format"));
             }
         }

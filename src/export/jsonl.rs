@@ -1,39 +1,66 @@
 //! JSON lines: one object per row, every column in every object, absent values as `null`.
 
-use super::{
-    csv::rfc3339,
-    schema::{Table, Value},
-};
-use serde::ser::{Serialize, SerializeMap, Serializer};
-use std::io;
+use super::{schema::Table, time};
+use serde::Serialize;
 
-/// The lines of `rows` of `table`.
-pub fn lines(table: &'static Table, rows: &[Vec<Value>]) -> io::Result<Vec<u8>> {
-    let mut lines = Vec::new();
-    for row in rows {
-        serde_json::to_writer(&mut lines, &Object { table, row })?;
-        lines.push(b'\n');
-    }
-    Ok(lines)
-}
-
-struct Object<'a> {
+/// Lines being written.
+#[derive(Debug)]
+pub struct Lines {
     table: &'static Table,
-    row: &'a [Value],
+    bytes: Vec<u8>,
+    /// Cells of the row so far.
+    n_cells: usize,
+    dates: time::Dates,
 }
 
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.row.len()))?;
-        for (column, value) in self.table.columns.iter().zip(self.row) {
-            match value {
-                Value::Null => map.serialize_entry(column.name, &None::<()>)?,
-                Value::Text(text) => map.serialize_entry(column.name, text)?,
-                Value::Word(text) => map.serialize_entry(column.name, text)?,
-                Value::Integer(number) => map.serialize_entry(column.name, number)?,
-                Value::Time(second) => map.serialize_entry(column.name, &rfc3339(*second))?,
-            }
+impl Lines {
+    pub fn new(table: &'static Table) -> Lines {
+        Lines {
+            table,
+            bytes: Vec::new(),
+            n_cells: 0,
+            dates: time::Dates::default(),
         }
-        map.end()
+    }
+
+    pub fn null(&mut self) {
+        self.value(&());
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.value(text);
+    }
+
+    pub fn integer(&mut self, number: i64) {
+        self.value(&number);
+    }
+
+    /// A second since 1970, UTC.
+    pub fn time(&mut self, second: i64) {
+        let text = self.dates.rfc3339(second);
+        self.value(&*String::from_utf8_lossy(&text));
+    }
+
+    pub fn end_row(&mut self) {
+        self.bytes.extend_from_slice(b"}\n");
+        self.n_cells = 0;
+    }
+
+    pub fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let before = if self.n_cells == 0 { b'{' } else { b',' };
+        self.bytes.push(before);
+        self.json(self.table.columns[self.n_cells].name);
+        self.bytes.push(b':');
+        self.json(value);
+        self.n_cells += 1;
+    }
+
+    fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        serde_json::to_writer(&mut self.bytes, value)
+            .expect("texts and numbers are JSON, and memory takes all of it");
     }
 }

@@ -10,6 +10,7 @@ pub mod jsonl;
 pub mod output;
 pub mod rows;
 pub mod schema;
+pub mod time;
 
 pub use output::{Output, Target};
 pub use rows::Names;
@@ -52,27 +53,80 @@ impl Format {
     }
 }
 
-/// Rows ready to be written; each has a value per column of the table.
-pub enum Part {
-    /// The bytes of a format of lines.
-    Lines(Vec<u8>),
-    /// Rows of a format of columns, which are grouped first.
-    Rows(Vec<Vec<Value>>),
+/// Rows of a table, made ready for a format value by value; any thread may do this. Each row has a value per column, in the
+/// order of the table, and an end.
+#[derive(Debug)]
+pub enum Sheet {
+    Csv(csv::Lines),
+    Jsonl(jsonl::Lines),
+    /// For formats of columns, whose rows are grouped first: whole rows, and the one begun.
+    Rows(Vec<Vec<Value>>, Vec<Value>),
 }
 
-/// Makes rows of `table` ready for the writer of `format`. Any thread may do this.
-pub fn encode(table: &'static Table, format: Format, rows: Vec<Vec<Value>>) -> io::Result<Part> {
-    match format {
-        Format::Csv => csv::lines(&rows).map(Part::Lines),
-        Format::Jsonl => jsonl::lines(table, &rows).map(Part::Lines),
-        Format::Parquet | Format::Arrow => Ok(Part::Rows(rows)),
+impl Sheet {
+    pub fn new(table: &'static Table, format: Format) -> Sheet {
+        match format {
+            Format::Csv => Sheet::Csv(csv::Lines::default()),
+            Format::Jsonl => Sheet::Jsonl(jsonl::Lines::new(table)),
+            Format::Parquet | Format::Arrow => Sheet::Rows(Vec::new(), Vec::new()),
+        }
+    }
+
+    pub fn null(&mut self) {
+        match self {
+            Sheet::Csv(lines) => lines.null(),
+            Sheet::Jsonl(lines) => lines.null(),
+            Sheet::Rows(_, row) => row.push(Value::Null),
+        }
+    }
+
+    pub fn text(&mut self, text: &str) {
+        match self {
+            Sheet::Csv(lines) => lines.text(text),
+            Sheet::Jsonl(lines) => lines.text(text),
+            Sheet::Rows(_, row) => row.push(Value::Text(text.to_owned())),
+        }
+    }
+
+    /// A text of the program's own, such as the name of a category.
+    pub fn word(&mut self, text: &'static str) {
+        match self {
+            Sheet::Csv(lines) => lines.word(text),
+            Sheet::Jsonl(lines) => lines.text(text),
+            Sheet::Rows(_, row) => row.push(Value::Word(text)),
+        }
+    }
+
+    pub fn integer(&mut self, number: i64) {
+        match self {
+            Sheet::Csv(lines) => lines.integer(number),
+            Sheet::Jsonl(lines) => lines.integer(number),
+            Sheet::Rows(_, row) => row.push(Value::Integer(number)),
+        }
+    }
+
+    /// Seconds since 1970-01-01 00:00:00 UTC.
+    pub fn time(&mut self, second: i64) {
+        match self {
+            Sheet::Csv(lines) => lines.time(second),
+            Sheet::Jsonl(lines) => lines.time(second),
+            Sheet::Rows(_, row) => row.push(Value::Time(second)),
+        }
+    }
+
+    pub fn end_row(&mut self) {
+        match self {
+            Sheet::Csv(lines) => lines.end_row(),
+            Sheet::Jsonl(lines) => lines.end_row(),
+            Sheet::Rows(rows, row) => rows.push(std::mem::take(row)),
+        }
     }
 }
 
 /// Writes one table.
 pub trait TableWriter {
-    /// The next rows, made ready by [`encode`] for the same table and format.
-    fn write(&mut self, part: Part) -> io::Result<()>;
+    /// The next rows, made ready for the same table and format.
+    fn write(&mut self, sheet: Sheet) -> io::Result<()>;
 
     /// Writes what is left; the output is whole only after this.
     fn finish(self: Box<Self>) -> io::Result<()>;
@@ -82,10 +136,11 @@ pub trait TableWriter {
 struct Lines<W>(W);
 
 impl<W: Write> TableWriter for Lines<W> {
-    fn write(&mut self, part: Part) -> io::Result<()> {
-        match part {
-            Part::Lines(bytes) => self.0.write_all(&bytes),
-            Part::Rows(_) => Err(io::Error::other("rows were made ready for another format")),
+    fn write(&mut self, sheet: Sheet) -> io::Result<()> {
+        match sheet {
+            Sheet::Csv(lines) => self.0.write_all(&lines.finish()),
+            Sheet::Jsonl(lines) => self.0.write_all(&lines.finish()),
+            Sheet::Rows(..) => Err(io::Error::other("rows were made ready for another format")),
         }
     }
 
@@ -106,8 +161,7 @@ pub fn writer<'a>(
 ) -> Result<Box<dyn TableWriter + 'a>, Error> {
     match format {
         Format::Csv => {
-            csv::header(table)
-                .and_then(|header| sink.write_all(&header))
+            sink.write_all(&csv::header(table))
                 .map_err(|source| failed(path, source))?;
             Ok(Box::new(Lines(sink)))
         }

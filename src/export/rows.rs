@@ -1,6 +1,6 @@
 //! Values for the columns of [`schema`](super::schema), in their order.
 
-use super::schema::Value;
+use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
@@ -23,7 +23,8 @@ pub struct Names<'a> {
 impl<'a> Names<'a> {
     /// `shown` are the names of the sources of `scanned`, in their order.
     pub fn new(scanned: &'a Scanned, shown: &[PathBuf]) -> Names<'a> {
-        let name = |path: &PathBuf| text::for_table(path.as_os_str().as_encoded_bytes());
+        let name =
+            |path: &PathBuf| text::for_table(path.as_os_str().as_encoded_bytes()).into_owned();
         Names {
             names: shown.iter().map(name).collect(),
             ledgers: &scanned.ledgers,
@@ -47,131 +48,138 @@ impl<'a> Names<'a> {
 
     /// `source:line@offset`.
     pub fn evidence(&self, evidence: &Evidence) -> String {
-        format!(
-            "{}:{}@{}",
-            self.source(evidence),
-            self.line(evidence),
-            evidence.offset
-        )
+        let mut text = self.source(evidence).to_owned();
+        let mut digits = itoa::Buffer::new();
+        for (before, number) in [(':', self.line(evidence)), ('@', evidence.offset)] {
+            text.push(before);
+            text.push_str(digits.format(number));
+        }
+        text
     }
 }
 
-/// A row of `failures`.
-pub fn failure(row: &Failure, names: &Names<'_>) -> Vec<Value> {
-    vec![
-        instant(row.bucket),
-        bytes(row.upstream.as_deref()),
-        word(row.kind.category.name()),
-        word(row.kind.phase.name()),
-        word(row.kind.severity.name()),
-        word(row.kind.basis.name()),
-        count(row.n_events),
-        count(row.clients.finish()),
-        instant(row.first_seen),
-        instant(row.last_seen),
-        Value::Text(names.evidence(&row.evidence)),
-    ]
+/// Writes a row of `failures`.
+pub fn failure(row: &Failure, names: &Names<'_>, sheet: &mut Sheet) {
+    instant(row.bucket, sheet);
+    bytes(row.upstream.as_deref(), sheet);
+    sheet.word(row.kind.category.name());
+    sheet.word(row.kind.phase.name());
+    sheet.word(row.kind.severity.name());
+    sheet.word(row.kind.basis.name());
+    count(row.n_events, sheet);
+    count(row.clients.finish(), sheet);
+    instant(row.first_seen, sheet);
+    instant(row.last_seen, sheet);
+    sheet.text(&names.evidence(&row.evidence));
+    sheet.end_row();
 }
 
-/// A row of `events`.
-pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>) -> Vec<Value> {
+/// Writes a row of `events`.
+pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Sheet) {
     let Event { head, known, .. } = event;
-    let mut request = known
-        .tail
-        .request
-        .unwrap_or_default()
-        .splitn(3, |&b| b == b' ');
+    let request = known.tail.request.unwrap_or_default();
+    let mut words = request.splitn(3, |&b| b == b' ');
     let (method, uri) = (
-        request.next().filter(|method| !method.is_empty()),
-        request.next(),
+        words.next().filter(|method| !method.is_empty()),
+        words.next(),
     );
-    vec![
-        local(head.time, zone),
-        word(known.category.name()),
-        word(known.phase.name()),
-        word(known.severity.name()),
-        word(ROWS[usize::from(known.signature.0)].id),
-        head.level.map_or(Value::Null, |level| word(level.name())),
-        if known.errno == 0 {
-            Value::Null
-        } else {
-            Value::Integer(i64::from(known.errno))
-        },
-        bytes(known.upstream),
-        bytes(known.tail.server),
-        bytes(known.tail.host()),
-        bytes(known.tail.client),
-        bytes(method),
-        bytes(uri),
-        head.connection.map_or(Value::Null, count),
-        bytes(Some(known.message)),
-        word(event.trust.name()),
-        Value::Text(names.source(&event.evidence).to_owned()),
-        count(event.evidence.offset),
-        count(names.line(&event.evidence)),
-    ]
+    local(head.time, zone, sheet);
+    sheet.word(known.category.name());
+    sheet.word(known.phase.name());
+    sheet.word(known.severity.name());
+    sheet.word(ROWS[usize::from(known.signature.0)].id);
+    match head.level {
+        Some(level) => sheet.word(level.name()),
+        None => sheet.null(),
+    }
+    match known.errno {
+        0 => sheet.null(),
+        errno => sheet.integer(i64::from(errno)),
+    }
+    bytes(known.upstream, sheet);
+    bytes(known.tail.server, sheet);
+    bytes(known.tail.host(), sheet);
+    bytes(known.tail.client, sheet);
+    bytes(method, sheet);
+    bytes(uri, sheet);
+    match head.connection {
+        Some(connection) => count(connection, sheet),
+        None => sheet.null(),
+    }
+    bytes(Some(known.message), sheet);
+    sheet.word(event.trust.name());
+    sheet.text(names.source(&event.evidence));
+    count(event.evidence.offset, sheet);
+    count(names.line(&event.evidence), sheet);
+    sheet.end_row();
 }
 
-/// The rows of `sources`.
+/// Writes the rows of `sources`.
 pub fn sources(
     scanned: &Scanned,
     account: &Account,
     names: &Names<'_>,
     digests: &[Option<String>],
     zone: &Zone,
-) -> Vec<Vec<Value>> {
-    (0..scanned.sources.len())
-        .map(|index| {
-            let (state, ledger) = (&scanned.sources[index], &scanned.ledgers[index]);
-            let lines = |class| count(ledger.n_of(class));
-            let problems = account.sources[index].problems.join("; ");
-            vec![
-                Value::Text(names.of(index).to_owned()),
-                word(state.kind.name()),
-                Value::Null,
-                Value::Null,
-                word("plain"),
-                Value::Text(zone.name().to_owned()),
-                count(state.size_bytes),
-                count(ledger.n_bytes()),
-                digests[index].clone().map_or(Value::Null, Value::Text),
-                count(ledger.n_lines()),
-                lines(LineClass::Record),
-                count(ledger.n_events),
-                lines(LineClass::Continuation),
-                lines(LineClass::Cut),
-                lines(LineClass::Torn),
-                lines(LineClass::Injected),
-                lines(LineClass::Unparsed),
-                local(ledger.first_time, zone),
-                local(ledger.last_time, zone),
-                if problems.is_empty() {
-                    Value::Null
-                } else {
-                    Value::Text(problems)
-                },
-                lines(LineClass::Blank),
-            ]
-        })
-        .collect()
+    sheet: &mut Sheet,
+) {
+    for (index, state) in scanned.sources.iter().enumerate() {
+        let ledger = &scanned.ledgers[index];
+        sheet.text(names.of(index));
+        sheet.word(state.kind.name());
+        sheet.null();
+        sheet.null();
+        sheet.word("plain");
+        sheet.text(zone.name());
+        count(state.size_bytes, sheet);
+        count(ledger.n_bytes(), sheet);
+        text(digests[index].as_deref(), sheet);
+        count(ledger.n_lines(), sheet);
+        count(ledger.n_of(LineClass::Record), sheet);
+        count(ledger.n_events, sheet);
+        for class in [
+            LineClass::Continuation,
+            LineClass::Cut,
+            LineClass::Torn,
+            LineClass::Injected,
+            LineClass::Unparsed,
+        ] {
+            count(ledger.n_of(class), sheet);
+        }
+        local(ledger.first_time, zone, sheet);
+        local(ledger.last_time, zone, sheet);
+        let problems = account.sources[index].problems.join("; ");
+        text((!problems.is_empty()).then_some(&problems), sheet);
+        count(ledger.n_of(LineClass::Blank), sheet);
+        sheet.end_row();
+    }
 }
 
-fn word(text: &'static str) -> Value {
-    Value::Word(text)
+fn text(text: Option<&str>, sheet: &mut Sheet) {
+    match text {
+        Some(text) => sheet.text(text),
+        None => sheet.null(),
+    }
 }
 
-fn bytes(bytes: Option<&[u8]>) -> Value {
-    bytes.map_or(Value::Null, |bytes| Value::Text(text::for_table(bytes)))
+fn bytes(bytes: Option<&[u8]>, sheet: &mut Sheet) {
+    match bytes {
+        Some(bytes) => sheet.text(&text::for_table(bytes)),
+        None => sheet.null(),
+    }
 }
 
-fn count(n: u64) -> Value {
-    Value::Integer(i64::try_from(n).unwrap_or(i64::MAX))
+fn count(n: u64, sheet: &mut Sheet) {
+    sheet.integer(i64::try_from(n).unwrap_or(i64::MAX));
 }
 
-fn instant(time: Option<Timestamp>) -> Value {
-    time.map_or(Value::Null, |Timestamp(second)| Value::Time(second))
+fn instant(time: Option<Timestamp>, sheet: &mut Sheet) {
+    match time {
+        Some(Timestamp(second)) => sheet.time(second),
+        None => sheet.null(),
+    }
 }
 
-fn local(time: Option<LocalTime>, zone: &Zone) -> Value {
-    instant(time.map(|time| zone.instant(time).0))
+fn local(time: Option<LocalTime>, zone: &Zone, sheet: &mut Sheet) {
+    instant(time.map(|time| zone.instant(time).0), sheet);
 }

@@ -6,7 +6,7 @@ use crate::{
     diagnose::{Account, Failure, Placed},
     engine::{Scanned, SourceState},
     event::{Category, Severity, Timestamp},
-    export::{Names, csv::rfc3339},
+    export::{Names, time::rfc3339},
     input::Kind,
     text,
     zone::Zone,

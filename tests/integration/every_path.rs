@@ -108,22 +108,22 @@ fn replay(
     classifier: &Classifier,
 ) -> String {
     let mut text = String::new();
-    let make = |event: &coroner::scan::Event<'_>| {
+    let collect = |rows: &mut Vec<String>, event: &coroner::scan::Event<'_>| {
         let ledger = &scanned.ledgers[event.evidence.source as usize];
         let known = &event.known;
         let message = known.message.escape_ascii().to_string();
         let line = ledger.line_starts.line_number(&event.evidence);
-        Some(format!(
+        rows.push(format!(
             "{} {line} {:?} {} {} {message}",
             event.evidence.offset, event.trust, known.category, known.phase
-        ))
+        ));
     };
     engine::replay(
         scanned,
         classifier,
         &config(n_threads, chunk_len),
-        make,
-        |rows: Vec<String>| rows,
+        Vec::new,
+        collect,
         |rows| {
             rows.iter()
                 .for_each(|row| writeln!(text, "{row}").expect("memory"));
