@@ -6,10 +6,10 @@ use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
-    lines::Line,
+    lines::{Cpu, Line, LineEnd, Marked, Marks, Work, with_best_cpu},
     parse::{
         Head, HeadParser,
-        head::{TIME_LEN, Unparsed, is_head},
+        head::{Unparsed, is_head},
         record,
     },
 };
@@ -54,6 +54,7 @@ pub struct Scanner<'c> {
     classifier: &'c Classifier,
     searcher: Searcher,
     heads: HeadParser,
+    marks: Marks,
 }
 
 /// Where a record stands, for the ledger and as evidence.
@@ -70,6 +71,7 @@ impl<'c> Scanner<'c> {
             classifier,
             searcher: classifier.searcher(),
             heads: HeadParser::default(),
+            marks: Marks::default(),
         }
     }
 
@@ -81,39 +83,66 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let Block { bytes, .. } = block;
+        with_best_cpu(Chunk {
+            scanner: self,
+            block,
+            range,
+            ledger,
+            sink,
+        });
+    }
+
+    #[inline(always)] // compiled for each instruction set
+    fn scan_on(
+        &mut self,
+        cpu: impl Cpu,
+        block: Block<'_>,
+        range: Range<usize>,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        let bytes = &block.bytes[..range.end];
         let (mut at, mut n_lines) = (range.start, 0u32);
-        let mut at_head = is_head(&bytes[at.min(range.end)..range.end]);
-        while at < range.end {
-            let (first, second) = read_line(bytes, at, range.end, at_head);
+        let mut at_head = self.heads.is_head(&bytes[at..]);
+        self.marks.start(at);
+        while at < bytes.len() {
+            self.marks.make_room(at);
+            let LineEnd { end, has_bracket } = self.marks.line_end(cpu, bytes, at);
+            let first = Line::ending(bytes, at, end);
+            let omitted = if first.next == block.bytes.len() {
+                block.n_omitted
+            } else {
+                0
+            };
             let place = Place {
                 evidence: Evidence {
                     source: block.source,
                     offset: block.offset + at as u64,
                     line_in_chunk: n_lines,
                 },
-                len_bytes: (first.next - first.start) as u64
-                    + if first.next == bytes.len() {
-                        block.n_omitted
-                    } else {
-                        0
-                    },
+                len_bytes: (first.next - first.start) as u64 + omitted,
             };
             n_lines += 1;
             at = first.next;
-            let line = &bytes[first.start..first.end.min(first.start + LINE_LEN_MAX)];
-            let was_head = std::mem::replace(&mut at_head, is_head(&bytes[at..range.end]));
+            let was_head = std::mem::replace(&mut at_head, self.heads.is_head(&bytes[at..]));
             if !was_head {
+                let line = &bytes[first.start..first.end.min(first.start + LINE_LEN_MAX)];
                 self.read_other(line, place, ledger, sink);
                 continue;
             }
-            if !at_head && at < range.end {
-                let end = self.extend(bytes, first, range.end, &mut at, &mut n_lines, ledger);
-                at_head = is_head(&bytes[at..range.end]);
-                let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
-                self.read_record(text, record::find_second_head(text), place, ledger, sink);
+            let (mut end, mut is_bare) = (first.end, !has_bracket);
+            if !at_head && at < bytes.len() {
+                end = self.extend(cpu, bytes, first, &mut at, &mut n_lines, ledger);
+                at_head = self.heads.is_head(&bytes[at..]);
+                is_bare = is_bare && end == first.end;
+            }
+            let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
+            // A second head has a bracket.
+            if (is_bare || record::find_second_head(text).is_none()) && self.marks.has(first.start)
+            {
+                self.read_record(bytes, first.start..end, place, ledger, sink);
             } else {
-                self.read_record(line, second, place, ledger, sink);
+                self.read_unmarked(text, place, ledger, sink);
             }
         }
         ledger
@@ -122,12 +151,12 @@ impl<'c> Scanner<'c> {
     }
 
     /// Adds the lines that continue the record that begins with `first`; returns where the record ends.
-    #[cold]
+    #[inline(always)] // for its part of the marks
     fn extend(
         &mut self,
+        cpu: impl Cpu,
         bytes: &[u8],
         first: Line,
-        limit: usize,
         at: &mut usize,
         n_lines: &mut u32,
         ledger: &mut Ledger,
@@ -137,14 +166,15 @@ impl<'c> Scanner<'c> {
         };
         let mut end = first.end;
         let mut is_open =
-            head.connection.is_some() && !record::has_tail(&bytes[first.start + head.len..end]);
-        while *at < limit {
-            let line = Line::at(bytes, *at, limit);
+            head.connection.is_some() && !self.has_tail(bytes, first.start + head.len..end);
+        while *at < bytes.len() {
+            // Asked for again if the record ends before it.
+            let line = Line::ending(bytes, *at, self.marks.line_end(cpu, bytes, *at).end);
             let next = &bytes[line.start..line.end];
             if is_head(next) || !record::continues(is_open, next, line.start - first.start) {
                 break;
             }
-            is_open &= !record::has_tail(next);
+            is_open = is_open && !self.has_tail(bytes, line.start..line.end);
             ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
             *n_lines += 1;
             end = line.end;
@@ -153,45 +183,73 @@ impl<'c> Scanner<'c> {
         end
     }
 
-    /// A record that begins with a head, and maybe holds a `second` one.
-    #[inline]
-    fn read_record(
+    /// Whether the usual tail begins in a line whose end was asked for last.
+    #[inline(always)]
+    fn has_tail(&self, bytes: &[u8], line: Range<usize>) -> bool {
+        if !self.marks.has(line.start) {
+            return record::has_tail(&bytes[line]);
+        }
+        let mut comma = self.marks.next_comma(line.start, line.end);
+        while comma < line.end && !bytes[comma..line.end].starts_with(record::TAIL) {
+            comma = self.marks.next_comma(comma + 1, line.end);
+        }
+        comma < line.end
+    }
+
+    /// A record that begins with a head, may hold a second one, and has no marks.
+    #[inline(never)]
+    fn read_unmarked(
         &mut self,
         text: &[u8],
-        second: Option<usize>,
         place: Place,
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let head = match self.heads.parse_checked(text) {
-            Ok(head) => head,
-            Err(Unparsed::NoHead) => return refuse(Reason::NoRecord, place, ledger),
-            Err(Unparsed::BadTime) => return refuse(Reason::BadTime, place, ledger),
-        };
-        if let Some(second) = second {
-            return self.read_torn(text, second, head, place, ledger, sink);
+        match record::find_second_head(text) {
+            None => self.read_unfamiliar(text, place, ledger, sink),
+            Some(second) => self.read_torn(text, second, place, ledger, sink),
         }
+    }
+
+    /// A record `bytes[range]` that begins with a head, holds no second one, and has its marks.
+    #[inline(always)]
+    fn read_record(
+        &mut self,
+        bytes: &[u8],
+        range: Range<usize>,
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        let head = match self.heads.parse_checked(&bytes[range.clone()]) {
+            Ok(head) => head,
+            Err(unparsed) => return refuse_head(unparsed, place, ledger),
+        };
+        let text = Marked::new(&self.marks, bytes, range.start + head.len, range.end);
+        match self.classifier.recall(&mut self.searcher, &head, text) {
+            Some(known) => emit_record(head, known, range.len(), place, ledger, sink),
+            None => self.read_unfamiliar(&bytes[range], place, ledger, sink),
+        }
+    }
+
+    /// Like [`read_record`](Self::read_record), without marks, for messages unlike those met before. It begins anew and ends
+    /// the record itself, so that nothing of the usual way need be in memory for it.
+    #[inline(never)]
+    fn read_unfamiliar(
+        &mut self,
+        text: &[u8],
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        let head = match self.heads.parse(text) {
+            Ok(head) => head,
+            Err(unparsed) => return refuse_head(unparsed, place, ledger),
+        };
         let known = self
             .classifier
             .classify(&mut self.searcher, &head, &text[head.len..]);
-        let is_cut = known.tail.open || record::is_cut(text.len());
-        let (class, trust) = if is_cut {
-            (LineClass::Cut, Trust::Cut)
-        } else {
-            (LineClass::Record, Trust::Confirmed)
-        };
-        ledger.collect_line(class, place.len_bytes);
-        emit(
-            Event {
-                head,
-                known,
-                trust,
-                is_doubtful: false,
-                evidence: place.evidence,
-            },
-            ledger,
-            sink,
-        );
+        emit_record(head, known, text.len(), place, ledger, sink);
     }
 
     /// One line with two heads. Where the second stands inside a value a client writes, he may have written it: then it is
@@ -201,11 +259,14 @@ impl<'c> Scanner<'c> {
         &mut self,
         text: &[u8],
         second: usize,
-        head: Head,
         place: Place,
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
+        let head = match self.heads.parse(text) {
+            Ok(head) => head,
+            Err(unparsed) => return refuse_head(unparsed, place, ledger),
+        };
         ledger.collect_line(LineClass::Torn, place.len_bytes);
         let before = self.classifier.classify(
             &mut self.searcher,
@@ -293,7 +354,7 @@ impl<'c> Scanner<'c> {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
         if is_head(line) {
-            return self.read_record(line, record::find_second_head(line), place, ledger, sink);
+            return self.read_unmarked(line, place, ledger, sink);
         }
         if record::is_access_line(line) {
             return refuse(Reason::AccessLine, place, ledger);
@@ -339,31 +400,71 @@ impl<'c> Scanner<'c> {
     }
 }
 
-/// The line that begins at `start`; if it begins with a head, also where in it a second head begins.
-#[inline]
-fn read_line(bytes: &[u8], start: usize, limit: usize, at_head: bool) -> (Line, Option<usize>) {
-    if !at_head {
-        return (Line::at(bytes, start, limit), None);
-    }
-    let (end, second) = record::find_end_and_head(&bytes[..limit], start);
-    // Of an overlong line only the beginning is looked at.
-    let second = second
-        .map(|second| second - start)
-        .filter(|second| second + HEAD_LEN_MIN <= LINE_LEN_MAX);
-    (Line::ending(&bytes[..limit], start, end), second)
+/// What [`Scanner::scan`] was asked for, so that it can be compiled for each instruction set.
+struct Chunk<'a, 'c, S> {
+    scanner: &'a mut Scanner<'c>,
+    block: Block<'a>,
+    range: Range<usize>,
+    ledger: &'a mut Ledger,
+    sink: &'a mut S,
 }
 
-/// Bytes that tell a head: a time, a blank and a bracket.
-const HEAD_LEN_MIN: usize = TIME_LEN + 2;
+impl<S: Sink> Work for Chunk<'_, '_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<C: Cpu>(self, cpu: C) {
+        self.scanner
+            .scan_on(cpu, self.block, self.range, self.ledger, self.sink);
+    }
+}
 
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(u8::is_ascii_whitespace)
 }
 
 #[cold]
+fn refuse_head(unparsed: Unparsed, place: Place, ledger: &mut Ledger) {
+    let reason = match unparsed {
+        Unparsed::NoHead => Reason::NoRecord,
+        Unparsed::BadTime => Reason::BadTime,
+    };
+    refuse(reason, place, ledger);
+}
+
+#[cold]
 fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
     ledger.collect_line(LineClass::Unparsed, place.len_bytes);
     ledger.collect_unparsed(reason, place.evidence.offset);
+}
+
+/// A record of `len` bytes that holds no other.
+#[inline(always)]
+fn emit_record(
+    head: Head,
+    known: Classified<'_>,
+    len: usize,
+    place: Place,
+    ledger: &mut Ledger,
+    sink: &mut impl Sink,
+) {
+    let (class, trust) = if known.tail.open || record::is_cut(len) {
+        (LineClass::Cut, Trust::Cut)
+    } else {
+        (LineClass::Record, Trust::Confirmed)
+    };
+    ledger.collect_line(class, place.len_bytes);
+    emit(
+        Event {
+            head,
+            known,
+            trust,
+            is_doubtful: false,
+            evidence: place.evidence,
+        },
+        ledger,
+        sink,
+    );
 }
 
 #[inline(always)]

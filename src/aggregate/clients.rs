@@ -23,20 +23,82 @@ impl Default for Clients {
     }
 }
 
+/// The hash of a client's address: Apache DataSketches', which Java and Spark share.
+fn hash(address: &[u8]) -> Coupon {
+    Coupon::from_value(datasketches::hash::value::raw_bytes::from_slice(address))
+}
+
+/// The hashes of the clients met last, which are quicker to look up than to compute.
+#[derive(Clone, Debug)]
+pub struct Hashes {
+    /// First and last eight bytes and length of an address, and its hash.
+    met: Box<[(u64, u64, usize, Coupon)]>,
+}
+
+/// Clients remembered, a power of two.
+const N_MET: usize = 4096;
+
+impl Default for Hashes {
+    fn default() -> Hashes {
+        Hashes {
+            met: vec![(0, 0, 0, hash(b"")); N_MET].into(),
+        }
+    }
+}
+
+impl Hashes {
+    #[inline(always)] // asked once per record
+    fn of(&mut self, address: &[u8]) -> Coupon {
+        // So an address of 8 to 16 bytes is known by its ends.
+        let (Some(first), Some(last), true) = (
+            address.first_chunk(),
+            address.last_chunk(),
+            address.len() <= 16,
+        ) else {
+            return hash(address);
+        };
+        let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+        let mixed = (first ^ last.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let slot = &mut self.met[(mixed >> 52) as usize % N_MET];
+        if (slot.0, slot.1, slot.2) != (first, last, address.len()) {
+            *slot = (first, last, address.len(), hash_anew(address));
+        }
+        slot.3
+    }
+}
+
+#[inline(never)]
+fn hash_anew(address: &[u8]) -> Coupon {
+    hash(address)
+}
+
 impl Clients {
     /// Counts the client whose address is `address`.
-    #[inline]
-    pub fn collect(&mut self, address: &[u8]) {
-        self.insert(Coupon::from_value(
-            datasketches::hash::value::raw_bytes::from_slice(address),
-        ));
+    #[inline(always)]
+    pub fn collect(&mut self, address: &[u8], hashes: &mut Hashes) {
+        self.insert(hashes.of(address));
     }
 
     #[inline]
     fn insert(&mut self, coupon: Coupon) {
         match self {
-            Clients::Few(coupons) if coupons.contains(&coupon) => {}
-            Clients::Few(coupons) if coupons.len() < CLIENTS_EXACT_MAX => coupons.push(coupon),
+            // Without an early end, so that many are compared at once.
+            Clients::Few(coupons)
+                if coupons
+                    .iter()
+                    .fold(false, |is_known, known| is_known | (*known == coupon)) => {}
+            Clients::Few(coupons) if coupons.len() < coupons.capacity() => coupons.push(coupon),
+            _ => self.insert_and_grow(coupon),
+        }
+    }
+
+    #[inline(never)]
+    fn insert_and_grow(&mut self, coupon: Coupon) {
+        match self {
+            Clients::Few(coupons) if coupons.len() < CLIENTS_EXACT_MAX => {
+                coupons.reserve_exact(coupons.len().max(8));
+                coupons.push(coupon);
+            }
             Clients::Few(coupons) => {
                 let mut sketch = new_sketch();
                 coupons
@@ -87,7 +149,8 @@ mod tests {
 
     fn of(range: std::ops::Range<u32>) -> Clients {
         let mut clients = Clients::default();
-        range.for_each(|n| clients.collect(n.to_string().as_bytes()));
+        let mut hashes = Hashes::default();
+        range.for_each(|n| clients.collect(n.to_string().as_bytes(), &mut hashes));
         clients
     }
 
@@ -97,6 +160,18 @@ mod tests {
         assert_eq!(of(0..32).finish(), 32);
         let many = of(0..50_000).finish();
         assert!((47_000..53_000).contains(&many), "{many}");
+    }
+
+    #[test]
+    fn hashes_met_are_the_same() {
+        let mut hashes = Hashes::default();
+        for _ in 0..2 {
+            for n in 0..20_000 {
+                for address in [format!("10.0.{}.{}", n / 256, n % 256), "a".repeat(n % 40)] {
+                    assert_eq!(hashes.of(address.as_bytes()), hash(address.as_bytes()));
+                }
+            }
+        }
     }
 
     #[test]

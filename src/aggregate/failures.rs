@@ -2,7 +2,7 @@
 
 use super::{
     bucket::{Grain, Width},
-    clients::Clients,
+    clients::{Clients, Hashes},
     evidence::Evidence,
     intern::{Interner, NameId},
     limits::{FAILURE_ROWS_MAX, UPSTREAMS_MAX},
@@ -87,6 +87,7 @@ struct Cells {
     index: HashTable<u32>,
     /// Position of the cell last asked for with an upstream and a kind. It saves a search and never decides.
     lately: [u32; N_LATELY],
+    hashes: Hashes,
 }
 
 impl Default for Cells {
@@ -95,6 +96,7 @@ impl Default for Cells {
             cells: Vec::new(),
             index: HashTable::new(),
             lately: [0; N_LATELY],
+            hashes: Hashes::default(),
         }
     }
 }
@@ -345,7 +347,7 @@ impl Cells {
         cell.last_second = cell.last_second.max(second);
         cell.evidence = cell.evidence.min(evidence);
         if let Some(client) = client {
-            cell.clients.collect(client);
+            cell.clients.collect(client, &mut self.hashes);
         }
     }
 

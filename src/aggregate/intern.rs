@@ -1,6 +1,7 @@
 //! Names to small numbers, and back.
 
 use super::limits::{POOLED_UPSTREAM, UPSTREAM_LEN_MAX};
+use crate::lines::near::equal;
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use std::hash::BuildHasher;
@@ -47,7 +48,7 @@ impl Interner {
     pub fn intern(&mut self, name: &[u8]) -> NameId {
         let slot = slot(name);
         let id = self.lately[slot];
-        if name == self.name(id) {
+        if equal(name, self.name(id)) {
             return id;
         }
         let id = self.look_up(&name[..name.len().min(UPSTREAM_LEN_MAX)]);

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
+    lines::Seek,
     parse::{Head, Tail, tail, upstream},
 };
 
@@ -80,21 +81,29 @@ impl Classifier {
     }
 
     /// Classifies the text behind `head`: message and tail of one record, which may span lines.
-    #[inline(always)]
     pub fn classify<'a>(
         &self,
         searcher: &mut Searcher,
         head: &Head,
         text: &'a [u8],
     ) -> Classified<'a> {
-        let understood = match searcher.memo.recall(&self.matcher, head, text) {
-            Some(understood) => understood,
-            None => {
-                let head = *head; // a copy, so that the caller's need not be in memory
-                self.understand(searcher, &head, text)
-            }
-        };
-        understood.with_tail(head, text)
+        match self.recall(searcher, head, text) {
+            Some(known) => known,
+            None => self.understand(searcher, head, text).with_tail(head, text),
+        }
+    }
+
+    /// Like [`classify`](Self::classify), but `None` for a message unlike those met before: the quick way, for a text that
+    /// knows where its quotes and commas are.
+    #[inline(always)] // the result is large: it should be made where it is used
+    pub fn recall<'a>(
+        &self,
+        searcher: &mut Searcher,
+        head: &Head,
+        text: impl Seek<'a>,
+    ) -> Option<Classified<'a>> {
+        let understood = searcher.memo.recall(&self.matcher, head, text)?;
+        Some(understood.with_tail(head, text))
     }
 
     /// Classifies without looking at what was met before.
@@ -245,14 +254,15 @@ fn describe_unknown(head: &Head, text: &[u8]) -> Understood {
 impl Understood {
     /// The message with what its tail says.
     #[inline(always)] // the result is large: it should be made where it is used
-    fn with_tail<'a>(&self, head: &Head, text: &'a [u8]) -> Classified<'a> {
+    fn with_tail<'a>(&self, head: &Head, marked: impl Seek<'a>) -> Classified<'a> {
         let Understood {
             meaning,
             start,
             tail_at,
             peer,
         } = *self;
-        let tail = tail_of(head, &text[tail_at..]);
+        let tail = tail_of(head, marked.behind(tail_at));
+        let text = marked.text();
         Classified {
             signature: meaning.signature,
             category: meaning.category,
@@ -279,10 +289,10 @@ impl Understood {
 
 /// `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
 #[inline(always)]
-fn tail_of<'a>(head: &Head, text: &'a [u8]) -> Tail<'a> {
+fn tail_of<'a>(head: &Head, text: impl Seek<'a>) -> Tail<'a> {
     match head.level {
         Some(Level::Debug) => Tail::default(),
-        _ => tail::parse_tail(text),
+        _ => tail::parse_marked_tail(text),
     }
 }
 

@@ -12,8 +12,11 @@ use super::{
     pattern::{Piece, expand, literal_len},
     taxonomy::{ROWS, Row},
 };
-use crate::parse::{Head, Side, action, tail};
-use memchr::{memchr, memmem::Finder, memrchr_iter};
+use crate::{
+    lines::near::find_text_near,
+    parse::{Head, Side, action, tail},
+};
+use memchr::{memchr, memrchr_iter};
 use regex_automata::{Anchored, Input, meta, util::syntax};
 
 /// What follows a message.
@@ -61,8 +64,8 @@ impl Rest {
 #[derive(Debug)]
 struct Pattern {
     pieces: Vec<Piece>,
-    /// The literal behind each variable, ready to be searched for; none behind a variable at the end.
-    finders: Vec<Option<Finder<'static>>>,
+    /// The literal behind each variable; none behind a variable at the end.
+    closings: Vec<Option<Box<[u8]>>>,
     /// Length of the literal it begins with.
     opening_len: usize,
     row: u16,
@@ -182,7 +185,7 @@ impl Matcher {
 
     /// Whether the pattern has no variables.
     pub(super) fn is_literal(&self, pattern: u16) -> bool {
-        self.patterns[usize::from(pattern)].finders.is_empty()
+        self.patterns[usize::from(pattern)].closings.is_empty()
     }
 
     /// The literal that the pattern begins with.
@@ -191,6 +194,25 @@ impl Matcher {
             Some(Piece::Literal(text)) => text,
             _ => b"",
         }
+    }
+
+    /// The literal behind the only variable of the pattern, if it begins with a quote and the variable is no address.
+    pub(super) fn closing_quote(&self, pattern: u16) -> Option<&[u8]> {
+        let opening = self.opening(pattern);
+        let names_peer = opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ");
+        match &self.patterns[usize::from(pattern)].pieces[..] {
+            [
+                Piece::Literal(_),
+                Piece::Variable(_),
+                Piece::Literal(literal),
+            ] if literal.starts_with(b"\"") && !names_peer => Some(literal),
+            _ => None,
+        }
+    }
+
+    /// Whether words of other patterns begin with those that end at `node`.
+    pub(super) fn has_children(&self, node: u16) -> bool {
+        !self.nodes[usize::from(node)].children.is_empty()
     }
 
     /// Whether every pattern tried on `text` before `pattern`, which has no variables, has none either: what became of
@@ -383,11 +405,11 @@ impl Matcher {
 
 impl Pattern {
     fn new(row: usize, pieces: Vec<Piece>) -> Pattern {
-        let finder = |index: usize| match pieces.get(index + 1) {
-            Some(Piece::Literal(literal)) => Some(Finder::new(literal).into_owned()),
+        let closing = |index: usize| match pieces.get(index + 1) {
+            Some(Piece::Literal(literal)) => Some(literal.as_slice().into()),
             _ => None,
         };
-        let finders = (1..pieces.len()).step_by(2).map(finder).collect();
+        let closings = (1..pieces.len()).step_by(2).map(closing).collect();
         let opening_len = match pieces.first() {
             Some(Piece::Literal(text)) => text.len(),
             _ => 0,
@@ -395,7 +417,7 @@ impl Pattern {
         Pattern {
             rank: (literal_len(&pieces), weight(&ROWS[row])),
             pieces,
-            finders,
+            closings,
             opening_len,
             row: row as u16,
         }
@@ -416,9 +438,9 @@ fn is_cut(pattern: &Pattern, text: &[u8]) -> bool {
     // A literal that is missing is one the cut took; if all are there, something else is wrong with the message. A lone
     // quote at the end of a template may be the application's own, so it proves nothing.
     let mut at = head.len();
-    for finder in pattern.finders.iter().flatten() {
-        match finder.find(&text[at..]) {
-            Some(found) => at += found + finder.needle().len(),
+    for closing in pattern.closings.iter().flatten() {
+        match find_text_near(closing, &text[at..]) {
+            Some(found) => at += found + closing.len(),
             None => return true,
         }
     }
@@ -472,7 +494,7 @@ fn fit(pattern: &Pattern, text: &[u8]) -> Option<Shape> {
         return None;
     };
     let pattern_end = head.len();
-    if pattern.finders.is_empty() {
+    if pattern.closings.is_empty() {
         return Some(Shape {
             rest: parse_rest(text, pattern_end)?,
             pattern_end,
@@ -502,20 +524,20 @@ fn fit_variables<T>(
         let start = peer_at(text, pattern.opening_len)?;
         (start < end && !text[..end].ends_with(b"...")).then_some((start, end))
     };
-    let (last, before) = pattern.finders.split_last()?;
-    for finder in before.iter().flatten() {
-        let found = at + finder.find(&text[at..])?;
+    let (last, before) = pattern.closings.split_last()?;
+    for closing in before.iter().flatten() {
+        let found = at + find_text_near(closing, &text[at..])?;
         peer = peer.or_else(|| named(found));
-        at = found + finder.needle().len();
+        at = found + closing.len();
     }
-    let Some(finder) = last else {
+    let Some(closing) = last else {
         // A variable at the end: all of the message.
         let end = at + message_end(&text[at..]);
         return Some((read(end)?, peer.or_else(|| named(end))));
     };
     loop {
-        let found = at + finder.find(&text[at..])?;
-        if let Some(known) = read(found + finder.needle().len()) {
+        let found = at + find_text_near(closing, &text[at..])?;
+        if let Some(known) = read(found + closing.len()) {
             return Some((known, peer.or_else(|| named(found))));
         }
         at = found + 1;

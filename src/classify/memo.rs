@@ -8,19 +8,25 @@
 
 use super::{
     classifier::{Meaning, Understood},
-    matcher::{Matcher, Shape},
+    matcher::{Matcher, Shape, parse_rest},
     rule,
     taxonomy::ROWS,
 };
-use crate::{event::Level, parse::Head};
+use crate::{
+    event::Level,
+    lines::{Seek, near::begins},
+    parse::Head,
+};
 
 /// The messages one worker met last.
 #[derive(Debug, Clone)]
 pub(super) struct Memo {
+    /// By their first eight bytes and level.
     buckets: Box<[Vec<Remembered>; N_BUCKETS]>,
+    /// Those of which fewer bytes are sure to be there.
+    brief: Vec<Remembered>,
 }
 
-/// One per level and low five bits of the first byte.
 const N_BUCKETS: usize = 256;
 
 /// Messages remembered per bucket.
@@ -30,6 +36,7 @@ impl Default for Memo {
     fn default() -> Memo {
         Memo {
             buckets: Box::new([const { Vec::new() }; N_BUCKETS]),
+            brief: Vec::new(),
         }
     }
 }
@@ -45,15 +52,19 @@ struct Remembered {
     variable: Option<Variable>,
     end: End,
     meaning: Meaning,
+    n_met: u32,
 }
 
 #[derive(Debug, Clone)]
 struct Variable {
     pattern: u16,
-    /// Node of the trie where `start` ends.
-    node: u16,
+    /// Node of the trie where `start` ends, if others begin with it.
+    node: Option<u16>,
     /// The text from the end of the pattern to the tail, and `end`.
     rest: Box<[u8]>,
+    /// For a pattern of one variable that a quote ends: the text from that quote to the end of `rest`, and how much of it is
+    /// the pattern's.
+    closing: Option<(Box<[u8]>, usize)>,
 }
 
 /// What a message must be followed by, so that what is behind it has no say in where it ends.
@@ -83,30 +94,20 @@ impl End {
 }
 
 impl Memo {
-    /// What `text` means, if its way is known. Ways met often move to the front of their bucket.
+    /// What the text means, if its way is known. Ways met often come first in their bucket.
     #[inline(always)] // the result is large: it should be made where it is used
-    pub(super) fn recall(
+    pub(super) fn recall<'a>(
         &mut self,
         matcher: &Matcher,
         head: &Head,
-        text: &[u8],
+        marked: impl Seek<'a>,
     ) -> Option<Understood> {
-        let words = words(text);
+        let words = words(marked.text());
         let ways = &mut self.buckets[bucket(head, words[0])];
-        for at in 0..ways.len() {
-            let way = &ways[at];
-            if way.glance.fits(words)
-                && way.level == head.level
-                && way.has_connection == head.connection.is_some()
-                && let Some(understood) = way.read(matcher, text)
-            {
-                if at > 0 {
-                    ways.swap(at, at - 1);
-                }
-                return Some(understood);
-            }
+        match recall(ways, words, matcher, head, marked) {
+            Some(understood) => Some(understood),
+            None => recall(&mut self.brief, words, matcher, head, marked),
         }
-        None
     }
 
     /// Remembers the way of `text`, which the search found to fit `pattern`, if the same words always mean the same.
@@ -146,18 +147,25 @@ impl Memo {
             let Some(node) = matcher.only_choice_at(text, pattern) else {
                 return;
             };
-            let rest = text[shape.pattern_end..end_at].into();
+            let rest: Box<[u8]> = text[shape.pattern_end..end_at].into();
             (
                 matcher.opening(pattern),
                 Some(Variable {
                     pattern,
-                    node,
+                    node: matcher.has_children(node).then_some(node),
+                    closing: matcher
+                        .closing_quote(pattern)
+                        .map(|literal| ([literal, &rest].concat().into(), literal.len())),
                     rest,
                 }),
             )
         };
         let words = words(text);
-        let ways = &mut self.buckets[bucket(head, words[0])];
+        let ways = if start.len() < 8 {
+            &mut self.brief
+        } else {
+            &mut self.buckets[bucket(head, words[0])]
+        };
         ways.truncate(N_WAYS - 1);
         ways.push(Remembered {
             level: head.level,
@@ -167,80 +175,155 @@ impl Memo {
             variable,
             end,
             meaning,
+            n_met: 0,
         });
     }
+}
+
+/// The first of `ways` that the text goes.
+#[inline(always)]
+fn recall<'a>(
+    ways: &mut [Remembered],
+    words: [u64; 3],
+    matcher: &Matcher,
+    head: &Head,
+    marked: impl Seek<'a>,
+) -> Option<Understood> {
+    for at in 0..ways.len() {
+        let way = &mut ways[at];
+        if way.glance.fits(words)
+            && way.level == head.level
+            && way.has_connection == head.connection.is_some()
+            && let Some(understood) = way.read(matcher, marked)
+        {
+            way.n_met += 1;
+            if at > 0 && ways[at].n_met > ways[at - 1].n_met {
+                ways.swap(at, at - 1);
+            }
+            return Some(understood);
+        }
+    }
+    None
 }
 
 #[inline]
 fn bucket(head: &Head, first_word: u64) -> usize {
-    (first_word as usize & 31) << 3 | head.level.map_or(0, |level| level as usize & 7)
+    let level = head.level.map_or(0, |level| level as u64 + 1);
+    ((first_word ^ level).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
 }
 
 impl Remembered {
-    /// What `text` means, if it goes our way.
+    /// What the text means, if it goes our way.
     #[inline(always)]
-    fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Understood> {
-        let behind = text.strip_prefix(&*self.start)?;
-        let understood = |end_at: usize, peer| {
-            (self.end != End::Record || end_at == text.len()).then(|| Understood {
-                meaning: self.meaning,
-                start: 0,
-                tail_at: end_at - self.end.text().len(),
-                peer,
-            })
-        };
-        let Some(Variable {
-            pattern,
-            node,
-            rest,
-        }) = &self.variable
-        else {
-            return understood(self.start.len(), None);
-        };
-        if matcher.goes_on(*node, behind) {
+    fn read<'a>(&self, matcher: &Matcher, marked: impl Seek<'a>) -> Option<Understood> {
+        let text = marked.text();
+        if !begins(text, &self.start) {
             return None;
         }
-        let (pattern_end, peer) = matcher.find_end(*pattern, text, rest)?;
-        understood(pattern_end + rest.len(), peer)
+        let from = self.start.len();
+        let (end_at, peer) = match &self.variable {
+            None => (from, None),
+            Some(variable) if variable.goes_on(matcher, &text[from..]) => return None,
+            Some(Variable {
+                closing: Some((closing, len)),
+                ..
+            }) => (find_closing(marked, from, closing, *len)?, None),
+            Some(Variable { pattern, rest, .. }) => {
+                let (pattern_end, peer) = matcher.find_end(*pattern, text, rest)?;
+                (pattern_end + rest.len(), peer)
+            }
+        };
+        (self.end == End::Client || end_at == text.len()).then(|| Understood {
+            meaning: self.meaning,
+            start: 0,
+            tail_at: end_at - self.end.text().len(),
+            peer,
+        })
     }
 }
 
-/// Two words of a message, at its start and at [`FAR`]: most of what is different differs in one of them, and they are
+impl Variable {
+    #[inline(always)]
+    fn goes_on(&self, matcher: &Matcher, behind: &[u8]) -> bool {
+        self.node.is_some_and(|node| matcher.goes_on(node, behind))
+    }
+}
+
+/// Where `closing`, which begins with a quote, ends behind `from`, if it stands at the place that a search would choose:
+/// at the first where the literal of its first `len` bytes does, and something that may follow it.
+#[inline(always)]
+fn find_closing<'a>(
+    marked: impl Seek<'a>,
+    from: usize,
+    closing: &[u8],
+    len: usize,
+) -> Option<usize> {
+    let first = marked.quote(from);
+    if begins(&marked.text()[first..], closing) {
+        return Some(first + closing.len());
+    }
+    find_later_closing(marked, first, closing, len)
+}
+
+/// Like [`find_closing`], behind the quotes of the variable itself.
+#[inline(never)]
+fn find_later_closing<'a>(
+    marked: impl Seek<'a>,
+    mut at: usize,
+    closing: &[u8],
+    len: usize,
+) -> Option<usize> {
+    let text = marked.text();
+    while at < text.len() {
+        if begins(&text[at..], closing) {
+            return Some(at + closing.len());
+        }
+        if text[at..].starts_with(&closing[..len]) && parse_rest(text, at + len).is_some() {
+            return None;
+        }
+        at = marked.quote(at + 1);
+    }
+    None
+}
+
+/// Three words of a message, at its start and at [`FAR`]: most of what is different differs in one of them, and they are
 /// quicker to compare than texts.
 #[derive(Debug, Clone, Copy)]
 struct Glance {
-    words: [u64; 2],
+    words: [u64; 3],
     /// Bits that count.
-    mask: [u64; 2],
+    mask: [u64; 3],
 }
 
-/// Where messages that begin alike go apart: in `upstream timed out (110: …) while reading response header …` and its
-/// like behind `while rea`.
-const FAR: usize = 56;
+/// Where the words stand: messages that begin alike go apart in `upstream timed out (110: …) while reading response header …`
+/// and its like behind `while rea`.
+const PLACES: [usize; 3] = [0, 8, 56];
 
 impl Glance {
-    /// Of the first `len` bytes of `text`, of which the words are `words`.
-    fn new(words: [u64; 2], len: usize) -> Glance {
-        let mask = [0, FAR].map(|at| match len.saturating_sub(at) {
+    /// Of the first `len` bytes of a text with these `words`.
+    fn new(words: [u64; 3], len: usize) -> Glance {
+        let mask = PLACES.map(|at| match len.saturating_sub(at) {
             n @ 0..8 => (1 << (8 * n)) - 1,
             _ => u64::MAX,
         });
-        Glance {
-            words: [words[0] & mask[0], words[1] & mask[1]],
-            mask,
+        let mut words = words;
+        for (word, mask) in words.iter_mut().zip(mask) {
+            *word &= mask;
         }
+        Glance { words, mask }
     }
 
-    #[inline]
-    fn fits(&self, [near, far]: [u64; 2]) -> bool {
-        near & self.mask[0] == self.words[0] && far & self.mask[1] == self.words[1]
+    #[inline(always)]
+    fn fits(&self, words: [u64; 3]) -> bool {
+        let differs = |at: usize| (words[at] ^ self.words[at]) & self.mask[at];
+        differs(0) | differs(1) | differs(2) == 0
     }
 }
 
 /// The words of `text` that a [`Glance`] compares; 0 for one that it is too short for.
 #[inline(always)]
-fn words(text: &[u8]) -> [u64; 2] {
-    [0, FAR].map(|at| {
+fn words(text: &[u8]) -> [u64; 3] {
+    PLACES.map(|at| {
         let word = text.get(at..).and_then(|rest| rest.first_chunk());
         word.map_or(0, |word| u64::from_le_bytes(*word))
     })

@@ -1,5 +1,8 @@
-//! Physical lines: where they end and where a chunk may begin. Knows nothing of nginx.
+//! Physical lines: where they end, where a chunk may begin, and where the bytes stand that structure them. Knows nothing of nginx.
 
 pub mod chunk;
+pub mod marks;
+pub mod near;
 
 pub use chunk::{Line, chunks, lines};
+pub use marks::{Cpu, LineEnd, Marked, Marks, Seek, Work, with_best_cpu};

@@ -53,11 +53,11 @@ pub(super) fn fits(word: u64, shape: &[u8; 8]) -> bool {
     word & mask == want && word.wrapping_add(six) & mask == want
 }
 
-/// Reads heads; remembers the last minute seen, since neighbours share it.
+/// Reads heads; remembers the last second seen, since neighbours share it.
 #[derive(Debug, Default)]
 pub struct HeadParser {
-    /// The 16 bytes `YYYY/MM/DD HH:MM` read last, and the second their minute begins.
-    minute: Option<([u8; 16], i64)>,
+    /// The 19 bytes `YYYY/MM/DD HH:MM:SS` read last (its first sixteen and its last eight), and the second they name.
+    last: Option<([u8; 16], [u8; 8], LocalTime)>,
 }
 
 impl HeadParser {
@@ -71,10 +71,25 @@ impl HeadParser {
         }
     }
 
+    /// Like [`is_head`]; most heads are of the second read last, and then it is a comparison.
+    #[inline(always)]
+    pub fn is_head(&self, line: &[u8]) -> bool {
+        match line.first_chunk::<{ TIME_LEN + 2 }>() {
+            Some(start) => {
+                (self.known(start).is_some() && start[TIME_LEN..] == *b" [") || is_head(start)
+            }
+            None => false,
+        }
+    }
+
     /// Like [`parse`](Self::parse), for a line that [`is_head`].
     #[inline(always)]
     pub fn parse_checked(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
-        let time = self.time(line).ok_or(Unparsed::BadTime)?;
+        let start = line.first_chunk().ok_or(Unparsed::NoHead)?;
+        let time = match self.known(start) {
+            Some(time) => time,
+            None => self.time(start).ok_or(Unparsed::BadTime)?,
+        };
         let (level, at) = parse_level(line, TIME_LEN + 1).ok_or(Unparsed::NoHead)?;
         let head = parse_process(line, at);
         Ok(Head {
@@ -84,22 +99,25 @@ impl HeadParser {
         })
     }
 
-    /// The civil time at `line[0..19]`, whose shape [`is_head`] has checked.
-    #[inline]
-    fn time(&mut self, line: &[u8]) -> Option<LocalTime> {
-        let key: &[u8; 16] = line.first_chunk()?;
-        let second = two(line, 17);
+    /// The time that `start` begins with, if it is the one read last.
+    #[inline(always)]
+    fn known(&self, start: &[u8; TIME_LEN + 2]) -> Option<LocalTime> {
+        let (first, last, time) = self.last.as_ref()?;
+        let is_same = start.first_chunk() == Some(first) && start[TIME_LEN - 8..TIME_LEN] == *last;
+        is_same.then_some(*time)
+    }
+
+    /// The civil time that `start` begins with, whose shape [`is_head`] has checked.
+    #[cold]
+    fn time(&mut self, start: &[u8; TIME_LEN + 2]) -> Option<LocalTime> {
+        let (minute, last) = (start.first_chunk()?, start[..TIME_LEN].last_chunk()?);
+        let second = two(start, 17);
         if second > 59 {
             return None;
         }
-        if let Some((last, base)) = &self.minute
-            && last == key
-        {
-            return Some(LocalTime(base + second));
-        }
-        let base = parse_minute(key)?;
-        self.minute = Some((*key, base));
-        Some(LocalTime(base + second))
+        let time = LocalTime(parse_minute(minute)? + second);
+        self.last = Some((*minute, *last, time));
+        Some(time)
     }
 }
 
@@ -107,6 +125,9 @@ impl HeadParser {
 #[inline(always)]
 pub fn parse_level(line: &[u8], at: usize) -> Option<(Level, usize)> {
     let rest = line.get(at..)?;
+    if rest.starts_with(b"[error] ") {
+        return Some((Level::Error, at + 8)); // by far the most frequent
+    }
     let (level, len) = match rest.get(1)? {
         b'e' if rest.starts_with(b"[error]") => (Level::Error, 7),
         b'w' if rest.starts_with(b"[warn]") => (Level::Warn, 6),
@@ -153,7 +174,7 @@ pub fn parse_process(line: &[u8], at: usize) -> Head {
 }
 
 /// The decimal number at `at`, of at most 19 digits, and the offset after it; `(0, at)` where there is none.
-#[inline]
+#[inline(always)]
 fn digits(line: &[u8], at: usize) -> (u64, usize) {
     let word = |at: usize| {
         let bytes = line.get(at..)?.first_chunk()?;
@@ -176,7 +197,7 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
 /// A byte that is no digit keeps a bit of its high half when that half should be 3, before or after adding 6. The digits
 /// are moved to the high end, with zeros before them, and added up in pairs, fours and eights (D. Lemire, "Quickly
 /// parsing eight digits").
-#[inline]
+#[inline(always)]
 fn leading_digits(word: u64) -> (u64, usize) {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
     const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
@@ -212,7 +233,7 @@ fn many_digits(line: &[u8], at: usize) -> (u64, usize) {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn two(line: &[u8], at: usize) -> i64 {
     i64::from(line[at] - b'0') * 10 + i64::from(line[at + 1] - b'0')
 }

@@ -6,8 +6,7 @@
 //! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length.
 
 use super::head::is_head;
-use memchr::{memchr, memchr_iter, memchr2, memmem::Finder, memrchr_iter};
-use std::sync::LazyLock;
+use memchr::{memchr_iter, memrchr_iter};
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
 pub const RECORD_LEN_MAX: usize = 4096;
@@ -24,10 +23,12 @@ pub fn continues(is_open: bool, line: &[u8], behind: usize) -> bool {
         && !is_access_line(line)
 }
 
+/// What the usual tail begins with.
+pub const TAIL: &[u8] = b", client: ";
+
 /// Whether the usual tail begins in `line`.
 pub fn has_tail(line: &[u8]) -> bool {
-    static CLIENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b", client: "));
-    CLIENT.find(line).is_some()
+    memchr::memmem::find(line, TAIL).is_some()
 }
 
 /// Whether a record of `len` bytes, without newline, has exactly the length at which nginx, or OpenResty, cuts.
@@ -83,25 +84,6 @@ pub fn find_second_head(line: &[u8]) -> Option<usize> {
         })
 }
 
-/// Where the line ends that begins with a head at `start`, and the bracket of a second head in it, as offsets in `bytes`:
-/// what a search for the newline and [`find_second_head`] would find, in one pass. `bytes.len()` if there is no newline.
-#[inline]
-pub fn find_end_and_head(bytes: &[u8], start: usize) -> (usize, Option<usize>) {
-    let mut from = start + 21;
-    while let Some(found) = memchr2(b'\n', b'[', &bytes[from..]) {
-        from += found;
-        if bytes[from] == b'\n' {
-            return (from, None);
-        }
-        if is_head(&bytes[from - 20..]) {
-            let end = memchr(b'\n', &bytes[from..]).map_or(bytes.len(), |newline| from + newline);
-            return (end, Some(from - 20));
-        }
-        from += 1;
-    }
-    (bytes.len(), None)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,28 +123,5 @@ mod tests {
             find_second_head(format!("{HEAD}a [b] [::1]").as_bytes()),
             None
         );
-    }
-
-    #[test]
-    fn one_pass_finds_what_two_find() {
-        for text in [
-            "a",
-            "a [b] [::1]",
-            &format!("connect{HEAD}b"),
-            &format!("[{HEAD}[{HEAD}"),
-        ] {
-            for end in ["", "\n", "\nx [y", &format!("\n{HEAD}")] {
-                let line = format!("{HEAD}{text}");
-                let want = (
-                    line.len() + 1,
-                    find_second_head(line.as_bytes()).map(|at| at + 1),
-                );
-                assert_eq!(
-                    find_end_and_head(format!("\n{line}{end}").as_bytes(), 1),
-                    want,
-                    "{line}{end}"
-                );
-            }
-        }
     }
 }

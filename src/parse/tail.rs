@@ -13,6 +13,7 @@
 //! that ` HTTP/x.y` precedes, if there is such a one. What a client imitates inside its own fields changes nothing.
 
 use super::head::fits;
+use crate::lines::Seek;
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The fields of a tail, as slices of the record; `None` means not written or cut off.
@@ -48,7 +49,7 @@ impl<'a> Tail<'a> {
         let (mut host, mut at) = (None, 0);
         if let Some((HOST, value_at)) = next_key(rest, 0, HOST) {
             let value = &rest[value_at..];
-            let end = value_close(value, HOST).map_or(value.len(), |close| close.quote);
+            let end = value_close(value, 0, HOST).map_or(value.len(), |close| close.quote);
             host = Some(&value[..end]);
             at = value_at + end + 1;
         }
@@ -84,34 +85,38 @@ const REFERRER: usize = 6;
 const REQUEST_ID: usize = 7;
 
 /// Reads the tail that begins at `text[0]`, which is a comma or the end. A record may stop anywhere inside.
-#[inline(always)] // a tail is large: it should be made where it is used
 pub fn parse_tail(text: &[u8]) -> Tail<'_> {
+    parse_marked_tail(text)
+}
+
+/// Like [`parse_tail`], for a text that knows where its quotes and commas are.
+#[inline(always)] // a tail is large: it should be made where it is used
+pub fn parse_marked_tail<'a>(marked: impl Seek<'a>) -> Tail<'a> {
+    let text = marked.text();
     let mut tail = Tail::default();
     let mut at = 0;
     if !text.starts_with(b", client: ") {
         at = skip_to_client(text);
     }
-    if let Some(rest) = text
-        .get(at..)
-        .and_then(|rest| rest.strip_prefix(b", client: "))
-    {
-        let end = client_end(rest);
-        tail.client = Some(unquoted(&rest[..end]));
-        at += 10 + end;
+    if let Some(value_at) = behind_key(text, at, b", client: ") {
+        at = client_end(marked, value_at);
+        tail.client = Some(unquoted(&text[value_at..at]));
     }
-    if let Some(rest) = text
-        .get(at..)
-        .and_then(|rest| rest.strip_prefix(b", server: "))
-    {
-        let end = server_end(rest);
-        tail.server = Some(unquoted(&rest[..end]));
-        at += 10 + end;
+    if let Some(value_at) = behind_key(text, at, b", server: ") {
+        at = server_end(marked, value_at);
+        tail.server = Some(unquoted(&text[value_at..at]));
         if text[at..].starts_with(PROTOCOL) {
             at += protocol_len(&text[at..]);
         }
     }
-    parse_quoted(text, at, &mut tail);
+    parse_quoted(marked, at, &mut tail);
     tail
+}
+
+/// The offset behind `key`, if it stands at `at`.
+#[inline(always)]
+fn behind_key(text: &[u8], at: usize, key: &[u8; 10]) -> Option<usize> {
+    text.get(at..)?.starts_with(key).then_some(at + key.len())
 }
 
 /// Angie writes this into the tail of a stream, behind the server.
@@ -126,23 +131,27 @@ fn protocol_len(text: &[u8]) -> usize {
 
 /// Reads the quoted keys from `at` on, in their order, up to the host.
 #[inline(always)]
-fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
+fn parse_quoted<'a>(marked: impl Seek<'a>, mut at: usize, tail: &mut Tail<'a>) {
+    let text = marked.text();
     let mut from = 0;
     let mut next = next_key(text, at, from);
     while let Some((key, value_at)) = next
         && key < HOST
     {
-        let rest = &text[value_at..];
         let close = match key {
-            REQUEST | REQUEST_LINE => request_close(rest, key),
-            _ => value_close(rest, key),
+            REQUEST | REQUEST_LINE => request_close(marked, value_at, key),
+            _ => value_close(marked, value_at, key),
         };
-        tail.take(key, rest, close);
+        tail.take(
+            key,
+            &text[value_at..],
+            close.map(|close| close.before(value_at)),
+        );
         let Some(close) = close else {
             tail.open = true;
             return;
         };
-        at = value_at + close.quote + 1;
+        at = close.quote + 1;
         from = after(key);
         next = close.next.map(|key| (key, at + KEYS[key].len()));
     }
@@ -167,8 +176,12 @@ impl<'a> Tail<'a> {
             UPSTREAM => {
                 self.upstream = Some(value);
                 self.upstream_open = close.is_none();
-                if close.is_none_or(|close| close.has_quotes) {
-                    reread_imitation(value, self);
+                // By value, so that the tail can stay in registers.
+                if close.is_none_or(|close| close.has_quotes)
+                    && let Some(true_value) = imitated_upstream(value)
+                {
+                    self.request = None; // its true text is not one slice any more: better unknown than forged
+                    self.upstream = Some(true_value);
                 }
             }
             _ => {}
@@ -192,13 +205,22 @@ struct Close {
     has_quotes: bool,
 }
 
-/// Gives back to the request what a client made look like its end and an upstream.
-#[cold]
-fn reread_imitation<'a>(value: &'a [u8], tail: &mut Tail<'a>) {
-    if let Some(quote) = imitated_request_end(value) {
-        tail.request = None; // its true text is not one slice any more: better unknown than forged
-        tail.upstream = Some(&value[quote + KEYS[UPSTREAM].len() + 1..]);
+impl Close {
+    /// The same, as an offset in the value that begins at `value_at`.
+    #[inline(always)]
+    fn before(self, value_at: usize) -> Close {
+        Close {
+            quote: self.quote - value_at,
+            ..self
+        }
     }
+}
+
+/// The true upstream in a `value` that begins inside a request whose end and upstream a client imitated.
+#[cold]
+fn imitated_upstream(value: &[u8]) -> Option<&[u8]> {
+    let quote = imitated_request_end(value)?;
+    Some(&value[quote + KEYS[UPSTREAM].len() + 1..])
 }
 
 /// The key at `at`, not before `from` in the order, and the offset of its value.
@@ -251,10 +273,10 @@ fn closes_last(rest: &[u8], key: usize) -> bool {
         || is_cut_key(rest, after(key))
 }
 
-/// The quote at `quote` in `rest` as the end of the value of `key`, if it may be that.
+/// The quote at `quote` in `text` as the end of the value of `key`, if it may be that.
 #[inline(always)]
-fn close_at(rest: &[u8], quote: usize, key: usize) -> Option<Close> {
-    let behind = &rest[quote + 1..];
+fn close_at(text: &[u8], quote: usize, key: usize) -> Option<Close> {
+    let behind = &text[quote + 1..];
     let next = next_key(behind, 0, after(key)).map(|(next, _)| next);
     (next.is_some() || closes_last(behind, key)).then_some(Close {
         quote,
@@ -272,39 +294,52 @@ fn is_cut_key(rest: &[u8], from: usize) -> bool {
             .is_some_and(|keys| keys.iter().any(|key| key.starts_with(rest)))
 }
 
-/// The quote that closes the value of `key`.
+/// The quote that closes the value of `key`, which begins at `at`.
 #[inline(always)]
-fn value_close(rest: &[u8], key: usize) -> Option<Close> {
-    let first = memchr(b'"', rest)?;
-    close_at(rest, first, key).or_else(|| later_close(rest, first + 1, key))
+fn value_close<'a>(marked: impl Seek<'a>, at: usize, key: usize) -> Option<Close> {
+    let text = marked.text();
+    let first = marked.quote(at);
+    if first == text.len() {
+        return None;
+    }
+    close_at(text, first, key).or_else(|| later_close(text, first + 1, key))
 }
 
 /// Like [`value_close`], from `from` on, behind a quote that does not close.
 #[cold]
-fn later_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
+fn later_close(text: &[u8], from: usize, key: usize) -> Option<Close> {
     let close =
-        memchr_iter(b'"', &rest[from..]).find_map(|quote| close_at(rest, from + quote, key))?;
+        memchr_iter(b'"', &text[from..]).find_map(|quote| close_at(text, from + quote, key))?;
     Some(Close {
         has_quotes: true,
         ..close
     })
 }
 
-/// The quote that closes a request line: the first that ` HTTP/x.y` precedes, else the first that may.
+/// The quote that closes a request line, which begins at `at`: the first that ` HTTP/x.y` precedes, else the first that may.
 #[inline(always)]
-fn request_close(rest: &[u8], key: usize) -> Option<Close> {
-    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
-    let first = memchr(b'"', rest)?;
-    strict(first).or_else(|| later_request_close(rest, first + 1, key))
+fn request_close<'a>(marked: impl Seek<'a>, at: usize, key: usize) -> Option<Close> {
+    let text = marked.text();
+    let first = marked.quote(at);
+    if first == text.len() {
+        return None;
+    }
+    if has_version(&text[at..first])
+        && let Some(close) = close_at(text, first, key)
+    {
+        return Some(close);
+    }
+    later_request_close(text, at, first + 1, key)
 }
 
 /// Like [`request_close`], behind a quote at `from` that does not close.
 #[cold]
-fn later_request_close(rest: &[u8], from: usize, key: usize) -> Option<Close> {
-    let strict = |quote: usize| close_at(rest, quote, key).filter(|_| has_version(&rest[..quote]));
-    memchr_iter(b'"', &rest[from..])
+fn later_request_close(text: &[u8], at: usize, from: usize, key: usize) -> Option<Close> {
+    let strict =
+        |quote: usize| close_at(text, quote, key).filter(|_| has_version(&text[at..quote]));
+    memchr_iter(b'"', &text[from..])
         .find_map(|quote| strict(from + quote))
-        .or_else(|| value_close(rest, key))
+        .or_else(|| value_close(text, at, key))
 }
 
 /// Over HTTP/2 before 1.21.1 a path could hold blanks, and so imitate the end of its request and an upstream. Then the
@@ -346,20 +381,20 @@ fn referrer_end(rest: &[u8]) -> Option<usize> {
     }
 }
 
-/// End of a client's address.
+/// End of the client's address that begins at `at`.
 #[inline(always)]
-fn client_end(rest: &[u8]) -> usize {
-    end_before(rest, b", server: ", |rest| {
+fn client_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
+    end_before(marked, at, b", server: ", |rest| {
         b", server: ".starts_with(rest)
             || next_key(rest, 0, REQUEST).is_some()
             || is_cut_key(rest, REQUEST)
     })
 }
 
-/// End of a server name: the configuration writes it, so it may be empty, a regex, or hold commas.
+/// End of the server name that begins at `at`: the configuration writes it, so it may be empty, a regex, or hold commas.
 #[inline(always)]
-fn server_end(rest: &[u8]) -> usize {
-    end_before(rest, b", request: \"", |rest| {
+fn server_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
+    end_before(marked, at, b", request: \"", |rest| {
         next_key(rest, 0, REQUEST).is_some()
             || rest.starts_with(b", upstream: ")
             || rest.starts_with(b", bytes from/to")
@@ -369,23 +404,29 @@ fn server_end(rest: &[u8]) -> usize {
     })
 }
 
-/// The first comma where `rest` goes on with `usual`, or with something that `ends` takes; its length if there is none.
+/// The first comma, not before `at`, where the text goes on with `usual`, or with something that `ends` takes; its length
+/// if there is none.
 #[inline(always)]
-fn end_before(rest: &[u8], usual: &[u8], ends: impl Fn(&[u8]) -> bool) -> usize {
-    match memchr(b',', rest) {
-        Some(first) if rest[first..].starts_with(usual) => first,
-        Some(first) => first_end(rest, first, |rest| rest.starts_with(usual) || ends(rest)),
-        None => rest.len(),
+fn end_before<'a>(
+    marked: impl Seek<'a>,
+    at: usize,
+    usual: &[u8],
+    ends: impl Fn(&[u8]) -> bool,
+) -> usize {
+    let (text, first) = (marked.text(), marked.comma(at));
+    if first == text.len() || text[first..].starts_with(usual) {
+        return first;
     }
+    first_end(text, first, |rest| rest.starts_with(usual) || ends(rest))
 }
 
 /// The first comma, not before `from`, that `ends` takes.
 #[cold]
-fn first_end(rest: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
-    let comma = memchr_iter(b',', &rest[from..])
+fn first_end(text: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
+    let comma = memchr_iter(b',', &text[from..])
         .map(|comma| from + comma)
-        .find(|&comma| ends(&rest[comma..]));
-    comma.unwrap_or(rest.len())
+        .find(|&comma| ends(&text[comma..]));
+    comma.unwrap_or(text.len())
 }
 
 /// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.

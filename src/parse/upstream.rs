@@ -4,6 +4,7 @@
 //! `unix:/path` and a colon stands before the URI, except in "upstream timed out" and whatever else is logged after the
 //! peer was released (since 1.3.15): there path and URI run together, and only knowledge of the URI tells them apart.
 
+use crate::lines::near::find_near;
 use memchr::{memchr, memmem};
 
 /// The peer, or the group where none was chosen; `None` if the value is empty or cut before its address ended.
@@ -16,11 +17,11 @@ pub fn address<'a>(value: &'a [u8], request: Option<&[u8]>, open: bool) -> Optio
     }
     // What stands between the brackets of an IPv6 address belongs to it.
     let bracket = if peer.first() == Some(&b'[') {
-        memchr(b']', peer).unwrap_or(0)
+        find_near(b']', peer).unwrap_or(0)
     } else {
         0
     };
-    let end = match memchr(b'/', &peer[bracket..]) {
+    let end = match find_near(b'/', &peer[bracket..]) {
         Some(end) => bracket + end,
         None if open => return None,
         None => peer.len(),

@@ -15,9 +15,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lines", &[]),
     ("zone", &["event"]),
     ("input", &["error", "glob"]),
-    ("parse", &["event"]),
-    ("classify", &["event", "parse"]),
-    ("aggregate", &["event"]),
+    ("parse", &["event", "lines"]),
+    ("classify", &["event", "lines", "parse"]),
+    ("aggregate", &["event", "lines"]),
     (
         "scan",
         &["aggregate", "classify", "event", "lines", "parse"],
