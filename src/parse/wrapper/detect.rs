@@ -59,6 +59,9 @@ fn elect(
     let n_needed = (texts.len() * SHARE_PERCENT).div_ceil(100).max(1);
     let candidates = Wrapper::ALL.iter().filter(|wrapper| !wrapper.is_block());
     for &wrapper in candidates {
+        if wrapper == Wrapper::JournalShort {
+            continue; // the same shape as another: `is_journalctl` tells
+        }
         // Of layers that do not nest, a second one is text that looks like it.
         if outer.contains(&wrapper) && !wrapper.is_syslog() {
             continue;
@@ -118,7 +121,7 @@ fn is_remark(line: &[u8]) -> bool {
         || line.starts_with(b"-- ")
         || line == b"--"
         || line.starts_with(b"==> ")
-        || line.starts_with("+ ".as_bytes())
+        || line.starts_with(b"+ ")
         || line.starts_with(b"Hint: ")
 }
 

@@ -81,10 +81,10 @@ wrappers! {
     JournalMonotonic = "journald-short-monotonic",
     /// `journalctl -o short-iso` before systemd 255: an offset without colon.
     JournalIso = "journald-short-iso",
-    /// `journalctl`, told from [`Syslog3164`](Wrapper::Syslog3164) by its `-- Boot …` lines and its indented lines.
-    JournalShort = "journald-short",
     /// `[<187>]Nov 20 11:24:48 web1 nginx[1]: text`, with or without host.
     Syslog3164 = "syslog-rfc3164",
+    /// `journalctl`, told from [`Syslog3164`](Wrapper::Syslog3164) by its `-- Boot …` lines and its indented lines.
+    JournalShort = "journald-short",
     /// rsyslog's and syslog-ng's ISO dates: `2026-11-20T11:24:48+00:00 web1 nginx: text`.
     SyslogIso = "syslog-iso",
     /// `kubectl logs --prefix`: `[pod/NAME/CONTAINER] text`.

@@ -20,11 +20,16 @@ use super::{
 use crate::event::{Level, LocalTime};
 use memchr::{memchr, memchr_iter};
 
-pub(super) fn rfc3164<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
+/// [`Wrapper::Syslog3164`](super::Wrapper::Syslog3164), or [`Wrapper::JournalShort`](super::Wrapper::JournalShort) without a
+/// `pool`.
+pub(super) fn rfc3164<'a>(text: &'a [u8], pool: Option<&mut Pool<'a>>) -> Option<Peeled<'a>> {
     let (level, rest) = priority(text);
     let stamp = stamp::yearless(rest)?;
     let named = names(rest[stamp.len..].strip_prefix(b" ")?, true)?;
-    Some(finish(named, stamp.time, level, pool))
+    Some(match pool {
+        Some(pool) => finish(named, stamp.time, level, pool),
+        None => plain(named, stamp.time, level),
+    })
 }
 
 /// [`Wrapper::SyslogIso`](super::Wrapper::SyslogIso) and [`Wrapper::JournalIso`](super::Wrapper::JournalIso), told apart by
@@ -36,7 +41,11 @@ pub(super) fn iso<'a>(text: &'a [u8], has_colon: bool, pool: &mut Pool<'a>) -> O
         return None;
     }
     let named = names(rest[stamp.len..].strip_prefix(b" ")?, false)?;
-    Some(finish(named, stamp.time, level, pool))
+    Some(if has_colon {
+        finish(named, stamp.time, level, pool)
+    } else {
+        plain(named, stamp.time, level)
+    })
 }
 
 pub(super) fn rfc5424<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
@@ -64,27 +73,27 @@ pub(super) fn rfc5424<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<
     Some(finish(named, time, level, pool))
 }
 
-pub(super) fn journal_full<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
+pub(super) fn journal_full(text: &[u8]) -> Option<Peeled<'_>> {
     let (time, rest) = full_time(text)?;
     let named = names(rest, false)?;
-    Some(finish(named, time, None, pool))
+    Some(plain(named, time, None))
 }
 
-pub(super) fn journal_unix<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
+pub(super) fn journal_unix(text: &[u8]) -> Option<Peeled<'_>> {
     let stamp = stamp::unix(text).filter(|stamp| matches!(text.get(stamp.len - 7), Some(b'.')))?;
     let named = names(text[stamp.len..].strip_prefix(b" ")?, false)?;
-    Some(finish(named, stamp.time, None, pool))
+    Some(plain(named, stamp.time, None))
 }
 
 /// Its seconds are counted from boot: no time is taken from them.
-pub(super) fn journal_monotonic<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
+pub(super) fn journal_monotonic(text: &[u8]) -> Option<Peeled<'_>> {
     let rest = text.strip_prefix(b"[")?;
     let end = memchr(b']', &rest[..rest.len().min(48)])?;
     let is_clock = |b: &u8| b.is_ascii_digit() || b" .<>+".contains(b);
     let inside = &rest[..end];
     let is_number = inside.iter().all(is_clock) && memchr(b'.', inside).is_some();
     let rest = rest[end..].strip_prefix(b"] ").filter(|_| is_number)?;
-    Some(finish(names(rest, false)?, None, None, pool))
+    Some(plain(names(rest, false)?, None, None))
 }
 
 /// `Fri 2026-11-20 11:24:48.123456 UTC `, and the rest; other zones than UTC are abbreviated, so their offset is unknown.
@@ -268,17 +277,10 @@ fn element_len(text: &[u8]) -> Option<usize> {
     Some(end + 1)
 }
 
-/// Takes the byte-order mark off, and undoes rsyslog's escapes.
-fn finish<'a>(
-    named: Named<'a>,
-    time: Option<OuterTime>,
-    level: Option<Level>,
-    pool: &mut Pool<'a>,
-) -> Peeled<'a> {
-    let text = named
-        .text
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(named.text);
+/// A header before a text that stands as it was written; a byte-order mark is taken off.
+#[inline]
+fn plain<'a>(named: Named<'a>, time: Option<OuterTime>, level: Option<Level>) -> Peeled<'a> {
+    let text = named.text.strip_prefix(b"\xef\xbb\xbf");
     let outer = Outer {
         host: named.host,
         tag: named.tag,
@@ -287,16 +289,29 @@ fn finish<'a>(
         time,
         ..Outer::default()
     };
+    Peeled::plain(text.unwrap_or(named.text), outer)
+}
+
+/// A header before a text in which rsyslog may have escaped something.
+fn finish<'a>(
+    named: Named<'a>,
+    time: Option<OuterTime>,
+    level: Option<Level>,
+    pool: &mut Pool<'a>,
+) -> Peeled<'a> {
+    let peeled = plain(named, time, level);
+    let text = peeled.text;
     if !memchr_iter(b'#', text).any(|at| control(&text[at..]).is_some()) {
-        return Peeled::plain(text, outer);
+        return peeled;
     }
     let Some(out) = pool.take() else {
-        return Peeled::plain(text, outer);
+        return peeled;
     };
     unescape(text, out);
     Peeled {
         is_decoded: true,
-        ..Peeled::plain(out, outer)
+        text: out,
+        ..peeled
     }
 }
 
@@ -313,12 +328,13 @@ fn unescape(text: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(&text[from..]);
 }
 
-/// The control character that `#ooo` at the start of `text` stands for; rsyslog escapes no others.
+/// The control character that `#ooo` at the start of `text` stands for. rsyslog escapes U+007F too, but `#177` is left: it also
+/// begins the thread of a record, `1776#1776`, whereas no number of nginx begins with a zero.
 fn control(text: &[u8]) -> Option<u8> {
     let digits = text.get(1..4)?;
     let is_octal = digits.iter().all(|b| matches!(b, b'0'..=b'7'));
     let value = digits
         .iter()
         .fold(0u32, |value, b| value * 8 + u32::from(b.wrapping_sub(b'0')));
-    (is_octal && (value < 0x20 || value == 0x7f)).then_some(value as u8)
+    (is_octal && (value < 0x20)).then_some(value as u8)
 }
