@@ -188,6 +188,19 @@ fn a_line_of_another_program_is_not_hidden() {
         (show(got.text), got.fit, got.outer.pod),
         (RECORD.to_owned(), Fit::Strange, Some(&b"web-1"[..]))
     );
+    // Not every program colours its lines.
+    let got = strip(
+        &Chain::new(&[Wrapper::Ansi]),
+        RECORD.as_bytes(),
+        &mut scratch,
+    );
+    assert_eq!((show(got.text), got.fit), (RECORD.to_owned(), Fit::Fits));
+    // A mark of UTF-8 before the first line.
+    let line = format!("\u{feff}2026-11-20T11:24:48.5Z stderr F {RECORD}");
+    assert_eq!(
+        strip(&cri, line.as_bytes(), &mut scratch).offset,
+        Some(line.len() - RECORD.len())
+    );
     // A bare source stays bare, whatever a client writes at the start of a line.
     let line = format!("2026-11-20T11:24:48Z stderr F {RECORD}");
     let got = strip(&Chain::default(), line.as_bytes(), &mut scratch);
@@ -489,6 +502,171 @@ fn docker_agrees_with_serde_json() {
         }
     }
     assert!(n_agreed > 10_000, "{n_agreed}");
+}
+
+/// A line of CRI, word by word.
+fn cri_by_words(line: &str) -> Option<(String, Stream, Part, i128)> {
+    let words: Vec<&str> = line.splitn(4, ' ').collect();
+    let [time, stream, tag, text] = words[..] else {
+        return None;
+    };
+    let stream = match stream {
+        "stdout" => Stream::Stdout,
+        "stderr" => Stream::Stderr,
+        _ => return None,
+    };
+    let part = match tag.split(':').next()? {
+        "F" => Part::Whole,
+        "P" => Part::More,
+        _ => return None,
+    };
+    let format = "%Y-%m-%dT%H:%M:%S%.f%:z";
+    let broken_down = jiff::fmt::strtime::parse(format, time.replace('Z', "+00:00")).ok()?;
+    // It takes years before Christ, and of fewer digits, too.
+    let civil = broken_down
+        .to_datetime()
+        .ok()?
+        .strftime("%Y-%m-%dT%H:%M:%S")
+        .to_string();
+    if time.starts_with('-') || !time.starts_with(&civil) {
+        return None;
+    }
+    let ns = broken_down.to_timestamp().ok()?.as_nanosecond();
+    Some((text.to_owned(), stream, part, ns))
+}
+
+#[test]
+fn cri_agrees_with_words() {
+    let mut rng = Rng::new(5);
+    let chain = Chain::new(&[Wrapper::Cri]);
+    let (mut scratch, mut n_agreed) = (Scratch::default(), 0);
+    for _ in 0..20_000 {
+        let zone = ["Z", "+00:00", "-03:30"][rng.below(3)];
+        let digits = &".123456789"[..[0, 2, 10][rng.below(3)]];
+        let stream = ["stdout", "stderr"][rng.below(2)];
+        let tag = ["F", "P", "F:a", "P:b:c"][rng.below(4)];
+        let mut line =
+            format!("2026-11-20T11:24:48{digits}{zone} {stream} {tag} {RECORD}").into_bytes();
+        let at = rng.below(60);
+        line[at] = b" :FPZ019-+x"[rng.below(11)];
+        let line = String::from_utf8(line).expect("ASCII");
+        let Some((text, stream, part, ns)) = cri_by_words(&line) else {
+            continue;
+        };
+        n_agreed += 1;
+        let got = strip(&chain, line.as_bytes(), &mut scratch);
+        assert_eq!(
+            (show(got.text), got.outer.stream, got.part),
+            (text, Some(stream), part),
+            "{line}"
+        );
+        let got_ns = match got.outer.time {
+            Some(OuterTime::Instant { ns, .. }) => i128::from(ns),
+            _ if line.starts_with("20") => panic!("no time: {line}"),
+            _ => ns, // not of our time
+        };
+        assert_eq!((got.fit, got_ns), (Fit::Fits, ns), "{line}");
+    }
+    assert!(n_agreed > 3_000, "{n_agreed}");
+}
+
+/// Journal entries with their members in any order, against `serde_json`.
+#[test]
+fn journal_agrees_with_serde_json() {
+    let mut rng = Rng::new(3);
+    let chain = Chain::new(&[Wrapper::JournalJson]);
+    let (mut scratch, mut n_agreed) = (Scratch::default(), 0);
+    let values = [
+        "\"a\\\"b\"",
+        "[1,[{\"a\":\"]\"}]]",
+        "null",
+        "-1.5e3",
+        "{}",
+        "\"\\u00e9\\\\\"",
+        "true",
+        "\"\"",
+    ];
+    for _ in 0..20_000 {
+        let blank = || ["", " ", "\t"];
+        let message = [
+            "\"x\\ny\"",
+            "[120,10,121]",
+            "\"x\\u000ay\"",
+            "[\"x\\ny\",\"z\"]",
+        ][rng.below(4)];
+        let mut members = vec![
+            format!("\"MESSAGE\":{message}"),
+            "\"__REALTIME_TIMESTAMP\":\"1\"".to_owned(),
+        ];
+        for n in 0..rng.below(5) {
+            let value = values[rng.below(values.len())];
+            let (before, behind) = (blank()[rng.below(3)], blank()[rng.below(3)]);
+            members.insert(
+                rng.below(members.len() + 1),
+                format!("{before}\"K{n}\"{behind}:{before}{value}{behind}"),
+            );
+        }
+        let mut line = format!("{{{}}}", members.join(",")).into_bytes();
+        if rng.below(3) == 0 {
+            let at = rng.below(line.len());
+            line[at] = b"\"\\{}[],:x "[rng.below(10)];
+        }
+        let got = strip(&chain, &line, &mut scratch);
+        let Ok(object) =
+            serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&line)
+        else {
+            continue;
+        };
+        let want = match object.get("MESSAGE") {
+            Some(serde_json::Value::String(text)) => text.clone(),
+            Some(serde_json::Value::Array(array)) => {
+                match array.first().and_then(|first| first.as_str()) {
+                    Some(text) => text.to_owned(),
+                    None => show(
+                        &array
+                            .iter()
+                            .filter_map(|n| n.as_u64()?.try_into().ok())
+                            .collect::<Vec<u8>>(),
+                    ),
+                }
+            }
+            _ => continue,
+        };
+        if object.contains_key("__REALTIME_TIMESTAMP") {
+            n_agreed += 1;
+            assert_eq!(
+                (show(got.text), got.fit),
+                (want, Fit::Fits),
+                "{}",
+                show(&line)
+            );
+        }
+    }
+    assert!(n_agreed > 10_000, "{n_agreed}");
+}
+
+/// Published lines: bare ones stay as they are, wrapped ones come out.
+#[test]
+fn published_lines() {
+    let text = include_str!("../data/corpus-lines.tsv");
+    let (mut scratch, mut n_wrapped) = (Scratch::default(), 0);
+    for row in text.lines().skip(1) {
+        let fields: Vec<&str> = row.splitn(10, '\t').collect();
+        let line = fields[9].replace("\\t", "\t").replace("\\\\", "\\");
+        let got = strip_by_shape(line.as_bytes(), &mut scratch);
+        match fields[2] {
+            "none" => assert_eq!((show(got.text), got.fit), (line, Fit::Fits)),
+            "syslog" | "journald" if !line.starts_with("daemon.err") => {
+                n_wrapped += 1;
+                assert!(
+                    got.outer.host.is_some() && got.outer.time.is_some(),
+                    "{line}"
+                );
+            }
+            _ => {}
+        }
+    }
+    assert!(n_wrapped >= 7, "{n_wrapped}");
 }
 
 /// Random damage to every case: no panic, and a text that stands in the line or the scratch.

@@ -182,37 +182,41 @@ pub(super) fn verbose<'a>(entry: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled
     rest.strip_prefix(b"[")?;
     let mut fields = Fields::default();
     let mut message: Option<&[u8]> = None;
-    let mut more: Vec<&[u8]> = Vec::new(); // rare: a message of several lines
+    let mut buffer: Option<&'a mut Vec<u8>> = None; // for a message of several lines
     let mut is_message = false;
     for line in rest.split(|b| *b == b'\n').skip(1) {
-        let field = verbose_field(line);
-        match field {
-            Some((b"MESSAGE", value)) if message.is_none() => message = Some(value),
-            Some((key, value)) => fields.collect(key, value),
-            None if is_message && !line.is_empty() => more.push(line),
-            None => {}
+        match (verbose_field(line), message) {
+            (Some((b"MESSAGE", value)), None) => {
+                message = Some(value);
+                is_message = true;
+                continue;
+            }
+            (Some((key, value)), _) => {
+                fields.collect(key, value);
+                is_message = false;
+            }
+            (None, Some(first)) if is_message && !line.is_empty() => {
+                if buffer.is_none() {
+                    buffer = pool.take();
+                    buffer
+                        .iter_mut()
+                        .for_each(|out| out.extend_from_slice(first));
+                }
+                if let Some(out) = &mut buffer {
+                    out.push(b'\n');
+                    out.extend_from_slice(super::continuation(line, 12).unwrap_or(line));
+                }
+            }
+            _ => {}
         }
-        is_message = field.map_or(is_message, |(key, _)| key == b"MESSAGE");
     }
     fields.outer.time = fields.outer.time.or(time);
-    let message = message?;
-    let peeled = Peeled {
-        part: fields.part,
-        ..Peeled::plain(message, fields.outer)
-    };
-    if more.is_empty() {
-        return Some(peeled);
-    }
-    let buffer = pool.take()?;
-    buffer.extend_from_slice(message);
-    for line in more {
-        buffer.push(b'\n');
-        buffer.extend_from_slice(super::continuation(line, 12).unwrap_or(line));
-    }
+    let is_decoded = buffer.is_some();
+    let text = buffer.map_or(message?, |out| out);
     Some(Peeled {
-        text: buffer,
-        is_decoded: true,
-        ..peeled
+        part: fields.part,
+        is_decoded,
+        ..Peeled::plain(text, fields.outer)
     })
 }
 

@@ -268,15 +268,15 @@ pub enum Part {
 }
 
 /// How well a line fits the chain it was stripped by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fit {
     /// Every layer was there.
     #[default]
     Fits,
-    /// An envelope is broken; the text is what stands in it.
-    Damaged,
     /// Layers are missing, or others were found: the line is of another program, or no log line at all.
     Strange,
+    /// An envelope is broken; the text is what stands in it.
+    Damaged,
 }
 
 /// One line without its envelope.
@@ -352,6 +352,8 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
         return state.finish(line);
     }
     let mut pool = Pool(&mut scratch.buffers);
+    // It stands before the first line of a file only, but costs nothing to look for.
+    state.text = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
     let mut last = Wrapper::Ansi;
     let mut n_layers = 0;
     for layer in chain.layers() {
@@ -365,8 +367,8 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
             None => state.fit = Fit::Strange,
         }
     }
-    if n_layers == 0 {
-        return strip_unfit(chain, state, &mut pool);
+    if n_layers == 0 && state.fit == Fit::Strange {
+        return strip_unfit(chain, line, &mut pool);
     }
     if last.is_syslog() && !shape::is_payload(state.text) {
         state.enter_nested(&mut pool, LAYERS_MAX - n_layers);
@@ -393,14 +395,14 @@ pub fn continuation(line: &[u8], width: usize) -> Option<&[u8]> {
 
 /// A line in which no layer of the chain was found.
 #[cold]
-fn strip_unfit<'a>(chain: &Chain, mut state: State<'a>, pool: &mut Pool<'a>) -> Stripped<'a> {
-    let line = state.text;
-    state.fit = Fit::Strange;
+fn strip_unfit<'a>(chain: &Chain, line: &'a [u8], pool: &mut Pool<'a>) -> Stripped<'a> {
+    let mut state = State::new(line);
     if chain.layers().any(Wrapper::is_syslog) && shape::is_indented(line) {
         state.part = Part::Indented;
     } else {
         state.enter_by_shape(pool);
     }
+    state.fit = state.fit.max(Fit::Strange);
     state.finish(line)
 }
 
@@ -455,13 +457,8 @@ impl<'a> State<'a> {
             let Some(peeled) = shape::by_shape(self.text, pool) else {
                 return;
             };
-            let is_damaged = peeled.is_damaged;
             self.enter(peeled);
-            self.fit = if is_damaged {
-                Fit::Damaged
-            } else {
-                Fit::Strange
-            };
+            self.fit = self.fit.max(Fit::Strange);
         }
     }
 

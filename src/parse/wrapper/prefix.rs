@@ -118,7 +118,7 @@ pub(super) fn tai64n(text: &[u8]) -> Option<Peeled<'_>> {
 fn behind_stamp(text: &[u8], stamp: Stamp) -> Option<Peeled<'_>> {
     let rest = match &text[stamp.len..] {
         [b' ', rest @ ..] => rest,
-        [] => &[],
+        end @ [] => end,
         _ => return None,
     };
     let outer = Outer {

@@ -155,7 +155,7 @@ fn names(text: &[u8], is_old: bool) -> Option<Named<'_>> {
     if !is_host(first) {
         return None;
     }
-    let host = Some(first);
+    let host = some(first);
     let named = token(rest).and_then(|(second, text)| {
         let (tag, pid) = tag(second, false)?;
         Some(Named {
@@ -210,7 +210,7 @@ fn tag(token: &[u8], needs_colon: bool) -> Option<(&[u8], Option<u64>)> {
     (is_tag && is_marked).then_some((name, pid))
 }
 
-/// A name or an address; also `-`, which a sender without name gives.
+/// A name or an address; also `-`, where there is none.
 fn is_host(text: &[u8]) -> bool {
     let is_inside = |b: &u8| b.is_ascii_alphanumeric() || b"-._:%@/".contains(b) || *b >= 0x80;
     text.len() <= 255
@@ -225,7 +225,9 @@ fn token(text: &[u8]) -> Option<(&[u8], &[u8])> {
     match end {
         Some(end) => Some((&text[..end], &text[end + 1..])),
         // The last word of the line, and an empty text.
-        None if !text.is_empty() && text.len() < 512 && text[0] != b' ' => Some((text, &[])),
+        None if !text.is_empty() && text.len() < 512 && text[0] != b' ' => {
+            Some((text, &text[text.len()..]))
+        }
         None => None,
     }
 }
