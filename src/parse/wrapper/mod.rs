@@ -20,6 +20,7 @@ mod detect;
 mod generic;
 mod journal;
 mod json;
+mod pieces;
 mod place;
 mod prefix;
 mod shape;
@@ -28,6 +29,7 @@ mod syslog;
 
 pub use detect::detect;
 pub use journal::block_len;
+pub use pieces::{Joined, PIECE_GAP_MAX, Pieces, may_start};
 pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
@@ -259,8 +261,8 @@ impl<'a> Outer<'a> {
 pub enum Part {
     #[default]
     Whole,
-    /// The next line of the same source and stream goes on where this one ends, without a byte between. If none comes, the
-    /// writer was cut off: then this is all there is.
+    /// The next line of the same source and stream goes on where this one ends, without a byte between: see [`Pieces`]. If none
+    /// comes, the writer was cut off: then this is all there is.
     More,
     /// A line of blanks and text below a syslog or journald header: it may go on with the record before it, see
     /// [`continuation`].
@@ -364,7 +366,7 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
                 n_layers += 1;
             }
             None if layer == Wrapper::Ansi => {} // not every program colours
-            None => state.fit = Fit::Strange,
+            None => state.fit = state.fit.max(Fit::Strange),
         }
     }
     if n_layers == 0 && state.fit == Fit::Strange {
@@ -435,7 +437,7 @@ impl<'a> State<'a> {
             self.part = peeled.part;
         }
         if peeled.is_damaged {
-            self.fit = Fit::Damaged;
+            self.fit = Fit::Damaged; // worse than strange
         }
     }
 
