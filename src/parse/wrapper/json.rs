@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Not a validator: it finds members as long as it can, and says whether it came to the end of the object. `serde_json` is
-//! the reference it is tested against (`tests/integration/wrappers.rs`).
+//! the reference it is tested against (`tests/integration/wrapper_twins.rs`).
 
 use super::Pool;
 use memchr::{memchr, memchr2, memchr3};
