@@ -6,7 +6,10 @@ use coroner::{
     aggregate::{Aggregate, Ledger, Width, bucket::Grain},
     classify::{Classifier, taxonomy::ROWS},
     lines,
-    parse::{HeadParser, record, tail},
+    parse::{
+        HeadParser, record, tail,
+        wrapper::{Chain, Scratch, Wrapper, strip},
+    },
     scan::{Block, Event, Scanner, Sink},
 };
 use divan::{Bencher, black_box, counter::BytesCount};
@@ -123,6 +126,35 @@ fn scan(bencher: Bencher<'_, '_>) {
     bencher
         .counter(BytesCount::of_slice(&**LOG))
         .bench_local(|| scanner.scan(block, 0..LOG.len(), &mut Ledger::default(), &mut Nothing));
+}
+
+/// The records as lines of a wrapper, taken out of it again; bytes are those of the wrapped lines.
+#[divan::bench(args = [Wrapper::Cri, Wrapper::DockerJson, Wrapper::Syslog3164, Wrapper::JournalJson])]
+fn wrappers(bencher: Bencher<'_, '_>, wrapper: Wrapper) {
+    let wrap = |record: &&[u8]| {
+        let text = String::from_utf8_lossy(record);
+        let json = serde_json::to_string(&format!("{text}\n")).expect("a string");
+        match wrapper {
+            Wrapper::DockerJson => format!(
+                "{{\"log\":{json},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:23:46.123456789Z\"}}"
+            ),
+            Wrapper::JournalJson => format!(
+                "{{\"_PID\":\"16993\",\"_HOSTNAME\":\"web1\",\"MESSAGE\":{json},\"__REALTIME_TIMESTAMP\":\"1795173826123456\"}}"
+            ),
+            Wrapper::Syslog3164 => format!("Nov 20 11:23:46 web1 nginx: {text}"),
+            _ => format!("2026-11-20T11:23:46.123456789Z stderr F {text}"),
+        }
+    };
+    let lines: Vec<String> = RECORDS.iter().map(wrap).collect();
+    let (chain, mut scratch) = (Chain::new(&[wrapper]), Scratch::default());
+    bencher
+        .counter(BytesCount::new(
+            lines.iter().map(String::len).sum::<usize>(),
+        ))
+        .bench_local(|| {
+            let text_len = |line: &String| strip(&chain, line.as_bytes(), &mut scratch).text.len();
+            lines.iter().map(text_len).sum::<usize>()
+        });
 }
 
 #[divan::bench]

@@ -10,7 +10,7 @@
 //! | [`glob`], [`zone`] | the doors to globs and to time zones |
 //! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content |
 //! | [`lines`] | where lines end and chunks may begin |
-//! | [`parse`] | records to borrowed fields: head, action, tail, upstream |
+//! | [`parse`] | records to borrowed fields: head, action, tail, upstream; and out of what other programs wrapped them in |
 //! | [`classify`] | which of the known messages a record is, and what that means |
 //! | [`aggregate`] | integers that merge exactly: failures, shapes, ledgers |
 //! | [`scan`] | the loop: one chunk to records, events and its share of the ledger |

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! [`head`] reads up to the message, [`action`] the ` while …` words, [`tail`] what follows; where the message ends is
-//! known only to who knows the messages: `classify`. nginx escapes nothing here, so a field counts only where nginx
+//! known only to who knows the messages: `classify`. What other programs put around a line is taken off by [`wrapper`]. nginx escapes nothing here, so a field counts only where nginx
 //! itself writes it: keys in their fixed order, values to the quote that such a key or the end of the record follows.
 
 pub mod action;
@@ -17,6 +17,7 @@ pub mod head;
 pub mod record;
 pub mod tail;
 pub mod upstream;
+pub mod wrapper;
 
 pub use action::{Action, Side};
 pub use head::{Head, HeadParser};

@@ -16,3 +16,5 @@ mod real_nginx;
 mod reference;
 mod samples;
 mod support;
+mod wrapper_twins;
+mod wrappers;

@@ -1,0 +1,173 @@
+//! Which layers a source has, by vote of its first lines.
+
+use super::{
+    Chain, LAYERS_MAX, Pool, Scratch, Wrapper,
+    journal::block_len,
+    shape::{self, is_indented, leads_to_payload},
+    syslog,
+};
+
+/// Lines that vote.
+const N_VOTERS: usize = 200;
+
+/// A wrapper wins with this share of the voters, in percent.
+const SHARE_PERCENT: usize = 60;
+
+/// Tells the layers of the source that begins with `sample`, by its first 200 lines that say something; 64 KiB are enough.
+/// A wrapper is there if it fits 60 % of them; of several the most telling one. Shapes that other texts have by chance
+/// must stand before a payload at least once. `is_payload` says whether a text is one, looking at its start only (a
+/// wrapped line must be none); [`is_payload`](super::is_payload) is always asked too. Bare for a sample without lines.
+///
+/// Allocates: it is called once per source.
+pub fn detect(sample: &[u8], is_payload: impl Fn(&[u8]) -> bool) -> Chain {
+    let is_payload = |text: &[u8]| shape::is_payload(text) || is_payload(text);
+    let sample = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
+    let mut layers = Vec::new();
+    let mut texts = match block_kind(sample) {
+        Some(kind) => {
+            layers.push(kind);
+            peel_all(kind, &blocks(sample, kind))
+        }
+        None => voters(sample),
+    };
+    while layers.len() < LAYERS_MAX {
+        let Some((layer, inner)) = elect(&texts, &layers, &is_payload) else {
+            break;
+        };
+        layers.push(layer);
+        texts = inner;
+    }
+    if let Some(first @ Wrapper::Syslog3164) = layers.first_mut()
+        && is_journalctl(sample)
+    {
+        *first = Wrapper::JournalShort;
+    }
+    Chain::new(&layers)
+}
+
+/// The layer that most texts have, and the texts in it.
+fn elect(
+    texts: &[Vec<u8>],
+    outer: &[Wrapper],
+    is_payload: &impl Fn(&[u8]) -> bool,
+) -> Option<(Wrapper, Vec<Vec<u8>>)> {
+    let wrapped: Vec<Vec<u8>> = texts
+        .iter()
+        .filter(|text| !is_payload(text))
+        .cloned()
+        .collect();
+    let n_needed = (texts.len() * SHARE_PERCENT).div_ceil(100).max(1);
+    let candidates = Wrapper::ALL.iter().filter(|wrapper| !wrapper.is_block());
+    for &wrapper in candidates {
+        if wrapper == Wrapper::JournalShort {
+            continue; // the same shape as another: `is_journalctl` tells
+        }
+        // Of layers that do not nest, a second one is text that looks like it.
+        if outer.contains(&wrapper) && !wrapper.is_syslog() {
+            continue;
+        }
+        let inner = peel_all(wrapper, &wrapped);
+        let is_proven = || {
+            inner
+                .iter()
+                .any(|text| is_payload(text) || leads_to_payload(text))
+        };
+        let is_enough =
+            inner.len() >= n_needed || (wrapper == Wrapper::Ansi && 2 * inner.len() >= n_needed);
+        if is_enough && (!shape::is_weak(wrapper) || is_proven()) {
+            // Programs that do not colour are behind the colours too.
+            let bare = texts
+                .iter()
+                .filter(|text| wrapper == Wrapper::Ansi && !text.contains(&0x1b));
+            let inner = inner.into_iter().chain(bare.cloned()).collect();
+            return Some((wrapper, inner));
+        }
+    }
+    None
+}
+
+/// What stands in those of `texts` that have the layer.
+fn peel_all(wrapper: Wrapper, texts: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut scratch = Scratch::default();
+    let mut inner = Vec::new();
+    for text in texts {
+        if let Some(peeled) = shape::peel(wrapper, text, &mut Pool(&mut scratch.buffers)) {
+            inner.push(peeled.text.to_vec());
+        }
+    }
+    inner
+}
+
+/// The lines that say something about the source: not its blank ones, nor those that go on with the one before, nor what
+/// `journalctl`, `tail`, `grep` and stern print between lines. The last line is left out if it may be cut.
+fn voters(sample: &[u8]) -> Vec<Vec<u8>> {
+    let whole = match memchr::memrchr(b'\n', sample) {
+        Some(end) => &sample[..end],
+        None => sample,
+    };
+    let lines = whole
+        .split(|b| *b == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    lines
+        .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line))
+        .take(N_VOTERS)
+        .map(<[u8]>::to_vec)
+        .collect()
+}
+
+fn is_remark(line: &[u8]) -> bool {
+    is_indented(line)
+        || line.starts_with(b"\t")
+        || line.starts_with(b"-- ")
+        || line == b"--"
+        || line.starts_with(b"==> ")
+        || line.starts_with(b"+ ")
+        || line.starts_with(b"Hint: ")
+}
+
+/// Which kind of journal entries over several lines the sample begins with.
+fn block_kind(sample: &[u8]) -> Option<Wrapper> {
+    let mut lines = sample
+        .split(|b| *b == b'\n')
+        .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line));
+    let first = lines.next()?.trim_ascii_end();
+    let second = sample
+        .split(|b| *b == b'\n')
+        .skip_while(|line| line.trim_ascii_end() != first)
+        .nth(1)?;
+    if first.starts_with(b"__CURSOR=") {
+        return Some(Wrapper::JournalExport);
+    }
+    if first == b"{"
+        && second.trim_ascii_start().starts_with(b"\"")
+        && second.windows(5).any(|w| w == b"\" : \"")
+    {
+        return Some(Wrapper::JournalPretty);
+    }
+    let (_, rest) = syslog::full_time(first)?;
+    (rest.starts_with(b"[s=") && second.starts_with(b"    ")).then_some(Wrapper::JournalVerbose)
+}
+
+fn blocks(sample: &[u8], kind: Wrapper) -> Vec<Vec<u8>> {
+    let mut rest = sample;
+    let mut blocks = Vec::new();
+    while !rest.is_empty() && blocks.len() < N_VOTERS {
+        let (block, next) = rest.split_at(block_len(kind, rest));
+        blocks.push(block.to_vec());
+        rest = next;
+    }
+    blocks
+}
+
+/// Whether `journalctl` printed the lines: it tells of boots, and indents what goes on.
+fn is_journalctl(sample: &[u8]) -> bool {
+    let marks = [
+        &b"-- Boot "[..],
+        b"-- Reboot --",
+        b"-- Journal begins at ",
+        b"-- Logs begin at ",
+    ];
+    sample
+        .split(|b| *b == b'\n')
+        .any(|line| is_indented(line) || marks.iter().any(|mark| line.starts_with(mark)))
+}

@@ -1,0 +1,161 @@
+//! Which wrapper a text begins with, by its shape alone, and what a payload looks like.
+
+use super::{Peeled, Pool, Wrapper, ansi, container, generic, journal, prefix, stamp, syslog};
+use crate::parse::head::{is_head, parse_level};
+use memchr::memchr;
+
+/// Whether `text` begins with what nginx writes: a record of an error log, `nginx: [emerg] …`, or an access line
+/// that begins with an address, maybe behind a virtual host. Unlike `record::is_access_line` it looks at the start only:
+/// a wrapped line is none.
+pub fn is_payload(text: &[u8]) -> bool {
+    is_record(text) || is_access_start(text)
+}
+
+/// Whether `text` begins with a record of an error log.
+pub(super) fn is_record(text: &[u8]) -> bool {
+    is_head(text) || (text.starts_with(b"nginx: [") && parse_level(text, 7).is_some())
+}
+
+/// `ADDRESS - USER [dd/Mon/yyyy:`, or the same behind one word.
+fn is_access_start(text: &[u8]) -> bool {
+    if !text
+        .first()
+        .is_some_and(|b| b.is_ascii_alphanumeric() || b"_:-".contains(b))
+    {
+        return false;
+    }
+    let window = &text[..text.len().min(1024)];
+    let mut words = window.splitn(6, |b| *b == b' ');
+    let (Some(first), Some(second), Some(third), Some(fourth)) =
+        (words.next(), words.next(), words.next(), words.next())
+    else {
+        return false;
+    };
+    let is_date = |word: &[u8]| {
+        word.len() >= 13
+            && word[0] == b'['
+            && word[1].is_ascii_digit()
+            && word[3] == b'/'
+            && word[7] == b'/'
+            && word[12] == b':'
+    };
+    if second == b"-" {
+        return is_address(first) && is_date(fourth);
+    }
+    third == b"-"
+        && is_address(second)
+        && stamp::iso(first, b'T').is_none()
+        && words.next().is_some_and(is_date)
+}
+
+/// An address, a name or `unix:`, but no path with a line number.
+fn is_address(word: &[u8]) -> bool {
+    let is_inside = |b: &u8| b.is_ascii_alphanumeric() || b".:-_%,[]".contains(b);
+    if word.is_empty() || !word.iter().all(is_inside) {
+        return false;
+    }
+    // `access.log:192.0.2.1`: grep's, not nginx's.
+    match memchr(b':', word) {
+        Some(colon) => {
+            let (name, rest) = (&word[..colon], &word[colon + 1..]);
+            memchr(b'.', name).is_none() || rest.iter().all(u8::is_ascii_digit)
+        }
+        None => true,
+    }
+}
+
+/// Whether a line goes on with what stands above it: at least eight blanks, as wide as the shortest header.
+pub(super) fn is_indented(line: &[u8]) -> bool {
+    line.starts_with(b"        ")
+}
+
+/// Takes the layer `wrapper` off `text`; `None` if it is not there.
+#[inline]
+pub(super) fn peel<'a>(
+    wrapper: Wrapper,
+    text: &'a [u8],
+    pool: &mut Pool<'a>,
+) -> Option<Peeled<'a>> {
+    match wrapper {
+        Wrapper::Cri => container::cri(text),
+        Wrapper::DockerJson => container::docker_json(text, pool),
+        Wrapper::Syslog3164 => syslog::rfc3164(text, Some(pool)),
+        Wrapper::JournalShort => syslog::rfc3164(text, None),
+        Wrapper::SyslogIso => syslog::iso(text, true, pool),
+        Wrapper::JournalIso => syslog::iso(text, false, pool),
+        Wrapper::Syslog5424 => syslog::rfc5424(text, pool),
+        Wrapper::Timestamp => prefix::timestamp(text),
+        Wrapper::JournalFull => syslog::journal_full(text),
+        Wrapper::JournalUnix => syslog::journal_unix(text),
+        Wrapper::JournalMonotonic => syslog::journal_monotonic(text),
+        Wrapper::JournalJson | Wrapper::JournalPretty => journal::json(text, pool),
+        Wrapper::JournalExport => journal::export(text),
+        Wrapper::JournalVerbose => journal::verbose(text, pool),
+        Wrapper::Ansi => ansi::peel(text, pool),
+        Wrapper::KubectlPrefix => prefix::kubectl(text),
+        Wrapper::Svlogd => prefix::svlogd(text),
+        Wrapper::Tai64n => prefix::tai64n(text),
+        Wrapper::GenericJson => generic::peel(text, pool),
+        Wrapper::Logcli => prefix::logcli(text),
+        Wrapper::ComposePrefix => prefix::compose(text),
+        Wrapper::SternNamespaced => prefix::stern(text, true),
+        Wrapper::Stern => prefix::stern(text, false),
+        Wrapper::GrepPrefix => prefix::grep(text),
+        Wrapper::AwsTail => prefix::aws_tail(text),
+    }
+}
+
+/// Whether a text can have this shape by chance, so that it counts only if a payload follows.
+pub(super) fn is_weak(wrapper: Wrapper) -> bool {
+    matches!(
+        wrapper,
+        Wrapper::Ansi
+            | Wrapper::GenericJson
+            | Wrapper::Logcli
+            | Wrapper::ComposePrefix
+            | Wrapper::SternNamespaced
+            | Wrapper::Stern
+            | Wrapper::GrepPrefix
+            | Wrapper::AwsTail
+            | Wrapper::Timestamp
+    )
+}
+
+/// The wrapper that `text` begins with, taken off.
+#[cold]
+pub(super) fn by_shape<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
+    if is_payload(text) {
+        return None;
+    }
+    let wrappers = Wrapper::ALL.iter().filter(|wrapper| !wrapper.is_block());
+    for &wrapper in wrappers {
+        let Some(peeled) = peel(wrapper, text, pool) else {
+            continue;
+        };
+        if !is_weak(wrapper) || leads_to_payload(peeled.text) {
+            return Some(peeled);
+        }
+    }
+    None
+}
+
+/// Whether `text` is a payload, or begins with something that is surely a wrapper, or with a time and then a payload.
+pub(super) fn leads_to_payload(text: &[u8]) -> bool {
+    let is_sure = |text| {
+        let mut pool = Pool(&mut []);
+        let mut wrappers = Wrapper::ALL
+            .iter()
+            .filter(|w| !is_weak(**w) && !w.is_block());
+        wrappers.any(|wrapper| peel(*wrapper, text, &mut pool).is_some())
+    };
+    is_payload(text)
+        || text.starts_with(b"{\"log\":\"")
+        || is_sure(text)
+        || prefix::compose(text).is_some_and(|peeled| is_payload(peeled.text))
+        || prefix::stern(text, false).is_some_and(|peeled| leads_behind_time(peeled.text))
+        || leads_behind_time(text)
+}
+
+fn leads_behind_time(text: &[u8]) -> bool {
+    is_payload(text) || prefix::timestamp(text).is_some_and(|peeled| is_payload(peeled.text))
+}

@@ -1,0 +1,464 @@
+//! Envelopes of lines: `tests/cases/wrappers.log` line by line and as whole sources, votes, pieces, entries of the journal.
+
+use coroner::parse::wrapper::{
+    Chain, Fit, Outer, OuterTime, Part, Scratch, Stream, Stripped, Wrapper, block_len,
+    continuation, detect, is_payload, strip, strip_by_shape,
+};
+use std::fmt::Write;
+
+pub(crate) const RECORD: &str = "2026/11/20 11:24:48 [error] 7#7: *3 connect() failed (111: Connection refused) while \
+    connecting to upstream, client: 192.0.2.7, server: _, request: \"GET /a?b=\\x22 HTTP/1.1\", upstream: \"http://10.0.0.1:80/a\"";
+
+pub(crate) struct Case {
+    pub(crate) chain: String,
+    pub(crate) facts: String,
+    pub(crate) line: Vec<u8>,
+    pub(crate) text: Vec<u8>,
+}
+
+pub(crate) fn cases() -> Vec<Case> {
+    let text = include_str!("../cases/wrappers.log")
+        .replace('␛', "\x1b")
+        .replace('␞', "\x1e");
+    let mut cases = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let Some(expect) = line.strip_prefix("# chain=") else {
+            continue;
+        };
+        let (expect, _from) = expect.split_once(" | from: ").expect("provenance");
+        // The facts begin behind the last word of the chain.
+        let layers_end = expect.rfind(" > ").map_or(0, |at| at + 3);
+        let split = expect[layers_end..]
+            .find(' ')
+            .map_or(expect.len(), |at| layers_end + at);
+        let line = lines.next().expect("a line");
+        let text = lines
+            .next()
+            .and_then(|line| line.strip_prefix("=> "))
+            .expect("its text");
+        cases.push(Case {
+            chain: expect[..split].to_owned(),
+            facts: expect[split..].trim().to_owned(),
+            line: line.into(),
+            text: text.into(),
+        });
+    }
+    assert!(cases.len() > 80);
+    cases
+}
+
+fn facts(stripped: &Stripped<'_>) -> String {
+    let Outer {
+        host,
+        tag,
+        pid,
+        unit,
+        namespace,
+        pod,
+        container,
+        stream,
+        level,
+        file,
+        time,
+    } = stripped.outer;
+    let mut out = String::new();
+    let mut put = |key: &str, value: Option<&str>| {
+        if let Some(value) = value {
+            write!(out, " {key}={value}").expect("memory");
+        }
+    };
+    let text =
+        |value: Option<&[u8]>| value.map(|value| String::from_utf8_lossy(value).into_owned());
+    put("host", text(host).as_deref());
+    put("tag", text(tag).as_deref());
+    put("pid", pid.map(|pid| pid.to_string()).as_deref());
+    put("unit", text(unit).as_deref());
+    put("namespace", text(namespace).as_deref());
+    put("pod", text(pod).as_deref());
+    put("container", text(container).as_deref());
+    put("level", level.map(|level| level.name()));
+    put(
+        "stream",
+        stream.map(|stream| {
+            if stream == Stream::Stdout {
+                "stdout"
+            } else {
+                "stderr"
+            }
+        }),
+    );
+    put("file", text(file).as_deref());
+    put("part", (stripped.part == Part::More).then_some("more"));
+    let time = time.map(|time| match time {
+        OuterTime::Instant { ns, zone_s } => {
+            format!(
+                "{}.{:09}{zone_s:+}",
+                ns.div_euclid(1_000_000_000),
+                ns.rem_euclid(1_000_000_000)
+            )
+        }
+        OuterTime::Local { time, ns } => format!("{}.{ns:09}", time.0),
+        OuterTime::Yearless(t) => format!("{:02}-{:02}+{}.{:09}", t.month, t.day, t.second, t.ns),
+    });
+    put("time", time.as_deref());
+    out.trim().to_owned()
+}
+
+pub(crate) fn source(line: &[u8], n_lines: usize) -> Vec<u8> {
+    [line, b"\n"].concat().repeat(n_lines)
+}
+
+pub(crate) fn show(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+pub(crate) fn chain(name: &str) -> Chain {
+    let layers = name.split(" > ").filter_map(Wrapper::from_name);
+    Chain::new(&layers.collect::<Vec<_>>())
+}
+
+/// Every case as a source of such lines, and by itself.
+#[test]
+fn every_shape_comes_off() {
+    let mut wrong = Vec::new();
+    for Case {
+        chain: want,
+        facts: want_facts,
+        line,
+        text,
+    } in cases()
+    {
+        let mut scratch = Scratch::default();
+        // A payload follows somewhere in every source: shapes that are common count only then.
+        let told = if is_payload(&text) || want == "none" {
+            detect(&source(&line, 10), |_| false)
+        } else {
+            chain(&want)
+        };
+        let stripped = strip(&told, &line, &mut scratch);
+        let got = (told.to_string(), facts(&stripped), show(stripped.text));
+        if got != (want.clone(), want_facts, show(&text)) {
+            wrong.push(format!("{}\n  {got:?}", show(&line)));
+        } else if stripped.fit != Fit::Fits {
+            wrong.push(format!("does not fit: {}", show(&line)));
+        }
+        if let Some(offset) = stripped.offset {
+            assert_eq!(&line[offset..offset + text.len()], text);
+        }
+        if is_payload(&text) {
+            let by_shape = strip_by_shape(&line, &mut scratch);
+            if by_shape.text != text {
+                wrong.push(format!(
+                    "by shape: {}\n  {}",
+                    show(&line),
+                    show(by_shape.text)
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Lines that do not fit are given back whole, or by their own shape.
+#[test]
+fn a_line_of_another_program_is_not_hidden() {
+    let cri = Chain::new(&[Wrapper::Cri]);
+    let mut scratch = Scratch::default();
+    for line in [RECORD, "hello", "", "2026-11-20T11:24:48Z", "{\"log\":"] {
+        let got = strip(&cri, line.as_bytes(), &mut scratch);
+        assert_eq!(
+            (show(got.text), got.fit, got.offset),
+            (line.to_owned(), Fit::Strange, Some(0))
+        );
+    }
+    let line = format!("Nov 20 11:24:48 web1 nginx[7]: {RECORD}");
+    let got = strip(&cri, line.as_bytes(), &mut scratch);
+    assert_eq!(
+        (show(got.text), got.fit, got.outer.host),
+        (RECORD.to_owned(), Fit::Strange, Some(&b"web1"[..]))
+    );
+    // One layer of two.
+    let both = Chain::new(&[Wrapper::KubectlPrefix, Wrapper::Timestamp]);
+    let line = format!("[pod/web-1/nginx] {RECORD}");
+    let got = strip(&both, line.as_bytes(), &mut scratch);
+    assert_eq!(
+        (show(got.text), got.fit, got.outer.pod),
+        (RECORD.to_owned(), Fit::Strange, Some(&b"web-1"[..]))
+    );
+    // Not every program colours its lines.
+    let got = strip(
+        &Chain::new(&[Wrapper::Ansi]),
+        RECORD.as_bytes(),
+        &mut scratch,
+    );
+    assert_eq!((show(got.text), got.fit), (RECORD.to_owned(), Fit::Fits));
+    // A mark of UTF-8 before the first line.
+    let line = format!("\u{feff}2026-11-20T11:24:48.5Z stderr F {RECORD}");
+    assert_eq!(
+        strip(&cri, line.as_bytes(), &mut scratch).offset,
+        Some(line.len() - RECORD.len())
+    );
+    // A bare source stays bare, whatever a client writes at the start of a line.
+    let line = format!("2026-11-20T11:24:48Z stderr F {RECORD}");
+    let got = strip(&Chain::default(), line.as_bytes(), &mut scratch);
+    assert_eq!((show(got.text), got.fit), (line, Fit::Fits));
+}
+
+/// What stands inside a payload is never taken for an envelope.
+#[test]
+fn text_of_clients_changes_nothing() {
+    for case in cases().iter().filter(|case| is_payload(&case.text)) {
+        let hostile = format!(
+            "2026/11/20 11:24:48 [error] 7#7: *9 x \"GET /{} HTTP/1.1\"",
+            show(&case.line)
+        );
+        let line = format!("2026-11-20T11:24:48.5Z stderr F {hostile}");
+        let mut scratch = Scratch::default();
+        let got = strip(&Chain::new(&[Wrapper::Cri]), line.as_bytes(), &mut scratch);
+        assert_eq!((show(got.text), got.fit), (hostile.clone(), Fit::Fits));
+        assert_eq!(
+            strip_by_shape(hostile.as_bytes(), &mut scratch).text,
+            hostile.as_bytes()
+        );
+        assert!(
+            detect(&source(hostile.as_bytes(), 20), |_| false).is_bare(),
+            "{hostile}"
+        );
+    }
+}
+
+#[test]
+fn sources_are_told_by_vote() {
+    let record = RECORD.as_bytes();
+    let cri = format!("2026-11-20T11:24:48.5Z stderr F {RECORD}");
+    let mixed = |n_cri: usize, n_bare: usize| {
+        [source(cri.as_bytes(), n_cri), source(record, n_bare)].concat()
+    };
+    assert_eq!(detect(&mixed(6, 4), |_| false).to_string(), "cri");
+    assert_eq!(detect(&mixed(5, 5), |_| false).to_string(), "none");
+    assert_eq!(detect(b"", |_| false).to_string(), "none");
+    assert_eq!(detect(b"\n\n", |_| false).to_string(), "none");
+    // The last line of a sample is cut; the mark of UTF-8 may stand before the first.
+    let cut = [
+        &b"\xef\xbb\xbf"[..],
+        &source(cri.as_bytes(), 1),
+        &cri.as_bytes()[..9],
+    ]
+    .concat();
+    assert_eq!(detect(&cut, |_| false).to_string(), "cri");
+    assert_eq!(detect(&cri.as_bytes()[..40], |_| true).to_string(), "none");
+    // nginx among others: a common shape needs one proof.
+    let noise = source(
+        b"2026-11-20T11:24:48Z I1120 11:24:48.1 7 main.go:12] starting",
+        50,
+    );
+    let proof = format!("2026-11-20T11:24:48.5Z {RECORD}\n");
+    assert_eq!(detect(&noise, |_| false).to_string(), "none");
+    assert_eq!(
+        detect(&[&noise, proof.as_bytes()].concat(), |_| false).to_string(),
+        "timestamp"
+    );
+    // `journalctl` is known by its remarks and its indent.
+    let short = format!(
+        "-- Boot fedcba9876543210fedcba9876543210 --\nNov 20 11:24:48 web1 nginx[7]: {RECORD}\n"
+    );
+    assert_eq!(
+        detect(short.as_bytes(), |_| false).to_string(),
+        "journald-short"
+    );
+    // Payloads of other programs, if the caller knows them.
+    let other = source(b"web-1 app level=info", 9);
+    assert_eq!(
+        detect(&other, |text| text.starts_with(b"level=")).to_string(),
+        "stern"
+    );
+}
+
+#[test]
+fn journalctl_indents_what_goes_on() {
+    let first = "Nov 20 11:24:50 web1 myapp[77]: Traceback (most recent call last):";
+    let mut scratch = Scratch::default();
+    let short = Chain::new(&[Wrapper::JournalShort]);
+    let width = strip(&short, first.as_bytes(), &mut scratch)
+        .offset
+        .expect("in the line");
+    let indent = " ".repeat(width);
+    let second = format!("{indent}  File \"x.py\", line 3");
+    let got = strip(&short, second.as_bytes(), &mut scratch);
+    assert_eq!((got.part, got.fit), (Part::Indented, Fit::Strange));
+    assert_eq!(
+        continuation(second.as_bytes(), width),
+        Some(&b"  File \"x.py\", line 3"[..])
+    );
+    assert_eq!(continuation(b"        too little", width), None);
+    assert_eq!(continuation(b"x", 0), None);
+}
+
+#[test]
+fn rsyslog_escapes_are_undone() {
+    let mut scratch = Scratch::default();
+    let line = b"Nov 20 11:24:48 web1 nginx: a#012#011b #999 #141 #01";
+    let got = strip(&Chain::new(&[Wrapper::Syslog3164]), line, &mut scratch);
+    assert_eq!(
+        (show(got.text), got.offset),
+        ("a\n\tb #999 #141 #01".into(), None)
+    );
+    let line = b"2026-11-20T11:24:48Z stderr F a#012b";
+    let got = strip(&Chain::new(&[Wrapper::Cri]), line, &mut scratch);
+    assert_eq!(got.text, b"a#012b");
+    // The journal escapes nothing; a thread may look like an escape.
+    for line in [
+        "2026-11-20T11:24:48+0000 web1 nginx[7]: a#012b",
+        "Nov 20 11:24:48 web1 nginx: a 1776#177: b",
+    ] {
+        let got = strip_by_shape(line.as_bytes(), &mut scratch);
+        assert_eq!(
+            got.offset.map(|at| at + got.text.len()),
+            Some(line.len()),
+            "{line}"
+        );
+    }
+}
+
+/// Pieces of long lines, joined as a caller would.
+#[test]
+fn pieces_join() {
+    let long = format!("{RECORD}{}", "y".repeat(40_000));
+    let pieces: Vec<&[u8]> = long.as_bytes().chunks(16_384).collect();
+    let cri = pieces.iter().enumerate().map(|(n, piece)| {
+        let tag = if n + 1 == pieces.len() { "F" } else { "P" };
+        [
+            format!("2026-11-20T11:24:48.5Z stderr {tag} ").as_bytes(),
+            piece,
+        ]
+        .concat()
+    });
+    let docker = pieces.iter().enumerate().map(|(n, piece)| {
+        let end = if n + 1 == pieces.len() { "\n" } else { "" };
+        let log = serde_json::to_string(&format!("{}{end}", show(piece))).expect("a string");
+        format!("{{\"log\":{log},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:24:48.5Z\"}}")
+            .into_bytes()
+    });
+    for lines in [cri.collect::<Vec<_>>(), docker.collect()] {
+        let sample = lines
+            .iter()
+            .flat_map(|line| source(line, 1))
+            .collect::<Vec<u8>>();
+        let chain = detect(&sample, |_| false);
+        let (mut scratch, mut joined) = (Scratch::default(), Vec::new());
+        for (n, line) in lines.iter().enumerate() {
+            let stripped = strip(&chain, line, &mut scratch);
+            joined.extend_from_slice(stripped.text);
+            assert_eq!(stripped.part == Part::Whole, n + 1 == lines.len());
+        }
+        assert_eq!(show(&joined), long);
+    }
+}
+
+/// Published lines: bare ones stay as they are, wrapped ones come out.
+#[test]
+fn published_lines() {
+    let text = include_str!("../data/corpus-lines.tsv");
+    let (mut scratch, mut n_wrapped) = (Scratch::default(), 0);
+    for row in text.lines().skip(1) {
+        let fields: Vec<&str> = row.splitn(10, '\t').collect();
+        let line = fields[9].replace("\\t", "\t").replace("\\\\", "\\");
+        let got = strip_by_shape(line.as_bytes(), &mut scratch);
+        match fields[2] {
+            "none" => assert_eq!((show(got.text), got.fit), (line, Fit::Fits)),
+            "syslog" | "journald" if !line.starts_with("daemon.err") => {
+                n_wrapped += 1;
+                assert!(
+                    got.outer.host.is_some() && got.outer.time.is_some(),
+                    "{line}"
+                );
+            }
+            _ => {}
+        }
+    }
+    assert!(n_wrapped >= 7, "{n_wrapped}");
+}
+
+/// An entry of an export in the order of `journalctl`, its message with a newline if `is_binary`.
+fn export_entry(n: usize, is_binary: bool) -> Vec<u8> {
+    let mut entry =
+        format!("__CURSOR=s=1;i={n}\n__REALTIME_TIMESTAMP=1795173888123456\n_HOSTNAME=web{n}\n")
+            .into_bytes();
+    let text = format!("{RECORD}\n\n__CURSOR=forged\nMESSAGE=forged");
+    if is_binary {
+        entry.extend_from_slice(b"MESSAGE\n");
+        entry.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        entry.extend_from_slice(text.as_bytes());
+        entry.push(b'\n');
+    } else {
+        entry.extend_from_slice(format!("MESSAGE={RECORD}\n").as_bytes());
+    }
+    entry.extend_from_slice(b"_PID=7\nPRIORITY=6\n\n");
+    entry
+}
+
+/// The entries of a source: host and text of each.
+fn read_blocks(bytes: &[u8]) -> (String, Vec<(String, String)>) {
+    let chain = detect(bytes, |_| false);
+    let wrapper = chain.block().expect("entries over several lines");
+    let (mut rest, mut out, mut scratch) = (bytes, Vec::new(), Scratch::default());
+    while !rest.is_empty() {
+        let (entry, next) = rest.split_at(block_len(wrapper, rest));
+        let got = strip(&chain, entry, &mut scratch);
+        out.push((show(got.outer.host.unwrap_or_default()), show(got.text)));
+        rest = next;
+    }
+    (chain.to_string(), out)
+}
+
+#[test]
+fn exports_are_read_entry_by_entry() {
+    let bytes: Vec<u8> = (0..6).flat_map(|n| export_entry(n, n % 2 == 1)).collect();
+    let (chain, entries) = read_blocks(&bytes);
+    assert_eq!((chain.as_str(), entries.len()), ("journald-export", 6));
+    for (n, (host, text)) in entries.iter().enumerate() {
+        assert_eq!(*host, format!("web{n}"));
+        let tail = if n % 2 == 1 {
+            "\n\n__CURSOR=forged\nMESSAGE=forged"
+        } else {
+            ""
+        };
+        assert_eq!(*text, format!("{RECORD}{tail}"));
+    }
+    // Cut anywhere, the entries before the cut are whole.
+    for cut in 0..bytes.len() {
+        let mut rest = &bytes[..cut];
+        while !rest.is_empty() {
+            rest = &rest[block_len(Wrapper::JournalExport, rest)..];
+        }
+    }
+}
+
+#[test]
+fn pretty_and_verbose_are_read_entry_by_entry() {
+    let log = serde_json::to_string(RECORD).expect("a string");
+    let pretty = format!("{{\n\t\"__REALTIME_TIMESTAMP\" : \"1795173888123456\",\n\t\"_HOSTNAME\" : \"web1\",\n\t\"MESSAGE\" : {log}\n}}\n").repeat(3);
+    let want = ("web1".to_owned(), RECORD.to_owned());
+    assert_eq!(
+        read_blocks(pretty.as_bytes()),
+        ("journald-json-pretty".into(), vec![want.clone(); 3])
+    );
+    let verbose = format!(
+        "Fri 2026-11-20 11:24:48.123456 UTC [s=1;i=2;b=3;m=4;t=5;x=6]\n    _HOSTNAME=web1\n    __REALTIME_TIMESTAMP=1795173888123456\n    \
+         MESSAGE={RECORD}\n            _HOSTNAME=forged\n    _PID=7\n"
+    );
+    let want = ("web1".to_owned(), format!("{RECORD}\n_HOSTNAME=forged"));
+    assert_eq!(
+        read_blocks(verbose.repeat(3).as_bytes()),
+        ("journald-verbose".into(), vec![want; 3])
+    );
+}
+
+#[test]
+fn names_are_unique_and_chains_are_short() {
+    for wrapper in Wrapper::ALL {
+        assert_eq!(Wrapper::from_name(wrapper.name()), Some(*wrapper));
+    }
+    assert_eq!(Chain::new(&[Wrapper::Cri; 9]).layers().count(), 6);
+}
