@@ -16,3 +16,4 @@ mod real_nginx;
 mod reference;
 mod samples;
 mod support;
+mod unpack;
