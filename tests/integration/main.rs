@@ -17,3 +17,4 @@ mod reference;
 mod samples;
 mod support;
 mod unpack;
+mod unpack_tar;

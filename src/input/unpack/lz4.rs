@@ -93,8 +93,16 @@ impl Lz4 {
                 let header = self.decoder.get_ref().get_ref();
                 self.flags = header[4];
                 let mut len = 7;
-                len += if self.flags & FLAG_CONTENT_SIZE != 0 { 8 } else { 0 };
-                len += if self.flags & FLAG_DICTIONARY != 0 { 4 } else { 0 };
+                len += if self.flags & FLAG_CONTENT_SIZE != 0 {
+                    8
+                } else {
+                    0
+                };
+                len += if self.flags & FLAG_DICTIONARY != 0 {
+                    4
+                } else {
+                    0
+                };
                 self.block_len_max = match header[5] >> 4 & 7 {
                     4 => 64 << 10,
                     5 => 256 << 10,
@@ -134,13 +142,18 @@ impl Lz4 {
     }
 
     fn fill(&mut self) -> Result<usize, State> {
-        self.decoder.fill_buf().map(<[u8]>::len).map_err(|error| {
-            match lz4_error(&error) {
-                Some(Error::ContentChecksumError) => State::DoneWrong,
-                Some(Error::BlockChecksumError) => State::Failed(Trouble::Checksum),
+        self.decoder
+            .fill_buf()
+            .map(<[u8]>::len)
+            .map_err(|error| match lz4_error(&error) {
+                Some(Error::ContentChecksumError) if self.flags & FLAG_CONTENT_SIZE != 0 => {
+                    State::DoneWrong
+                }
+                Some(Error::ContentChecksumError | Error::BlockChecksumError) => {
+                    State::Failed(Trouble::Checksum)
+                }
                 _ => State::Failed(Trouble::Corrupt(error.to_string())),
-            }
-        })
+            })
     }
 }
 

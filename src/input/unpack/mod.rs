@@ -112,7 +112,9 @@ enum Phase {
     /// The top level begins: what is it?
     Probe,
     /// A member is known and will be handed on, or only named.
-    Announce { is_read: bool },
+    Announce {
+        is_read: bool,
+    },
     Body,
     EndOfMember,
     /// The top level is an archive between members.
@@ -180,16 +182,16 @@ impl Unpacker {
                     };
                     return Item::Member(self.member());
                 }
-                Phase::Body => match below(&mut self.levels, &mut self.stored, &mut self.shared)
-                    .pull(buffer)
-                {
-                    Step::Bytes(n) => {
-                        self.member_bytes += n as u64;
-                        return Item::Bytes(n);
+                Phase::Body => {
+                    match below(&mut self.levels, &mut self.stored, &mut self.shared).pull(buffer) {
+                        Step::Bytes(n) => {
+                            self.member_bytes += n as u64;
+                            return Item::Bytes(n);
+                        }
+                        Step::Seam => self.held = Some(Item::Seam),
+                        Step::End => self.phase = Phase::EndOfMember,
                     }
-                    Step::Seam => self.held = Some(Item::Seam),
-                    Step::End => self.phase = Phase::EndOfMember,
-                },
+                }
                 Phase::EndOfMember => return self.end_member(),
                 Phase::Archive => self.next_entry(),
                 Phase::Over => return Item::End,
@@ -217,7 +219,8 @@ impl Unpacker {
         let parent = below.levels.last();
         let is_archive_in_compression = container == Container::Tar
             && matches!(parent, Some(level) if matches!(level.role, Role::Units(_)));
-        top.depth = parent.map_or(0, |parent| parent.depth) + usize::from(!is_archive_in_compression);
+        top.depth =
+            parent.map_or(0, |parent| parent.depth) + usize::from(!is_archive_in_compression);
         top.feed.layer = container.name();
         let limit = below.shared.limits.depth_max;
         if top.depth > limit {
@@ -363,11 +366,7 @@ impl Unpacker {
 }
 
 /// All of `levels` as something to pull from.
-fn below<'a>(
-    levels: &'a mut [Level],
-    stored: &'a mut Stored,
-    shared: &'a mut Shared,
-) -> Below<'a> {
+fn below<'a>(levels: &'a mut [Level], stored: &'a mut Stored, shared: &'a mut Shared) -> Below<'a> {
     Below {
         stored,
         levels,

@@ -35,7 +35,7 @@ pub struct UnitRange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trouble {
-    /// A checksum does not match: the text is complete, some of it is wrong.
+    /// A checksum does not match: some of the text is wrong or missing.
     Checksum,
     /// The bytes are not what the format allows; the words are the decoder's.
     Corrupt(String),
@@ -99,7 +99,10 @@ impl fmt::Display for Problem {
         }
         let at = self.layer_offset;
         match &self.trouble {
-            Trouble::Checksum => write!(f, " has a wrong checksum: some of its text is wrong"),
+            Trouble::Checksum => write!(
+                f,
+                " has a wrong checksum: some of its text is wrong or missing"
+            ),
             Trouble::Corrupt(words) => write!(f, " is damaged at byte {at} ({words})"),
             Trouble::Depth { limit } => {
                 write!(f, " is nested deeper than {limit} files and was not read")
@@ -133,7 +136,11 @@ impl fmt::Display for Problem {
         }?;
         match self.resumed {
             Some(resumed) if resumed > at => {
-                write!(f, "; {} bytes skipped, goes on at byte {resumed}", resumed - at)
+                write!(
+                    f,
+                    "; {} bytes skipped, goes on at byte {resumed}",
+                    resumed - at
+                )
             }
             Some(resumed) if resumed < at => write!(f, "; goes on at byte {resumed}"),
             _ => Ok(()),

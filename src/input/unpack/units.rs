@@ -91,6 +91,10 @@ pub(super) struct Units {
 /// Calls without progress before a decoder is given up.
 const STALLS_MAX: u32 = 4;
 
+/// Bytes given to a decoder at once, cut at multiples of this. Decoders read ahead, and notice damage some bytes sooner or
+/// later depending on how much they are given; so pipes and maps name the same place.
+const PIECE_LEN: usize = 256 << 10;
+
 /// Bytes searched at once for a start.
 const SEARCH_LEN: usize = 64 << 10;
 
@@ -107,12 +111,7 @@ impl Units {
         }
     }
 
-    pub(super) fn pull(
-        &mut self,
-        feed: &mut Feed,
-        below: &mut Below<'_>,
-        out: &mut [u8],
-    ) -> Step {
+    pub(super) fn pull(&mut self, feed: &mut Feed, below: &mut Below<'_>, out: &mut [u8]) -> Step {
         loop {
             let step = match std::mem::replace(&mut self.place, Place::Ended) {
                 Place::Between => self.between(feed, below),
@@ -183,7 +182,13 @@ impl Units {
         let at_end = head.is_empty();
         if at_end || !matches!(self.codec.look(head), Look::Other) {
             if n_zeros > 0 && (format.padding == 0 || n_zeros % format.padding != 0) {
-                feed.report(below, Trouble::Padding { n_bytes: n_zeros }, start, None, None);
+                feed.report(
+                    below,
+                    Trouble::Padding { n_bytes: n_zeros },
+                    start,
+                    None,
+                    None,
+                );
             }
             self.place = Place::Between;
             return None;
@@ -199,9 +204,15 @@ impl Units {
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
         let mut spare = [0];
         // At the limit one byte more is tried, since a stream may well end there.
-        let out = if len == 0 { &mut spare[..] } else { &mut out[..len] };
-        let chunk = feed.chunk(below);
-        let n_chunk = chunk.len();
+        let out = if len == 0 {
+            &mut spare[..]
+        } else {
+            &mut out[..len]
+        };
+        let wanted = PIECE_LEN - (feed.offset % PIECE_LEN as u64) as usize;
+        let chunk = feed.peek(below, wanted);
+        let n_chunk = chunk.len().min(wanted);
+        let chunk = &chunk[..n_chunk];
         let Progress { n_in, n_out, state } = self.codec.decode(chunk, out);
         feed.consume(below, n_in);
         if len == 0 && n_out > 0 {
@@ -209,7 +220,11 @@ impl Units {
         }
         self.unit_decoded += n_out as u64;
         below.shared.decoded_bytes += n_out as u64;
-        self.n_stalls = if n_in + n_out > 0 { 0 } else { self.n_stalls + 1 };
+        self.n_stalls = if n_in + n_out > 0 {
+            0
+        } else {
+            self.n_stalls + 1
+        };
         self.place = match state {
             State::Done => Place::Between,
             State::DoneWrong => Place::DoneWrong,

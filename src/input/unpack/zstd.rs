@@ -1,7 +1,7 @@
 //! Zstandard (RFC 8878): frames, among them skippable ones, as `zstd`, pzstd and `zstd --long` write them.
 //!
 //! The C library forgets, when it fails, what it decoded in the same call. So it is never given more than the one block it
-//! asks for, and everything before the damaged block is kept.
+//! asks for, and what waits for room is taken out before more is given. So everything before the damaged block is kept.
 
 use super::{
     Limits, Trouble,
@@ -15,6 +15,10 @@ pub(super) struct Zstd {
     decoder: Option<Decoder<'static>>,
     /// Bytes that the decoder wants next.
     n_wanted: usize,
+    /// The last output was filled: more may wait in the decoder. It goes out in a call of its own.
+    is_full: bool,
+    /// The frame says how long its content is, and the decoder compares.
+    is_sized: bool,
     window_log_max: u32,
 }
 
@@ -43,6 +47,8 @@ impl Zstd {
         Zstd {
             decoder: decoder.ok(),
             n_wanted: FIRST_WANTED,
+            is_full: false,
+            is_sized: false,
             window_log_max,
         }
     }
@@ -52,6 +58,7 @@ impl Zstd {
 struct Header {
     window: u64,
     dictionary: bool,
+    is_sized: bool,
     len: usize,
 }
 
@@ -82,6 +89,7 @@ fn parse_header(head: &[u8]) -> Option<Header> {
     Some(Header {
         window,
         dictionary: dictionary.iter().any(|&b| b != 0),
+        is_sized: size_len > 0,
         len: size_at + size_len,
     })
 }
@@ -121,8 +129,9 @@ impl Codec for Zstd {
     }
 
     fn begin(&mut self, head: &[u8]) -> Result<(), Trouble> {
-        self.n_wanted = FIRST_WANTED;
+        (self.n_wanted, self.is_full) = (FIRST_WANTED, false);
         let header = parse_header(head);
+        self.is_sized = header.as_ref().is_some_and(|header| header.is_sized);
         if header.as_ref().is_some_and(|header| header.dictionary) {
             return Err(Trouble::Unsupported {
                 what: "a frame with a dictionary",
@@ -151,7 +160,9 @@ impl Codec for Zstd {
             return Progress { n_in, n_out, state };
         };
         let state = loop {
-            let piece = &input[n_in..(n_in + self.n_wanted).min(input.len())];
+            let n_given = if self.is_full { 0 } else { self.n_wanted };
+            let piece = &input[n_in..(n_in + n_given).min(input.len())];
+            let was_full = self.is_full;
             let mut from = InBuffer::around(piece);
             let mut to = OutBuffer::around(&mut output[n_out..]);
             let result = decoder.run(&mut from, &mut to);
@@ -160,11 +171,13 @@ impl Codec for Zstd {
                 Ok(wanted) => {
                     (n_in, n_out) = (n_in + read, n_out + written);
                     self.n_wanted = wanted.max(1);
-                    let is_stuck = read + written == 0;
+                    self.is_full = n_out == output.len();
                     if wanted == 0 {
                         break State::Done;
                     }
-                    if is_stuck || n_out == output.len() || (n_in == input.len() && written == 0) {
+                    let is_stuck = read + written == 0 && !was_full;
+                    let is_empty = n_in == input.len() && written == 0;
+                    if is_stuck || is_empty || self.is_full {
                         break State::More;
                     }
                 }
@@ -172,7 +185,11 @@ impl Codec for Zstd {
                     n_in += piece.len();
                     let words = error.to_string();
                     break if words.contains("checksum") {
-                        State::DoneWrong
+                        if self.is_sized {
+                            State::DoneWrong
+                        } else {
+                            State::Failed(Trouble::Checksum)
+                        }
                     } else {
                         State::Failed(Trouble::Corrupt(words))
                     };

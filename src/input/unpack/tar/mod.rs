@@ -78,7 +78,13 @@ impl Tar {
     }
 
     /// Zeros for a hole, or a seam if they would be too many.
-    fn hole(&mut self, feed: &Feed, below: &mut Below<'_>, len: u64, out: &mut [u8]) -> Option<Step> {
+    fn hole(
+        &mut self,
+        feed: &Feed,
+        below: &mut Below<'_>,
+        len: u64,
+        out: &mut [u8],
+    ) -> Option<Step> {
         let shared = &mut *below.shared;
         let left = shared.limits.hole_bytes_max.saturating_sub(self.n_zeros);
         if len > left {
@@ -395,7 +401,13 @@ impl Tar {
     }
 
     /// Finds the segments of a regular or sparse file.
-    fn lay_out(&mut self, feed: &mut Feed, below: &mut Below<'_>, header: &Header, extension: &Extension) {
+    fn lay_out(
+        &mut self,
+        feed: &mut Feed,
+        below: &mut Below<'_>,
+        header: &Header,
+        extension: &Extension,
+    ) {
         let stored = self.n_left;
         let plain = vec![Segment::Data(stored)];
         let map = if header.entry_type().is_gnu_sparse() {
@@ -427,9 +439,8 @@ impl Tar {
         header: &Header,
     ) -> Option<(Vec<(u64, u64)>, u64)> {
         let gnu = header.as_gnu()?;
-        let pair = |sparse: &tar::GnuSparseHeader| {
-            Some((sparse.offset().ok()?, sparse.length().ok()?))
-        };
+        let pair =
+            |sparse: &tar::GnuSparseHeader| Some((sparse.offset().ok()?, sparse.length().ok()?));
         let mut map = Vec::new();
         for sparse in gnu.sparse.iter().filter(|sparse| !sparse.is_empty()) {
             map.push(pair(sparse)?);
