@@ -472,6 +472,26 @@ fn d7_hostile_restarts_are_counted() {
     )));
 }
 
+/// Frames that ask for the largest block and never have it, each a start to go back to.
+#[test]
+fn d14_going_back_is_bounded() {
+    let info = lz4_flex::frame::FrameInfo::new().block_size(lz4_flex::frame::BlockSize::Max4MB);
+    let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
+    encoder.write_all(b"x").expect("memory");
+    let mut start = encoder.finish().expect("memory");
+    start.truncate(7);
+    start.extend([0xff, 0xff, 0x3f, 0]);
+    let limits = Limits {
+        restarts_max: 2000,
+        ..Limits::default()
+    };
+    let got = unpack_with(&start.repeat(1_000_000), limits);
+    assert!(got.text().is_empty() && got.n_damages() > 1);
+    // The same for notes between empty members.
+    let got = unpack(&[gzip(b""), vec![0]].concat().repeat(3000));
+    assert_eq!((got.problems.len(), got.n_damages()), (1001, 0));
+}
+
 #[test]
 fn d9_an_empty_stream_is_an_empty_member() {
     let got = unpack(b"");
@@ -504,6 +524,10 @@ fn d10_compressions_nest_to_a_depth() {
     let got = unpack(&lz4(&zstd(&xz(&gzip(&text)))));
     assert_eq!((got.text(), got.problems.len()), (vec![], 1));
     assert_eq!(got.problems[0].trouble, Trouble::Depth { limit: 3 });
+    // A file that unpacks to itself has no end either.
+    let ten = (0..10).fold(text, |text, _| gzip(&text));
+    let got = unpack(&ten);
+    assert_eq!((got.text(), got.problems.len()), (vec![], 1));
 }
 
 /// Damage below is a gap above, and members behind it are found.

@@ -44,7 +44,7 @@ impl Stored {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.failed = true;
-                    shared.problems.push_back(Problem {
+                    shared.say(Problem {
                         trouble: Trouble::Read(error.to_string()),
                         layer: "stored",
                         path: Vec::new(),
@@ -73,6 +73,8 @@ impl Stored {
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) problems: VecDeque<Problem>,
+    /// Problems met, notes and damage.
+    n_problems: [u64; 2],
     /// Names of the archive members that are open, from outside in.
     pub(super) names: Vec<Vec<u8>>,
     /// Bytes decoded by all layers.
@@ -81,6 +83,55 @@ pub(super) struct Shared {
     pub(super) n_restarts: u64,
     /// A limit was met that ends everything.
     pub(super) exhausted: bool,
+}
+
+/// Bytes of a name that a problem keeps: the longest path of most systems.
+const NAME_LEN_MAX: usize = 4096;
+
+impl Shared {
+    pub(super) fn new(limits: Limits) -> Shared {
+        Shared {
+            limits,
+            problems: VecDeque::new(),
+            n_problems: [0; 2],
+            names: Vec::new(),
+            decoded_bytes: 0,
+            n_restarts: 0,
+            exhausted: false,
+        }
+    }
+
+    /// Puts a problem in line, or says once that there are too many.
+    fn say(&mut self, mut problem: Problem) {
+        let n = &mut self.n_problems[usize::from(problem.is_damage())];
+        *n += 1;
+        if *n > self.limits.problems_max + 1 {
+            return;
+        }
+        if *n > self.limits.problems_max {
+            problem.trouble = Trouble::Unsaid;
+            (problem.unit, problem.resumed) = (None, None);
+        }
+        if let Trouble::NotFollowed { target, .. } = &mut problem.trouble {
+            target.truncate(NAME_LEN_MAX);
+        }
+        self.problems.push_back(problem);
+    }
+
+    /// The outermost `n` names, cut where they are absurd.
+    fn path(&self, n: usize) -> Vec<Vec<u8>> {
+        let names = self.names.iter().take(n);
+        names
+            .map(|name| name[..name.len().min(NAME_LEN_MAX)].to_vec())
+            .collect()
+    }
+
+    /// Bytes that may still be decoded.
+    pub(super) fn decodable(&self) -> u64 {
+        self.limits
+            .decoded_bytes_max
+            .saturating_sub(self.decoded_bytes)
+    }
 }
 
 /// All that lies under a layer.
@@ -123,6 +174,8 @@ pub(super) struct Feed {
     pub(super) layer: &'static str,
     /// How many of [`Shared::names`] lead to this layer.
     pub(super) n_names: usize,
+    /// What is reported concerns the archive member that is open, by the next name.
+    pub(super) is_member: bool,
     /// Bytes pulled but not consumed are `buffer[start..end]`; empty if the stored stream lends its own.
     buffer: Vec<u8>,
     start: usize,
@@ -144,6 +197,7 @@ impl Feed {
         Feed {
             layer,
             n_names,
+            is_member: false,
             buffer: Vec::new(),
             start: 0,
             end: 0,
@@ -309,31 +363,47 @@ impl Feed {
         } else {
             below.stored.offset
         };
-        let shared = &mut *below.shared;
-        shared.problems.push_back(Problem {
+        below.shared.say(Problem {
             trouble,
             layer: self.layer,
-            path: shared.names[..self.n_names.min(shared.names.len())].to_vec(),
+            path: below
+                .shared
+                .path(self.n_names + usize::from(self.is_member)),
             stored_offset,
             layer_offset,
             unit,
             resumed,
         });
     }
+}
 
-    /// Like [`report`](Feed::report), with the name of the archive member that is open, if one is.
-    pub(super) fn report_named(
-        &self,
-        below: &mut Below<'_>,
-        trouble: Trouble,
-        layer_offset: u64,
-        unit: Option<UnitRange>,
-    ) {
-        self.report(below, trouble, layer_offset, unit, None);
-        let shared = &mut *below.shared;
-        if let Some(problem) = shared.problems.back_mut() {
-            let n_names = (self.n_names + 1).min(shared.names.len());
-            problem.path = shared.names[..n_names].to_vec();
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufReader, Cursor};
+
+    #[test]
+    fn it_looks_ahead_and_goes_back() {
+        let text: Vec<u8> = (0..=255).collect();
+        for capacity in [1, 7, 1000] {
+            let input = BufReader::with_capacity(capacity, Cursor::new(text.clone()));
+            let mut below = Below {
+                stored: &mut Stored::new(Box::new(input)),
+                levels: &mut [],
+                shared: &mut Shared::new(Limits::default()),
+            };
+            let mut feed = Feed::new("test", 0);
+            feed.remember(30);
+            assert_eq!(feed.peek(&mut below, 20)[..20], text[..20]);
+            assert_eq!(feed.skip(&mut below, 100), 100);
+            feed.rewind(25);
+            assert_eq!(feed.offset, 75);
+            assert_eq!(feed.peek(&mut below, 50)[..50], text[75..125]);
+            assert_eq!(feed.skip(&mut below, 1000), 256 - 75);
+            assert!(feed.chunk(&mut below).is_empty());
+            assert_eq!((feed.edge(), feed.offset), (Edge::End, 256));
+            feed.rewind(1);
+            assert_eq!(feed.chunk(&mut below), [255]);
         }
     }
 }

@@ -11,7 +11,10 @@ pub struct Limits {
     pub depth_max: usize,
     /// Members of archives that are read.
     pub members_max: u64,
-    /// Places looked at for a new start after damage. By chance one occurs in 128 MiB, so more than these are hostile.
+    /// Problems handed on, of damage and of notes each. More are not read by anyone, and must not fill the memory.
+    pub problems_max: u64,
+    /// Places looked at for a new start after damage, and 64 KiB gone back for it. By chance such a place occurs in 128 MiB, so
+    /// more than these are hostile.
     pub restarts_max: u64,
     /// Bytes of one PAX header, one long name or one map of holes: more is no name of a log.
     pub header_bytes_max: usize,
@@ -29,6 +32,7 @@ impl Default for Limits {
             decoded_bytes_max: 64 << 30,
             depth_max: 3,
             members_max: 1_000_000,
+            problems_max: 1000,
             restarts_max: 100_000,
             header_bytes_max: 1 << 20,
             hole_bytes_max: 1 << 20,

@@ -48,7 +48,7 @@ use self::{
     xz::Xz,
     zstd::Zstd,
 };
-use std::{collections::VecDeque, io::BufRead};
+use std::io::BufRead;
 
 /// What comes next in a stored stream. A stream that is no archive yields one `Member`, then `Bytes`, `Seam`s and `Problem`s,
 /// `EndOfMember`, perhaps more `Problem`s, and `End`. An archive yields such a run for each regular file, with
@@ -128,14 +128,7 @@ impl Unpacker {
     pub fn new(input: Box<dyn BufRead + Send>, limits: Limits) -> Unpacker {
         Unpacker {
             stored: Stored::new(input),
-            shared: Shared {
-                limits,
-                problems: VecDeque::new(),
-                names: Vec::new(),
-                decoded_bytes: 0,
-                n_restarts: 0,
-                exhausted: false,
-            },
+            shared: Shared::new(limits),
             levels: vec![Level {
                 feed: Feed::new("stored", 0),
                 role: Role::Plain,
@@ -245,6 +238,7 @@ impl Unpacker {
             Container::Tar => {
                 if let Some(top) = self.levels.last_mut() {
                     top.role = Role::Tar(Box::default());
+                    top.feed.is_member = true;
                 }
                 self.phase = Phase::Archive;
                 return;

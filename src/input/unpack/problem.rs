@@ -8,7 +8,7 @@ pub struct Problem {
     pub trouble: Trouble,
     /// The layer that met it: `gzip`, `tar`; `stored` for the stream itself.
     pub layer: &'static str,
-    /// Names inside archives, from outside in; empty for the outermost layers. Hostile bytes.
+    /// Names inside archives, from outside in, each cut at 4 KiB; empty for the outermost layers. Hostile bytes.
     pub path: Vec<Vec<u8>>,
     /// Offset in the stored stream. Exact in the outermost layer; further in, how far the stored stream had been read.
     pub stored_offset: u64,
@@ -59,7 +59,8 @@ pub enum Trouble {
     NoEndMark,
     /// An archive entry that is no file: a link, a device. What it is, and the name it points to.
     NotFollowed { what: &'static str, target: Vec<u8> },
-    /// Zeros behind the last unit, as tapes and block devices leave them.
+    /// Zeros behind the last unit, as tapes and block devices leave them. If an archive goes on behind them, it is another
+    /// one, or they stand in place of lost members.
     Padding { n_bytes: u64 },
     /// Reading failed; the words are the system's.
     Read(String),
@@ -67,6 +68,8 @@ pub enum Trouble {
     Sizes { header: u64, extended: u64 },
     /// It ends early. How many bytes are missing, if known.
     Truncated { n_missing: Option<u64> },
+    /// There are more problems like those before, and none of them will be handed on.
+    Unsaid,
     /// A format, or a variant of one, that is not read; what to do instead.
     Unsupported {
         what: &'static str,
@@ -75,11 +78,15 @@ pub enum Trouble {
 }
 
 impl Problem {
-    /// True if content was lost, is wrong, or could not be read; false for mere notes.
+    /// True if content was lost, is wrong, or could not be read; false for mere notes. [`Trouble::Unsaid`] is none: what came
+    /// before it says which it is.
     pub fn is_damage(&self) -> bool {
         !matches!(
             self.trouble,
-            Trouble::Hole { .. } | Trouble::NotFollowed { .. } | Trouble::Padding { .. }
+            Trouble::Hole { .. }
+                | Trouble::NotFollowed { .. }
+                | Trouble::Padding { .. }
+                | Trouble::Unsaid
         )
     }
 }
@@ -122,7 +129,7 @@ impl fmt::Display for Problem {
             Trouble::NotFollowed { what, target } => {
                 write!(f, " {what} to `{}` is not followed", target.escape_ascii())
             }
-            Trouble::Padding { n_bytes } => write!(f, " is followed by {n_bytes} zero bytes"),
+            Trouble::Padding { n_bytes } => write!(f, " ends in {n_bytes} zero bytes at byte {at}"),
             Trouble::Read(words) => write!(f, " cannot be read at byte {at}: {words}"),
             Trouble::Sizes { header, extended } => write!(
                 f,
@@ -132,9 +139,13 @@ impl fmt::Display for Problem {
                 write!(f, " ends early at byte {at}")?;
                 n_missing.map_or(Ok(()), |n| write!(f, ", {n} bytes are missing"))
             }
+            Trouble::Unsaid => write!(f, " has more problems, which are not listed"),
             Trouble::Unsupported { what, advice } => write!(f, ": {what} is not read; {advice}"),
         }?;
         match self.resumed {
+            Some(resumed) if resumed > at && matches!(self.trouble, Trouble::Padding { .. }) => {
+                write!(f, "; another begins behind them")
+            }
             Some(resumed) if resumed > at => {
                 write!(
                     f,
@@ -145,5 +156,39 @@ impl fmt::Display for Problem {
             Some(resumed) if resumed < at => write!(f, "; goes on at byte {resumed}"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_is_one_sentence() {
+        let mut problem = Problem {
+            trouble: Trouble::Corrupt("invalid distance".into()),
+            layer: "gzip",
+            path: vec![b"a.tar".to_vec(), b"b\x1b.gz".to_vec()],
+            stored_offset: 9000,
+            layer_offset: 120,
+            unit: Some(UnitRange {
+                name: "member",
+                start: 40,
+                decoded_bytes: 700,
+            }),
+            resumed: Some(150),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "`a.tar!b\\x1b.gz`: gzip member at byte 40 is damaged at byte 120 (invalid distance); 30 bytes skipped, goes on \
+             at byte 150"
+        );
+        problem.path.clear();
+        problem.resumed = None;
+        problem.trouble = Trouble::Truncated { n_missing: None };
+        assert_eq!(
+            problem.to_string(),
+            "gzip member at byte 40 ends early at byte 120"
+        );
     }
 }

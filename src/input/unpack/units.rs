@@ -200,7 +200,7 @@ impl Units {
     }
 
     fn inside(&mut self, feed: &mut Feed, below: &mut Below<'_>, out: &mut [u8]) -> Option<Step> {
-        let left = below.shared.limits.decoded_bytes_max - below.shared.decoded_bytes;
+        let left = below.shared.decodable();
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(out.len());
         let mut spare = [0];
         // At the limit one byte more is tried, since a stream may well end there.
@@ -264,6 +264,7 @@ impl Units {
         let read = detected - self.unit_start;
         let back = (self.codec.format().lookback as u64).min(read.saturating_sub(1));
         feed.rewind(back);
+        below.shared.n_restarts += back >> 16;
         if read == 0 {
             feed.skip(below, 1);
         }

@@ -199,3 +199,23 @@ impl Codec for Zstd {
         Progress { n_in, n_out, state }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn windows_are_read_from_headers() {
+        let mut encoder = ::zstd::Encoder::new(Vec::new(), 1).expect("an encoder");
+        encoder.window_log(20).expect("known");
+        encoder.write_all(b"text").expect("memory");
+        let frame = encoder.finish().expect("memory");
+        let header = parse_header(&frame).expect("a header");
+        assert_eq!((header.window, header.is_sized), (1 << 20, false));
+        let frame = ::zstd::bulk::compress(&[b'x'; 300], 1).expect("memory");
+        let header = parse_header(&frame).expect("a header");
+        assert_eq!((header.window, header.is_sized), (300, true));
+        assert!(parse_header(&frame[..5]).is_none());
+    }
+}

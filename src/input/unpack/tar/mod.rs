@@ -87,6 +87,7 @@ impl Tar {
     ) -> Option<Step> {
         let shared = &mut *below.shared;
         let left = shared.limits.hole_bytes_max.saturating_sub(self.n_zeros);
+        let left = left.min(shared.decodable());
         if len > left {
             self.segments.pop();
             self.report(feed, below, Trouble::Hole { n_bytes: len });
@@ -95,6 +96,7 @@ impl Tar {
         let n = usize::try_from(len).unwrap_or(usize::MAX).min(out.len());
         out[..n].fill(0);
         self.n_zeros += n as u64;
+        shared.decoded_bytes += n as u64;
         self.shorten(n as u64);
         Some(Step::Bytes(n))
     }
@@ -115,7 +117,7 @@ impl Tar {
     }
 
     fn report(&self, feed: &Feed, below: &mut Below<'_>, trouble: Trouble) {
-        feed.report_named(below, trouble, feed.offset, self.entry);
+        feed.report(below, trouble, feed.offset, self.entry, None);
     }
 
     /// Leaves the open member and finds the next.
@@ -190,9 +192,11 @@ impl Tar {
         self.report(feed, below, trouble);
     }
 
-    /// At a block of zeros, which ends an archive. Another may follow (`cat a.tar b.tar`), or something else.
+    /// At a block of zeros, which ends an archive. Another may follow (`cat a.tar b.tar`), or something else, or the zeros are
+    /// what is left of lost blocks; nothing tells, so it is noted.
     fn end_mark(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
         self.entry = None;
+        let zeros = feed.offset;
         loop {
             let chunk = feed.chunk(below);
             let (len, n) = (chunk.len(), chunk.iter().take_while(|&&b| b == 0).count());
@@ -210,16 +214,14 @@ impl Tar {
         }
         let head = feed.peek(below, BLOCK_LEN);
         if head.get(..BLOCK_LEN).is_some_and(header::is_header) {
-            return;
+            let n_bytes = feed.offset - zeros;
+            let resumed = Some(feed.offset);
+            return feed.report(below, Trouble::Padding { n_bytes }, zeros, None, resumed);
         }
         let start = feed.offset;
-        feed.skip(below, u64::MAX);
+        self.find_magic(feed, below);
         let n_bytes = feed.offset - start;
         feed.report(below, Trouble::Garbage { n_bytes }, start, None, None);
-        match feed.edge() {
-            Edge::End => self.ended = true,
-            Edge::Seam => self.is_adrift = true,
-        }
     }
 
     /// At a block that should be a header and is none: goes on at the next that is.
@@ -249,7 +251,7 @@ impl Tar {
         }
     }
 
-    /// Behind missing bytes: goes on at the next header that has a magic, wherever it stands.
+    /// Behind missing or strange bytes: goes on at the next header that has a magic, wherever it stands.
     fn find_magic(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
         const MAGIC_AT: usize = 257;
         let finder = memmem::Finder::new("ustar");
@@ -309,13 +311,15 @@ impl Tar {
             self.extend(feed, below, kind, extension);
             return None;
         }
-        if let Some((header, extended)) = disagreement {
-            self.report(feed, below, Trouble::Sizes { header, extended });
-        }
         let extension = std::mem::take(extension);
         let sparse_name = extension.sparse_name.as_ref();
         let name = sparse_name.or(extension.name.as_ref()).cloned();
         let name = name.unwrap_or_else(|| header.path_bytes().into_owned());
+        if let Some((header, extended)) = disagreement {
+            below.shared.names.push(name.clone());
+            self.report(feed, below, Trouble::Sizes { header, extended });
+            below.shared.names.pop();
+        }
         if matches!(kind, b'0' | 0 | b'7' | b'S') && !name.ends_with(b"/") {
             self.lay_out(feed, below, header, &extension);
             return Some(name);
