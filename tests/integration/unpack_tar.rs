@@ -1,6 +1,6 @@
 //! tar archives of every form, whole, damaged and hostile.
 
-use crate::unpack::{Content, Unpacked, gzip, log, unpack, unpack_with, xz, zstd};
+use crate::packed::{Content, Unpacked, gzip, log, unpack, unpack_with, xz, zstd};
 use coroner::input::unpack::{Limits, Trouble};
 use std::{fs, process::Command};
 use tar::{Builder, EntryType, Header};

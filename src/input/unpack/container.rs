@@ -87,7 +87,7 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
 }
 
 fn is_no_text(head: &[u8]) -> bool {
-    head.iter().any(|&b| b >= 0x80 || b < b'\t')
+    head.iter().any(|&b| !(b'\t'..0x80).contains(&b))
 }
 
 /// Frames that zstd 0.2 to 0.7 wrote.

@@ -215,10 +215,9 @@ impl Feed {
 
     /// At least `n` bytes without consuming them, or all before an edge. May be more.
     pub(super) fn peek<'a>(&'a mut self, below: &'a mut Below<'_>, n: usize) -> &'a [u8] {
-        if self.start == self.end && self.edge.is_none() && below.levels.is_empty() {
-            if below.stored.fill(below.shared).len() >= n {
-                return below.stored.fill(below.shared);
-            }
+        let is_lent = self.start == self.end && self.edge.is_none() && below.levels.is_empty();
+        if is_lent && below.stored.fill(below.shared).len() >= n {
+            return below.stored.fill(below.shared);
         }
         while self.end - self.start < n && self.edge.is_none() {
             self.pull_more(below, n);

@@ -181,7 +181,7 @@ impl Units {
         let head = feed.peek(below, format.head_len);
         let at_end = head.is_empty();
         if at_end || !matches!(self.codec.look(head), Look::Other) {
-            if n_zeros > 0 && (format.padding == 0 || n_zeros % format.padding != 0) {
+            if n_zeros > 0 && (format.padding == 0 || !n_zeros.is_multiple_of(format.padding)) {
                 feed.report(
                     below,
                     Trouble::Padding { n_bytes: n_zeros },
