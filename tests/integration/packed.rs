@@ -14,6 +14,7 @@ pub(crate) struct Unpacked {
 pub(crate) struct Content {
     pub(crate) path: String,
     pub(crate) decode: String,
+    pub(crate) stored_offset: u64,
     /// Decoded bytes, split at seams, without empty pieces.
     pub(crate) pieces: Vec<Vec<u8>>,
     pub(crate) n_units: u64,
@@ -66,6 +67,7 @@ pub(crate) fn collect(mut unpacker: Unpacker, buffer_len: usize) -> Unpacked {
                 got.members.push(Content {
                     path: names.join("!"),
                     decode: member.decode,
+                    stored_offset: member.stored_offset,
                     ..Content::default()
                 });
             }

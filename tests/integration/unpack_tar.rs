@@ -60,6 +60,8 @@ fn every_form_of_header_is_read() {
         assert_eq!(contents(&got), [("a.log", text.clone()), ("b.log", vec![])]);
         assert_eq!(got.problems, []);
         assert_eq!(got.members[0].decode, "tar");
+        let starts = [0, 1].map(|n| got.members[n].stored_offset);
+        assert_eq!(starts, [512, 512 + 3072 + 512]);
     }
     // GNU long names, as the crate writes them.
     let mut builder = Builder::new(Vec::new());

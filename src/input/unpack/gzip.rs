@@ -104,6 +104,10 @@ impl Codec for Gzip {
                     return self.compare_length(input, n_in, n_out);
                 }
                 "incorrect length check" => State::Failed(Trouble::Checksum),
+                // What zlib-rs says when its fast loop meets an impossible code.
+                "repeated call with bad state" => {
+                    State::Failed(Trouble::Corrupt("invalid compressed data".into()))
+                }
                 words => State::Failed(Trouble::Corrupt(words.into())),
             },
         };

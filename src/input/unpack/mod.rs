@@ -78,8 +78,8 @@ pub struct Member {
     pub path: Vec<Vec<u8>>,
     /// How it was packed, from outside in: `zstd > tar > gzip`; empty for plain bytes.
     pub decode: String,
-    /// Offset in the stored stream up to which it had been read when the member began: exact for the outermost layer, else
-    /// some blocks late.
+    /// Where the member begins in the stored stream: 0 if there is no archive, its first byte in an outermost one; else how far
+    /// the stored stream had been read, some blocks late.
     pub stored_offset: u64,
 }
 
@@ -103,6 +103,7 @@ pub struct Unpacker {
     /// What comes after the problems that wait.
     held: Option<Item>,
     n_members: u64,
+    member_start: u64,
     member_bytes: u64,
 }
 
@@ -137,6 +138,7 @@ impl Unpacker {
             phase: Phase::Probe,
             held: None,
             n_members: 0,
+            member_start: 0,
             member_bytes: 0,
         }
     }
@@ -286,7 +288,7 @@ impl Unpacker {
         Member {
             path: self.shared.names.clone(),
             decode: names.join(" > "),
-            stored_offset: self.stored.offset,
+            stored_offset: self.member_start,
         }
     }
 
@@ -348,6 +350,11 @@ impl Unpacker {
             Entry::File(name) => {
                 self.n_members += 1;
                 self.shared.names.push(name);
+                self.member_start = if levels.is_empty() {
+                    top.feed.offset
+                } else {
+                    self.stored.offset
+                };
                 let depth = top.depth;
                 self.push(depth);
             }

@@ -27,7 +27,7 @@ pub struct UnitRange {
     pub name: &'static str,
     /// Offset of its first byte in the input of the layer.
     pub start: u64,
-    /// Bytes decoded from it and used. After damage the last of them may be wrong.
+    /// Bytes decoded from it and used. After damage the last of them may be wrong. 0 for entries of archives.
     pub decoded_bytes: u64,
 }
 

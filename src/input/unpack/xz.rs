@@ -37,11 +37,19 @@ impl Xz {
         }
     }
 
-    /// What the stream asks for: the decoder refuses every lower limit, and allocates only when it goes on.
+    /// What the stream asks for, in bytes, rounded up to MiB: the decoder refuses every lower limit, and allocates only when it goes on.
     fn memory_needed(stream: &mut Stream) -> Option<u64> {
-        (20..40)
-            .map(|log| 1 << log)
-            .find(|&limit| stream.set_memlimit(limit).is_ok())
+        const MIB: u64 = 1 << 20;
+        let (mut low, mut high) = (0, 64 << 10);
+        stream.set_memlimit(high * MIB).ok()?;
+        while low + 1 < high {
+            let middle = (low + high) / 2;
+            match stream.set_memlimit(middle * MIB) {
+                Ok(()) => high = middle,
+                Err(_) => low = middle,
+            }
+        }
+        Some(high * MIB)
     }
 }
 
