@@ -8,7 +8,7 @@
 //! | [`error`] | what can go wrong with files, once per operation |
 //! | [`text`] | log bytes as text that cannot hurt |
 //! | [`glob`], [`zone`] | the doors to globs and to time zones |
-//! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content |
+//! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content, what is packed |
 //! | [`lines`] | where lines end and chunks may begin |
 //! | [`parse`] | records to borrowed fields: head, action, tail, upstream; and out of what other programs wrapped them in |
 //! | [`classify`] | which of the known messages a record is, and what that means |

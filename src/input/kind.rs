@@ -1,5 +1,7 @@
 //! What a source is, told by its content and never by its name.
 
+use super::unpack::container;
+
 /// Kinds of input, as `--kind` names them, and containers that hold them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -24,16 +26,6 @@ impl Kind {
     }
 }
 
-/// First bytes of containers (see the `magic` of file(1)).
-const CONTAINERS: &[(&[u8], &str)] = &[
-    (b"\x1f\x8b", "gzip"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x04\x22\x4d\x18", "lz4"),
-    (b"PK\x03\x04", "zip"),
-];
-
 /// Bytes at the start of a source that decide.
 pub const SAMPLE_LEN: usize = 256 * 1024;
 
@@ -54,14 +46,8 @@ pub fn detect(sample: &[u8], named: bool, mut judge: impl FnMut(&[u8]) -> LineKi
     if sample.is_empty() {
         return Kind::Empty;
     }
-    if let Some((_, name)) = CONTAINERS
-        .iter()
-        .find(|(magic, _)| sample.starts_with(magic))
-    {
-        return Kind::Unread(name);
-    }
-    if sample.get(257..262) == Some(b"ustar") {
-        return Kind::Unread("tar");
+    if let Some(container) = container::recognise(sample) {
+        return Kind::Unread(container.name());
     }
     let sample = &sample[..sample.len().min(SAMPLE_LEN)];
     let (mut n_error, mut n_access, mut n_other) = (0, 0, 0);

@@ -4,7 +4,9 @@ pub mod discover;
 pub mod kind;
 pub mod mmap;
 pub mod stream;
+pub mod unpack;
 
 pub use discover::{Found, Place, discover};
 pub use kind::{Kind, LineKind, detect};
 pub use mmap::MappedFile;
+pub use unpack::{Container, Unpacker};

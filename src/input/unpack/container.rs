@@ -1,0 +1,172 @@
+//! What a stream is packed in, told by its content and never by its name. Source of the magic numbers: RFC 1952 (gzip),
+//! RFC 8878 (zstd), the format descriptions of xz and lz4, bzip2's `compress.c`, POSIX `pax` (tar), APPNOTE (zip), and
+//! the `magic` of file(1) for the rest.
+//!
+//! A log must not be taken for a container. Every magic number holds a byte that nginx does not write into a log, except
+//! bzip2's, of which ten bytes are compared, and that of v7 tar, which is a checksum over 512 bytes.
+
+use super::tar::header;
+
+/// Bytes that [`recognise`] wants to see; fewer only if the stream has no more.
+pub(super) const HEAD_LEN: usize = 512;
+
+/// A compression or an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    Bzip2,
+    Gzip,
+    Lz4,
+    Tar,
+    Xz,
+    Zstd,
+    /// Known but not read: its name.
+    Unread(&'static str),
+}
+
+impl Container {
+    /// The word for it in `decode` chains.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Container::Bzip2 => "bzip2",
+            Container::Gzip => "gzip",
+            Container::Lz4 => "lz4",
+            Container::Tar => "tar",
+            Container::Xz => "xz",
+            Container::Zstd => "zstd",
+            Container::Unread(name) => name,
+        }
+    }
+}
+
+pub(super) const GZIP: &[u8] = b"\x1f\x8b\x08";
+pub(super) const ZSTD: &[u8] = b"\x28\xb5\x2f\xfd";
+pub(super) const XZ: &[u8] = b"\xfd7zXZ\0";
+pub(super) const LZ4: &[u8] = b"\x04\x22\x4d\x18";
+pub(super) const BZIP2: &[u8] = b"BZh";
+/// What follows the level digit: the first block, or the end of a stream without any.
+const BZIP2_NEXT: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
+
+const MAGICS: &[(&[u8], Container)] = &[
+    (GZIP, Container::Gzip),
+    (ZSTD, Container::Zstd),
+    (XZ, Container::Xz),
+    (LZ4, Container::Lz4),
+    (b"PK\x03\x04", Container::Unread("zip")),
+    (b"PK\x05\x06", Container::Unread("zip")),
+    (b"7z\xbc\xaf\x27\x1c", Container::Unread("7z")),
+    (b"Rar!\x1a\x07", Container::Unread("rar")),
+    (b"\x02\x21\x4c\x18", Container::Unread("lz4-legacy")),
+    (b"\x1e\xb5\x2f\xfd", Container::Unread("zstd-legacy")),
+    (b"\x1f\x9d", Container::Unread("compress")),
+    (b"\x89LZO\0\r\n\x1a\n", Container::Unread("lzop")),
+    (b"\xff\x06\0\0sNaPpY", Container::Unread("snappy")),
+];
+
+/// Tells the container of a stream from its first bytes (`HEAD_LEN` of them, or all there are). A stream that was cut
+/// within its magic number is still told if two bytes of it are left, the first being no text.
+pub fn recognise(head: &[u8]) -> Option<Container> {
+    let cut = |magic: &[u8]| {
+        head.len() >= 2 && head.len() < magic.len() && magic.starts_with(head) && is_no_text(head)
+    };
+    if let Some((_, container)) = MAGICS
+        .iter()
+        .find(|(magic, _)| head.starts_with(magic) || cut(magic))
+    {
+        return Some(*container);
+    }
+    if is_legacy_zstd(head) {
+        return Some(Container::Unread("zstd-legacy"));
+    }
+    if is_bzip2(head) {
+        return Some(Container::Bzip2);
+    }
+    if skippable_len(head).is_some() {
+        return Some(behind_skippable(head));
+    }
+    header::begins_archive(head).then_some(Container::Tar)
+}
+
+fn is_no_text(head: &[u8]) -> bool {
+    head.iter().any(|&b| !(b'\t'..0x80).contains(&b))
+}
+
+/// Frames that zstd 0.2 to 0.7 wrote.
+pub(super) fn is_legacy_zstd(head: &[u8]) -> bool {
+    head.len() >= 4 && (0x22..=0x27).contains(&head[0]) && head[1..4] == *b"\xb5\x2f\xfd"
+}
+
+/// A stream header of bzip2, or as much of one as the stream has.
+pub(super) fn is_bzip2(head: &[u8]) -> bool {
+    head.len() >= 4
+        && head.starts_with(BZIP2)
+        && (b'1'..=b'9').contains(&head[3])
+        && BZIP2_NEXT.iter().any(|next| {
+            let n = next.len().min(head.len() - 4);
+            head[4..4 + n] == next[..n]
+        })
+}
+
+/// The length of the skippable frame at the start of `head`, which zstd and lz4 share; of a cut one, the length of its
+/// header.
+pub(super) fn skippable_len(head: &[u8]) -> Option<u64> {
+    let magic = head.get(..4)?;
+    if magic[0] & 0xf0 != 0x50 || magic[1..] != *b"\x2a\x4d\x18" {
+        return None;
+    }
+    let len = head.get(4..8).and_then(|len| len.try_into().ok());
+    Some(8 + u64::from(u32::from_le_bytes(len.unwrap_or_default())))
+}
+
+/// Whose frames follow skippable ones: lz4's if one is in sight, else zstd's, since pzstd begins with one.
+fn behind_skippable(mut head: &[u8]) -> Container {
+    while let Some(len) = skippable_len(head) {
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        head = head.get(len..).unwrap_or_default();
+    }
+    if head.starts_with(LZ4) {
+        Container::Lz4
+    } else {
+        Container::Zstd
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_no_containers() {
+        for text in [
+            &b""[..],
+            b"2026/03/01 10:00:00 [error] 7#7: *42 connect() failed",
+            b"BZh",
+            b"BZh9 was here",
+            b"PK",
+            b"PK of the table",
+            b"\x1f",
+            b"{\"time\":1}",
+            &[b'7'; 600],
+            &[0; 1024],
+        ] {
+            assert_eq!(recognise(text), None, "{:?}", text.escape_ascii());
+        }
+        // An attacker can place a word in a log, but no NUL behind it.
+        let mut log = vec![b'x'; 600];
+        log[257..262].copy_from_slice(b"ustar");
+        assert_eq!(recognise(&log), None);
+    }
+
+    #[test]
+    fn containers_are_told_even_when_cut() {
+        assert_eq!(recognise(b"\x1f\x8b"), Some(Container::Gzip));
+        assert_eq!(recognise(b"\x28\xb5"), Some(Container::Zstd));
+        assert_eq!(recognise(b"\xfd7"), Some(Container::Xz));
+        assert_eq!(recognise(b"BZh9"), Some(Container::Bzip2));
+        assert_eq!(recognise(b"BZh91AY&SY..."), Some(Container::Bzip2));
+        assert_eq!(recognise(b"PK\x03\x04"), Some(Container::Unread("zip")));
+        let skippable = b"\x50\x2a\x4d\x18\x01\0\0\0x";
+        assert_eq!(recognise(skippable), Some(Container::Zstd));
+        let lz4 = [&skippable[..], LZ4].concat();
+        assert_eq!(recognise(&lz4), Some(Container::Lz4));
+    }
+}
