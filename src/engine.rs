@@ -1,19 +1,36 @@
 //! Sources × chunks → classify → fold → merge. The only user of threads.
+//!
+//! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
+//! thread at a time unpacks a block of it while others scan those before.
 
+mod crew;
+mod feed;
+mod tally;
+
+use self::{
+    crew::{Crew, Spring},
+    feed::{Feed, Portion, Spares},
+    tally::Tally,
+};
 use crate::{
-    aggregate::{Aggregate, Evidence, Ledger, bucket::Grain, failures::Kind, limits},
-    classify::{Classifier, loose, residue, taxonomy::ROWS},
+    aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
+    classify::{Classifier, loose},
     error::Error,
-    event::{Basis, Category},
     filter::Filter,
-    input::{self, Found, MappedFile, Place, stream::Blocks},
-    parse::{HeadParser, record},
+    input::{
+        self, Found, Kind, LineKind, MappedFile, Place,
+        digest::sha256,
+        unpack::{Limits, Problem, container},
+    },
+    parse::{
+        HeadParser, record,
+        wrapper::{self, Chain, Scratch},
+    },
     scan::{Block, Event, Scanner, Sink},
 };
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
     ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{Arc, PoisonError},
     time::SystemTime,
 };
 
@@ -27,19 +44,40 @@ pub struct EngineConfig {
     pub grain: Grain,
     pub filter: Filter,
     /// What all sources are taken for, whatever their content says; `None`: each is told by its content.
-    pub kind: Option<input::Kind>,
+    pub kind: Option<Kind>,
+    /// How far unpacking goes.
+    pub limits: Limits,
+    /// Compute SHA-256 of the stored bytes.
+    pub digests: bool,
 }
 
 /// What is known of a source besides its lines.
 #[derive(Debug)]
 pub struct SourceState {
+    pub key: SourceKey,
+    /// The stored stream it is in.
     pub place: Place,
+    /// What people call it: its path as given, and the names of the archives' members. Hostile bytes.
+    pub name: Vec<u8>,
     pub named: bool,
-    pub kind: input::Kind,
-    /// Bytes of the source when it was opened; of a stream, those read.
+    pub kind: Kind,
+    /// What is wrapped around its lines.
+    pub chain: Chain,
+    /// How it was packed, from outside in: `tar > gzip`; empty for plain bytes.
+    pub decode: String,
+    /// Compressed members, frames or streams of each layer.
+    pub units: Vec<(&'static str, u64)>,
+    /// The machine that its path names, or its directory where sources lie in several.
+    pub machine: Option<Arc<str>>,
+    /// Bytes of the stored stream when it was opened; of a pipe, those read.
     pub size_bytes: u64,
-    /// What could not be opened or read, or changed meanwhile.
+    pub decoded_bytes: u64,
+    /// Of the stored stream, if asked for.
+    pub sha256: Option<String>,
+    /// What could not be opened or read.
     pub problems: Vec<Error>,
+    /// What unpacking met, damage and notes.
+    pub troubles: Vec<Problem>,
     pub changed: Option<Change>,
 }
 
@@ -57,54 +95,271 @@ pub enum Change {
 /// What one pass found.
 #[derive(Debug)]
 pub struct Scanned {
+    /// What was read.
+    pub found: Vec<Found>,
     pub aggregate: Aggregate,
     /// By source, like `sources`.
     pub ledgers: Vec<Ledger>,
+    /// In the order of their keys.
     pub sources: Vec<SourceState>,
+}
+
+impl Scanned {
+    /// Index of a source in `sources` and `ledgers`.
+    pub fn index_of(&self, source: SourceKey) -> usize {
+        let found = self
+            .sources
+            .binary_search_by_key(&source, |state| state.key);
+        found.expect("every event is of a source that was read")
+    }
 }
 
 /// Reads all of `found` once and counts.
 pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> Scanned {
-    let mut crew = Crew::new(config.n_threads, || Tally {
-        scanner: Scanner::new(classifier),
-        ledgers: vec![Ledger::default(); found.len()],
-        counts: Counts {
-            aggregate: Aggregate::new(ROWS.len(), config.grain),
-            filter: &config.filter,
-            shape: Vec::new(),
-        },
-    });
+    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
-    let mut contents = Vec::new();
-    for (batch_index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
-        let first = batch_index * SOURCES_OPEN_MAX;
-        contents.clear();
-        let opened: Vec<Opened> = batch.iter().map(|found| open(found, config.kind)).collect();
-        let mapped = opened
-            .iter()
-            .enumerate()
-            .filter_map(|(index, opened)| Some((first + index, opened.bytes()?)));
-        let blocks: Vec<Block<'_>> = mapped
-            .map(|(source, bytes)| block(source, 0, bytes, 0))
+    let mut files = Vec::new();
+    for (index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
+        files.clear(); // unmapped before more are mapped
+        let first = index * SOURCES_OPEN_MAX;
+        let opened = batch.iter().zip(first as u32..);
+        let opened: Vec<Opened<'_>> = opened
+            .map(|(found, stored)| open(found, stored, config))
             .collect();
-        crew.work(&jobs(&blocks, config.chunk_len), |tally, job| {
-            tally.scan(job)
-        });
-        for (index, opened) in opened.into_iter().enumerate() {
-            let (state, content) = close(opened, first + index, &mut crew, config.chunk_len);
-            sources.push(state);
-            contents.push(content);
+        scan_batch(opened, &mut crew, config, &mut sources, &mut files);
+    }
+    sources.sort_by_key(|state: &SourceState| state.key);
+    name_directories(&mut sources);
+    // Giving back a mapping of a gigabyte takes as long as merging.
+    let Crew { pool, states } = crew;
+    let merged = || tally::merged(states);
+    let (aggregate, mut ledgers) = match pool {
+        Some(pool) => pool.join(merged, || drop(files)).0,
+        None => merged(),
+    };
+    let mut ledger_of = |state: &SourceState| {
+        let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
+        ledger.line_starts.finish();
+        ledger
+    };
+    Scanned {
+        found: found.to_vec(),
+        aggregate,
+        ledgers: sources.iter().map(&mut ledger_of).collect(),
+        sources,
+    }
+}
+
+/// Sources open at a time: the system bounds open files and mappings.
+const SOURCES_OPEN_MAX: usize = 512;
+
+/// A stored stream at hand.
+enum Opened<'a> {
+    /// A plain file, or one that cannot be opened.
+    File(SourceState, MappedFile, Option<SystemTime>),
+    /// To be unpacked or read piece by piece.
+    Stream(&'a Found, u32),
+    Failed(SourceState),
+}
+
+fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> {
+    let Place::File(path) = &found.place else {
+        return Opened::Stream(found, stored);
+    };
+    let mut state = SourceState::new(SourceKey::new(stored, 0), found, Kind::Empty);
+    let modified = || {
+        std::fs::metadata(path)
+            .and_then(|meta| meta.modified())
+            .ok()
+    };
+    match MappedFile::open(path) {
+        Ok(file) if container::recognise(&file).is_some() => Opened::Stream(found, stored),
+        Ok(file) => {
+            (state.kind, state.chain) = kind_of(&file, found.named, config.kind);
+            if state.chain.block().is_some() {
+                return Opened::Stream(found, stored); // entries are found from the first only
+            }
+            state.size_bytes = file.len() as u64;
+            state.decoded_bytes = state.size_bytes;
+            state.name_machine();
+            Opened::File(state, file, modified())
+        }
+        Err(error) => {
+            state.kind = Kind::Unread("unreadable");
+            state.problems.push(error);
+            Opened::Failed(state)
         }
     }
-    // Giving back a mapping of a gigabyte takes as long as merging.
-    let (aggregate, mut ledgers) = crew.merged_while(|| drop(contents));
-    ledgers
-        .iter_mut()
-        .for_each(|ledger| ledger.line_starts.finish());
-    Scanned {
-        aggregate,
-        ledgers,
-        sources,
+}
+
+/// What a source that begins with `sample` holds, and what is wrapped around its lines.
+fn kind_of(sample: &[u8], named: bool, kind: Option<Kind>) -> (Kind, Chain) {
+    let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
+    let chain = wrapper::detect(sample, |_| false);
+    if let Some(kind) = kind.filter(|_| !sample.is_empty()) {
+        return (kind, chain);
+    }
+    if chain.block().is_some() {
+        return (Kind::NginxError, chain);
+    }
+    let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
+    let told = input::detect(sample, named, |line| {
+        let text = wrapper::strip(&chain, line, &mut scratch).text;
+        let text = &text[..text.len().min(1024)];
+        if record::is_access_line(text) {
+            LineKind::Access
+        } else if loose::find_wrapped(text, &mut heads).is_some() {
+            LineKind::Error
+        } else {
+            LineKind::Other
+        }
+    });
+    (told, chain)
+}
+
+/// Scans what is open, and looks afterwards whether files changed meanwhile.
+fn scan_batch(
+    opened: Vec<Opened<'_>>,
+    crew: &mut Crew<Tally<'_>>,
+    config: &EngineConfig,
+    sources: &mut Vec<SourceState>,
+    files: &mut Vec<MappedFile>,
+) {
+    let jobs: Vec<Job<'_>> = opened
+        .iter()
+        .flat_map(|opened| match opened {
+            Opened::File(state, file, _) => jobs(state, file, config),
+            Opened::Stream(..) | Opened::Failed(_) => vec![],
+        })
+        .collect();
+    crew.work(&jobs, |tally, job| {
+        tally.scan(
+            job.block,
+            job.range.clone(),
+            &job.chain,
+            job.machine.as_deref(),
+        );
+    });
+    drop(jobs);
+    let spares = Spares::default();
+    let mut feeds = Vec::new();
+    for opened in opened {
+        match opened {
+            Opened::File(mut state, file, modified) => {
+                state.changed = change(&state, modified);
+                state.sha256 = config.digests.then(|| sha256(&file));
+                sources.push(state);
+                files.push(file);
+            }
+            Opened::Stream(found, stored) => feeds.push(Feed::new(found, stored, config, &spares)),
+            Opened::Failed(state) => sources.push(state),
+        }
+    }
+    let feeds = crew.drain(feeds, |tally, portion| {
+        scan_portion(tally, portion, &spares)
+    });
+    sources.extend(feeds.into_iter().flat_map(|feed| feed.sources));
+}
+
+fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
+    let block = portion.block();
+    let (chain, machine) = (&portion.chain, portion.machine.as_deref());
+    tally.scan(block, 0..block.bytes.len(), chain, machine);
+    let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
+    spares.push(portion.block.bytes);
+}
+
+/// One chunk to scan.
+struct Job<'a> {
+    block: Block<'a>,
+    range: Range<usize>,
+    chain: Chain,
+    machine: Option<Arc<str>>,
+}
+
+/// The chunks of a mapped file.
+fn jobs<'a>(state: &SourceState, bytes: &'a [u8], config: &EngineConfig) -> Vec<Job<'a>> {
+    if state.kind != Kind::NginxError {
+        return vec![];
+    }
+    let block = Block {
+        source: state.key,
+        offset: 0,
+        bytes,
+        n_omitted: 0,
+    };
+    let scratch = std::cell::RefCell::new(Scratch::default());
+    let may_start = |bytes: &[u8], at: usize| {
+        feed::may_start(&state.chain, bytes, at, &mut scratch.borrow_mut())
+    };
+    let ranges = crate::lines::chunks(bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
+    let job = |range| Job {
+        block,
+        range,
+        chain: state.chain,
+        machine: state.machine.clone(),
+    };
+    ranges.into_iter().map(job).collect()
+}
+
+fn change(state: &SourceState, modified: Option<SystemTime>) -> Option<Change> {
+    let Ok(now) = std::fs::metadata(state.place.path()) else {
+        return Some(Change::Rewritten);
+    };
+    match now.len() {
+        len if len > state.size_bytes => Some(Change::Grew(len - state.size_bytes)),
+        len if len < state.size_bytes => Some(Change::Shrank(state.size_bytes - len)),
+        _ if now.modified().ok() != modified => Some(Change::Rewritten),
+        _ => None,
+    }
+}
+
+impl SourceState {
+    fn new(key: SourceKey, found: &Found, kind: Kind) -> SourceState {
+        SourceState {
+            key,
+            place: found.place.clone(),
+            name: found.name.as_os_str().as_encoded_bytes().to_vec(),
+            named: found.named,
+            kind,
+            chain: Chain::default(),
+            decode: String::new(),
+            units: Vec::new(),
+            machine: None,
+            size_bytes: 0,
+            decoded_bytes: 0,
+            sha256: None,
+            problems: Vec::new(),
+            troubles: Vec::new(),
+            changed: None,
+        }
+    }
+
+    /// Takes the machine from the name, if it lies where machines keep their logs.
+    fn name_machine(&mut self) {
+        let name = String::from_utf8_lossy(&self.name).replace('!', "/");
+        let place = wrapper::place(&name);
+        self.machine = place.host.or(place.pod).or(place.container).map(Arc::from);
+    }
+}
+
+/// Where sources lie in several directories that have names of their own, these stand for machines: `web1/error.log`.
+fn name_directories(sources: &mut [SourceState]) {
+    let directory = |state: &SourceState| {
+        let name = String::from_utf8_lossy(&state.name).replace('!', "/");
+        wrapper::place(&name).directory.map(Arc::from)
+    };
+    let mut directories: Vec<Option<Arc<str>>> = sources.iter().map(directory).collect();
+    let first = directories.iter().flatten().next().cloned();
+    if directories
+        .iter()
+        .flatten()
+        .all(|directory| Some(directory) == first.as_ref())
+    {
+        return;
+    }
+    for (state, directory) in sources.iter_mut().zip(&mut directories) {
+        state.machine = state.machine.take().or(directory.take());
     }
 }
 
@@ -119,28 +374,53 @@ pub fn replay<T: Send>(
     mut take: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
-    for (source, state) in scanned.sources.iter().enumerate() {
-        let (Place::File(path), input::Kind::NginxError) = (&state.place, state.kind) else {
-            continue;
-        };
-        let Ok(file) = MappedFile::open(path) else {
-            continue;
-        };
-        let bytes = &file[..file
-            .len()
-            .min(usize::try_from(state.size_bytes).unwrap_or(usize::MAX))];
-        let blocks = [block(source, 0, bytes, 0)];
-        // The chunks of the first pass: lines are counted from their starts.
-        let rows_of = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
+    let rows_of =
+        |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, chain: &Chain| {
             let mut rows = Rows {
                 sheet: sheet(),
                 collect: &collect,
             };
             let mut ledger = Ledger::default();
-            scanner.scan(job.block, job.range.clone(), &mut ledger, &mut rows);
+            tally::scan(scanner, block, range, chain, &mut ledger, &mut rows);
             rows.sheet
         };
-        crew.in_order(&jobs(&blocks, config.chunk_len), rows_of, &mut take)?;
+    let config = &EngineConfig {
+        digests: false,
+        ..config.clone()
+    };
+    let spares = Spares::default();
+    for (found, stored) in scanned.found.iter().zip(0..) {
+        match open(found, stored, config) {
+            Opened::Failed(_) => {}
+            Opened::File(state, file, _) => {
+                let Ok(index) = scanned.sources.binary_search_by_key(&state.key, |s| s.key) else {
+                    continue;
+                };
+                let len = usize::try_from(scanned.sources[index].size_bytes).unwrap_or(usize::MAX);
+                // The chunks of the first pass: lines are counted from their starts.
+                let jobs = jobs(&state, &file[..file.len().min(len)], config);
+                let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
+                    rows_of(scanner, job.block, job.range.clone(), &job.chain)
+                };
+                crew.in_order(&jobs, rows, &mut take)?;
+            }
+            Opened::Stream(..) => {
+                let mut feed = Feed::new(found, stored, config, &spares);
+                let mut portions: Vec<Portion> = Vec::new();
+                loop {
+                    portions.clear();
+                    portions.extend(std::iter::from_fn(|| feed.draw()).take(crew.states.len()));
+                    if portions.is_empty() {
+                        break;
+                    }
+                    let rows = |scanner: &mut Scanner<'_>, portion: &Portion| {
+                        let block = portion.block();
+                        rows_of(scanner, block, 0..block.bytes.len(), &portion.chain)
+                    };
+                    crew.in_order(&portions, rows, &mut take)?;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -155,251 +435,6 @@ pub fn in_order<I: Sync, T: Send>(
     Crew::new(n_threads, || ()).in_order(items, |(), item| make(item), take)
 }
 
-/// Sources mapped at a time: the system bounds open files and mappings.
-const SOURCES_OPEN_MAX: usize = 512;
-
-/// Results per thread that wait to be taken in order.
-const WAITING_PER_THREAD: usize = 4;
-
-/// A source with its bytes at hand.
-struct Opened {
-    state: SourceState,
-    content: Option<Content>,
-    modified: Option<SystemTime>,
-}
-
-enum Content {
-    File(MappedFile),
-    Stream,
-}
-
-impl Opened {
-    /// The bytes to scan, if they are there and of a kind that is scanned.
-    fn bytes(&self) -> Option<&[u8]> {
-        match (&self.content, self.state.kind) {
-            (Some(Content::File(file)), input::Kind::NginxError) => Some(file),
-            _ => None,
-        }
-    }
-}
-
-fn open(found: &Found, kind: Option<input::Kind>) -> Opened {
-    let state = |kind, size_bytes, problems| SourceState {
-        place: found.place.clone(),
-        named: found.named,
-        kind,
-        size_bytes,
-        problems,
-        changed: None,
-    };
-    let Place::File(path) = &found.place else {
-        return Opened {
-            state: state(input::Kind::NginxError, 0, vec![]),
-            content: Some(Content::Stream),
-            modified: None,
-        };
-    };
-    match MappedFile::open(path) {
-        Ok(file) => {
-            let kind = match kind {
-                Some(kind) if !file.is_empty() => kind,
-                _ => detect(&file, found.named),
-            };
-            let size_bytes = file.len() as u64;
-            let modified = std::fs::metadata(path)
-                .and_then(|meta| meta.modified())
-                .ok();
-            Opened {
-                state: state(kind, size_bytes, vec![]),
-                content: Some(Content::File(file)),
-                modified,
-            }
-        }
-        Err(error) => Opened {
-            state: state(input::Kind::Unread("unreadable"), 0, vec![error]),
-            content: None,
-            modified: None,
-        },
-    }
-}
-
-/// The kind of a source by its first bytes.
-fn detect(bytes: &[u8], named: bool) -> input::Kind {
-    let mut heads = HeadParser::default();
-    input::detect(bytes, named, |line| {
-        let line = &line[..line.len().min(1024)];
-        if record::is_access_line(line) {
-            input::LineKind::Access
-        } else if loose::find_wrapped(line, &mut heads).is_some() {
-            input::LineKind::Error
-        } else {
-            input::LineKind::Other
-        }
-    })
-}
-
-/// Reads what is a stream, and looks whether a file changed meanwhile. The content is still to be given back.
-fn close(
-    opened: Opened,
-    source: usize,
-    crew: &mut Crew<Tally<'_>>,
-    chunk_len: usize,
-) -> (SourceState, Option<Content>) {
-    let Opened {
-        mut state,
-        content,
-        modified,
-    } = opened;
-    match &content {
-        Some(Content::Stream) => match state.place.open() {
-            Ok(reader) => read_stream(reader, source, &mut state, crew, chunk_len),
-            Err(source) => {
-                let path = state.place.path().to_owned();
-                state.kind = input::Kind::Unread("unreadable");
-                state.problems.push(Error::Open { path, source });
-            }
-        },
-        Some(Content::File(_)) => {
-            state.changed = change(state.place.path(), state.size_bytes, modified)
-        }
-        None => {}
-    }
-    (state, content)
-}
-
-fn read_stream(
-    reader: impl std::io::Read,
-    source: usize,
-    state: &mut SourceState,
-    crew: &mut Crew<Tally<'_>>,
-    chunk_len: usize,
-) {
-    let mut blocks = Blocks::new(reader, limits::LINE_LEN_MAX, record::may_start);
-    while let Some(next) = blocks.next_block() {
-        match next {
-            Ok(read) => {
-                state.size_bytes += read.bytes.len() as u64 + read.n_omitted;
-                let blocks = [block(source, read.offset, &read.bytes, read.n_omitted)];
-                crew.work(&jobs(&blocks, chunk_len), |tally, job| tally.scan(job));
-            }
-            Err((offset_bytes, error)) => {
-                state.problems.push(Error::Read {
-                    path: state.place.path().to_owned(),
-                    offset_bytes,
-                    source: error,
-                });
-            }
-        }
-    }
-    if state.size_bytes == 0 {
-        state.kind = input::Kind::Empty;
-    }
-}
-
-fn change(path: &std::path::Path, size_bytes: u64, modified: Option<SystemTime>) -> Option<Change> {
-    let Ok(now) = std::fs::metadata(path) else {
-        return Some(Change::Rewritten);
-    };
-    match now.len() {
-        len if len > size_bytes => Some(Change::Grew(len - size_bytes)),
-        len if len < size_bytes => Some(Change::Shrank(size_bytes - len)),
-        _ if now.modified().ok() != modified => Some(Change::Rewritten),
-        _ => None,
-    }
-}
-
-fn block(source: usize, offset: u64, bytes: &[u8], n_omitted: u64) -> Block<'_> {
-    Block {
-        source: source as u32,
-        offset,
-        bytes,
-        n_omitted,
-    }
-}
-
-/// One chunk to scan.
-struct Job<'a> {
-    block: Block<'a>,
-    range: Range<usize>,
-}
-
-fn jobs<'a>(blocks: &[Block<'a>], chunk_len: usize) -> Vec<Job<'a>> {
-    blocks
-        .iter()
-        .flat_map(|&block| {
-            let ranges = crate::lines::chunks(
-                block.bytes,
-                chunk_len,
-                limits::CHUNKS_MAX,
-                record::may_start,
-            );
-            ranges.into_iter().map(move |range| Job { block, range })
-        })
-        .collect()
-}
-
-/// What one worker counts.
-struct Tally<'a> {
-    scanner: Scanner<'a>,
-    ledgers: Vec<Ledger>,
-    counts: Counts<'a>,
-}
-
-struct Counts<'a> {
-    aggregate: Aggregate,
-    filter: &'a Filter,
-    shape: Vec<u8>,
-}
-
-impl Tally<'_> {
-    fn scan(&mut self, job: &Job<'_>) {
-        let ledger = &mut self.ledgers[job.block.source as usize];
-        self.scanner
-            .scan(job.block, job.range.clone(), ledger, &mut self.counts);
-    }
-}
-
-impl Sink for Counts<'_> {
-    #[inline(always)] // the event is large: this way most of it is never written
-    fn collect(&mut self, event: &Event<'_>) {
-        if !self.filter.keeps(event) {
-            return;
-        }
-        if event.is_doubtful {
-            self.aggregate.n_doubtful += 1;
-            return;
-        }
-        let known = &event.known;
-        self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
-        let kind = Kind {
-            category: known.category,
-            phase: known.phase,
-            severity: known.severity,
-            basis: Basis::ErrorLog,
-        };
-        self.aggregate.failures.collect(
-            event.time(),
-            known.upstream,
-            kind,
-            known.tail.client,
-            event.evidence,
-        );
-        if known.category == Category::Other {
-            self.collect_shape(known.message, event.evidence);
-        }
-    }
-}
-
-impl Counts<'_> {
-    #[cold]
-    fn collect_shape(&mut self, message: &[u8], evidence: Evidence) {
-        residue::write_shape(message, &mut self.shape);
-        self.aggregate
-            .shapes
-            .collect(&self.shape, message, evidence);
-    }
-}
-
 /// Gives the events of one chunk to `collect`.
 struct Rows<'c, T, C> {
     sheet: T,
@@ -410,137 +445,4 @@ impl<T, C: Fn(&mut T, &Event<'_>)> Sink for Rows<'_, T, C> {
     fn collect(&mut self, event: &Event<'_>) {
         (self.collect)(&mut self.sheet, event);
     }
-}
-
-/// Threads, each with a state of its own that lasts from one piece of work to the next.
-struct Crew<S> {
-    pool: Option<ThreadPool>,
-    states: Vec<S>,
-}
-
-impl<S: Send> Crew<S> {
-    /// As many threads as asked for, or as many fewer as the system grants; one needs no thread at all.
-    fn new(n_threads: usize, make: impl Fn() -> S) -> Crew<S> {
-        let mut n = n_threads.max(1);
-        let mut pool = None;
-        while n > 1 && pool.is_none() {
-            pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
-            n = if pool.is_some() { n } else { n / 2 };
-        }
-        Crew {
-            pool,
-            states: (0..n).map(|_| make()).collect(),
-        }
-    }
-
-    /// Does each piece once. Every thread has a share of neighbours, so that what threads count has little in common and
-    /// merges quickly; one that is done with its own helps with the others'.
-    fn work<J: Sync>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) + Sync) {
-        let shares: Vec<Share<'_, J>> = jobs
-            .chunks(jobs.len().div_ceil(self.states.len()).max(1))
-            .map(Share::new)
-            .collect();
-        let run = |first: usize, state: &mut S| {
-            for share in shares.iter().cycle().skip(first).take(shares.len()) {
-                while let Some(job) = share.next() {
-                    each(state, job);
-                }
-            }
-        };
-        match &self.pool {
-            Some(pool) if jobs.len() > 1 => pool.scope(|scope| {
-                for (first, state) in self.states.iter_mut().enumerate() {
-                    let run = &run;
-                    scope.spawn(move |_| run(first, state));
-                }
-            }),
-            _ => run(0, &mut self.states[0]),
-        }
-    }
-
-    /// Like [`map`](Self::map), with results given to `take`, few at a time.
-    fn in_order<J: Sync, T: Send>(
-        &mut self,
-        jobs: &[J],
-        each: impl Fn(&mut S, &J) -> T + Sync,
-        mut take: impl FnMut(T) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        for window in jobs.chunks(self.states.len() * WAITING_PER_THREAD) {
-            for result in self.map(window, &each) {
-                take(result)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Like [`work`](Self::work), with results in the order of `jobs`.
-    fn map<J: Sync, T: Send>(
-        &mut self,
-        jobs: &[J],
-        each: impl Fn(&mut S, &J) -> T + Sync,
-    ) -> Vec<T> {
-        let results = std::sync::Mutex::new(Vec::with_capacity(jobs.len()));
-        let numbered: Vec<(usize, &J)> = jobs.iter().enumerate().collect();
-        self.work(&numbered, |state, &(index, job)| {
-            let result = each(state, job);
-            results
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .push((index, result));
-        });
-        let mut results = results
-            .into_inner()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        results.sort_unstable_by_key(|&(index, _)| index);
-        results.into_iter().map(|(_, result)| result).collect()
-    }
-}
-
-/// Pieces of work from which any thread may take the next.
-struct Share<'j, J> {
-    jobs: &'j [J],
-    n_taken: AtomicUsize,
-}
-
-impl<'j, J> Share<'j, J> {
-    fn new(jobs: &'j [J]) -> Share<'j, J> {
-        Share {
-            jobs,
-            n_taken: AtomicUsize::new(0),
-        }
-    }
-
-    fn next(&self) -> Option<&'j J> {
-        self.jobs.get(self.n_taken.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-impl Crew<Tally<'_>> {
-    /// All that was counted, as one; `other` is done meanwhile.
-    fn merged_while(self, other: impl FnOnce() + Send) -> (Aggregate, Vec<Ledger>) {
-        let Crew { pool, states } = self;
-        let merged = || merged(states);
-        match pool {
-            Some(pool) => pool.join(merged, other).0,
-            None => {
-                other();
-                merged()
-            }
-        }
-    }
-}
-
-fn merged(tallies: Vec<Tally<'_>>) -> (Aggregate, Vec<Ledger>) {
-    let mut tallies = tallies.into_iter();
-    let first = tallies.next().expect("a crew has at least one state");
-    tallies.fold(
-        (first.counts.aggregate, first.ledgers),
-        |(mut aggregate, mut ledgers), tally| {
-            aggregate.merge(tally.counts.aggregate);
-            for (mine, theirs) in ledgers.iter_mut().zip(tally.ledgers) {
-                mine.merge(theirs);
-            }
-            (aggregate, ledgers)
-        },
-    )
 }

@@ -2,8 +2,11 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod wrapped;
+
+use self::wrapped::Unwrapper;
 use crate::{
-    aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
+    aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
     lines::{Cpu, Line, LineEnd, Marked, Marks, Work, with_best_cpu},
@@ -24,6 +27,8 @@ pub struct Event<'a> {
     /// A client could have written all of it: it is shown, but not counted among the failures.
     pub is_doubtful: bool,
     pub evidence: Evidence,
+    /// The host, pod or container that the envelope of the line names.
+    pub machine: Option<&'a [u8]>,
 }
 
 impl Event<'_> {
@@ -40,7 +45,7 @@ pub trait Sink {
 /// Bytes of a source that lie together: all of a mapped file, or one block of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct Block<'a> {
-    pub source: u32,
+    pub source: SourceKey,
     /// Offset of `bytes[0]` in the decoded stream.
     pub offset: u64,
     pub bytes: &'a [u8],
@@ -55,10 +60,11 @@ pub struct Scanner<'c> {
     searcher: Searcher,
     heads: HeadParser,
     marks: Marks,
+    unwrapper: Unwrapper,
 }
 
 /// Where a record stands, for the ledger and as evidence.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Place {
     evidence: Evidence,
     /// Bytes of its first line, terminator included.
@@ -72,6 +78,7 @@ impl<'c> Scanner<'c> {
             searcher: classifier.searcher(),
             heads: HeadParser::default(),
             marks: Marks::default(),
+            unwrapper: Unwrapper::default(),
         }
     }
 
@@ -289,6 +296,7 @@ impl<'c> Scanner<'c> {
             trust: Trust::Torn,
             is_doubtful: false,
             evidence: place.evidence,
+            machine: None,
         };
         emit(first, ledger, sink);
         if let Ok(head) = self.heads.parse(&text[second..]) {
@@ -307,6 +315,7 @@ impl<'c> Scanner<'c> {
                     trust: Trust::Torn,
                     is_doubtful: is_open,
                     evidence,
+                    machine: None,
                 },
                 ledger,
                 sink,
@@ -389,6 +398,7 @@ impl<'c> Scanner<'c> {
                         trust,
                         is_doubtful: false,
                         evidence: place.evidence,
+                        machine: None,
                     },
                     ledger,
                     sink,
@@ -461,6 +471,7 @@ fn emit_record(
             trust,
             is_doubtful: false,
             evidence: place.evidence,
+            machine: None,
         },
         ledger,
         sink,

@@ -1,10 +1,26 @@
 //! Where an event stands: traceable to a byte.
 
+/// A source: the place of its stored stream among those named, and its own among the members of that. Ordered like both, and
+/// known before either is read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceKey(u64);
+
+impl SourceKey {
+    /// Member number `member` of stored stream number `stored`; 0 for a stream that is no archive.
+    pub const fn new(stored: u32, member: u32) -> SourceKey {
+        SourceKey((stored as u64) << 32 | member as u64)
+    }
+
+    /// Number of the stored stream.
+    pub const fn stored(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+}
+
 /// A place in a source. Ordered by source and offset, so the smallest of several is the same however they were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Evidence {
-    /// Index of the source.
-    pub source: u32,
+    pub source: SourceKey,
     /// Offset of the record's first byte in the decoded stream.
     pub offset: u64,
     /// Lines before it in its chunk; [`LineStarts`] makes a line number of it.
@@ -59,7 +75,7 @@ mod tests {
         starts.finish();
         let line = |offset, line_in_chunk| {
             starts.line_number(&Evidence {
-                source: 0,
+                source: SourceKey::new(0, 0),
                 offset,
                 line_in_chunk,
             })

@@ -469,6 +469,7 @@ impl Cell {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aggregate::SourceKey;
 
     const START: i64 = 1_795_173_840;
 
@@ -489,7 +490,7 @@ mod tests {
             let upstream = (n % 5 != 0).then(|| format!("10.0.0.{}:8080", n * 13 % 29));
             let client = (n % 3 != 0).then(|| (n % 400).to_string());
             let evidence = Evidence {
-                source: 0,
+                source: SourceKey::new(0, 0),
                 offset: n as u64,
                 line_in_chunk: 0,
             };

@@ -2,6 +2,7 @@
 
 use super::evidence::LineStarts;
 use crate::event::LocalTime;
+use std::collections::BTreeMap;
 
 /// What became of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +82,47 @@ pub struct Ledger {
     pub first_time: Option<LocalTime>,
     pub last_time: Option<LocalTime>,
     pub line_starts: LineStarts,
+    /// Records by the host, pod or container that their envelope names; past [`MACHINES_MAX`] names are only counted.
+    pub machines: BTreeMap<Box<[u8]>, u64>,
+    pub n_other_machines: u64,
+    /// Records by how far, in seconds, their clock face is east of UTC, where the envelope tells.
+    pub zone_offsets: BTreeMap<i32, u64>,
 }
+
+/// Machines of one source kept by name: a rack, or the pods of a service.
+pub const MACHINES_MAX: usize = 64;
 
 impl Ledger {
     #[inline]
     pub fn collect_line(&mut self, class: LineClass, len_bytes: u64) {
         self.lines[class as usize] += 1;
         self.bytes[class as usize] += len_bytes;
+    }
+
+    /// Lines that belong to one counted by [`collect_line`](Self::collect_line) together with their bytes.
+    pub fn collect_more_lines(&mut self, class: LineClass, n: u64) {
+        self.lines[class as usize] += n;
+    }
+
+    pub fn collect_machine(&mut self, name: &[u8]) {
+        self.add_machine(name, 1);
+    }
+
+    fn add_machine(&mut self, name: &[u8], n: u64) {
+        match self.machines.get_mut(name) {
+            Some(known) => *known += n,
+            None => {
+                self.machines.insert(name.into(), n);
+            }
+        }
+        // The greatest names go, so that which stay depends on no order.
+        while self.machines.len() > MACHINES_MAX {
+            self.n_other_machines += self.machines.pop_last().map_or(0, |(_, n)| n);
+        }
+    }
+
+    pub fn collect_zone_offset(&mut self, offset_s: i32) {
+        *self.zone_offsets.entry(offset_s).or_default() += 1;
     }
 
     pub fn collect_unparsed(&mut self, reason: Reason, offset: u64) {
@@ -120,6 +155,13 @@ impl Ledger {
         self.first_time = min_some(self.first_time, other.first_time);
         self.last_time = self.last_time.max(other.last_time);
         self.line_starts.merge(other.line_starts);
+        self.n_other_machines += other.n_other_machines;
+        for (name, n) in other.machines {
+            self.add_machine(&name, n);
+        }
+        for (offset_s, n) in other.zone_offsets {
+            *self.zone_offsets.entry(offset_s).or_default() += n;
+        }
     }
 
     pub fn n_lines(&self) -> u64 {

@@ -15,7 +15,7 @@ pub mod shapes;
 
 pub use bucket::Width;
 pub use clients::Clients;
-pub use evidence::Evidence;
+pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
 pub use ledger::{Ledger, LineClass};
 pub use shapes::Shapes;

@@ -42,8 +42,6 @@ struct Read {
     scanned: Scanned,
     account: Account,
     placed: Placed,
-    /// Names of the sources, as the user knows them.
-    shown: Vec<PathBuf>,
     /// Paths that named nothing.
     errors: Vec<Error>,
 }
@@ -51,33 +49,26 @@ struct Read {
 /// What the user named, and what of it names nothing.
 struct Named {
     found: Vec<Found>,
-    /// Names of the sources, as the user knows them.
-    shown: Vec<PathBuf>,
     errors: Vec<Error>,
+}
+
+impl Named {
+    /// Where an output must not go.
+    fn paths(&self) -> Vec<PathBuf> {
+        let paths = self.found.iter().map(|found| found.name.clone());
+        paths.collect()
+    }
 }
 
 fn discover(args: &InputArgs) -> Named {
     let (found, errors) = input::discover(&args.logs);
-    let shown = found.iter().map(|found| match &found.place {
-        Place::File(path) | Place::Pipe(path) => path.clone(),
-        Place::Stdin => PathBuf::from("<stdin>"),
-    });
-    let shown = shown.collect();
-    Named {
-        found,
-        shown,
-        errors,
-    }
+    Named { found, errors }
 }
 
 /// Scans and places; says how it went if `verbose`.
 fn read(plan: Plan, named: Named, verbose: bool) -> Read {
     let started = std::time::Instant::now();
-    let Named {
-        found,
-        shown,
-        errors,
-    } = named;
+    let Named { found, errors } = named;
     let classifier = Classifier::default();
     let mut scanned = engine::scan(&found, &classifier, &plan.engine);
     let account = diagnose::account(&scanned);
@@ -88,11 +79,11 @@ fn read(plan: Plan, named: Named, verbose: bool) -> Read {
             "info",
             &format!(
                 "{n_bytes} bytes in {} sources scanned by {n_threads} threads in {seconds:.3} s",
-                shown.len()
+                scanned.sources.len()
             ),
         );
-        for (path, state) in shown.iter().zip(&scanned.sources) {
-            let path = text::path_for_terminal(path);
+        for state in &scanned.sources {
+            let path = text::for_terminal(&state.name);
             say(
                 "info",
                 &format!("{path}: {}, {} bytes", state.kind.name(), state.size_bytes),
@@ -110,22 +101,30 @@ fn read(plan: Plan, named: Named, verbose: bool) -> Read {
         scanned,
         account,
         placed,
-        shown,
         errors,
     }
 }
 
 impl Read {
+    fn keeps(&self, event: &crate::scan::Event<'_>) -> bool {
+        let filter = &self.plan.engine.filter;
+        let machine = || {
+            let index = self.scanned.index_of(event.evidence.source);
+            self.scanned.sources[index].machine.as_deref()
+        };
+        filter.is_open() || filter.keeps(event, machine().map(str::as_bytes))
+    }
+
     /// Says what went wrong, unless the report itself `is_shown` and says it, and how complete the results are.
     fn status(&self, is_shown: bool) -> Status {
         for error in &self.errors {
             say("error", &diagnose::account::chain(error));
         }
-        for (path, account) in self.shown.iter().zip(&self.account.sources) {
+        for (state, account) in self.scanned.sources.iter().zip(&self.account.sources) {
             for problem in account.problems.iter().filter(|_| !is_shown) {
                 say(
                     "warning",
-                    &format!("{}: {problem}", text::path_for_terminal(path)),
+                    &format!("{}: {problem}", text::for_terminal(&state.name)),
                 );
             }
         }
@@ -150,13 +149,13 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let form = report_form(&args.output)?;
     let plan = Plan::from_args(&args.input, None)?;
     let named = discover(&args.input);
-    let mut output = Output::open(&target, args.input.force, &named.shown)?;
+    let mut output = Output::open(&target, args.input.force, &named.paths())?;
     let read = read(plan, named, args.input.verbose);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
         placed: &read.placed,
-        names: &Names::new(&read.scanned, &read.shown),
+        names: &Names::new(&read.scanned),
         zone: &read.plan.placement.zone,
         zone_given: read.plan.zone_given,
         n_top: args.top,
@@ -227,9 +226,9 @@ fn width(target: &Target) -> usize {
 }
 
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
-    let plan = Plan::from_args(&args.input, Some(Width::Minute))?;
+    let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.shown)?;
+    let outputs = open_outputs(args, &named.paths())?;
     // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
     let is_replayed = outputs
         .iter()
@@ -239,6 +238,9 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     } else {
         vec![]
     };
+    plan.engine.digests = outputs
+        .iter()
+        .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
     let read = read(plan, named, args.input.verbose);
     for (table, format, output) in outputs {
         write_table(&read, table, format, output)?;
@@ -345,7 +347,7 @@ fn write_table(
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
     let sheet = || Sheet::new(table, format);
     let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
-    let names = Names::new(&read.scanned, &read.shown);
+    let names = Names::new(&read.scanned);
     let zone = &read.plan.placement.zone;
     match table.name {
         "failures" => {
@@ -361,24 +363,15 @@ fn write_table(
             engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
         }
         "sources" => {
-            let digests = digests(&read.scanned);
             let mut sheet = sheet();
-            rows::sources(
-                &read.scanned,
-                &read.account,
-                &names,
-                &digests,
-                zone,
-                &mut sheet,
-            );
+            rows::sources(&read.scanned, &read.account, &names, zone, &mut sheet);
             take(sheet)?;
         }
         _ => {
             let (since, until) = (read.placed.since, read.placed.until);
             let collect = |sheet: &mut Sheet, event: &crate::scan::Event<'_>| {
                 let time: Option<Timestamp> = event.time().map(|time| zone.instant(time).0);
-                let keep = read.plan.engine.filter.keeps(event)
-                    && diagnose::placed::is_between(time, since, until);
+                let keep = read.keeps(event) && diagnose::placed::is_between(time, since, until);
                 if keep {
                     rows::event(event, zone, &names, sheet);
                 }
@@ -396,29 +389,6 @@ fn write_table(
     writer.finish().map_err(failed)?;
     output.finish()?;
     Ok(())
-}
-
-/// SHA-256 of each source that is a file.
-fn digests(scanned: &Scanned) -> Vec<Option<String>> {
-    scanned
-        .sources
-        .iter()
-        .map(|state| match &state.place {
-            Place::File(path) => digest(path),
-            Place::Pipe(_) | Place::Stdin => None,
-        })
-        .collect()
-}
-
-fn digest(path: &Path) -> Option<String> {
-    use sha2::{Digest, Sha256};
-    let file = input::MappedFile::open(path).ok()?;
-    Some(
-        Sha256::digest(&file[..])
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect(),
-    )
 }
 
 fn explain(args: &ExplainArgs) -> Result<Status, Failure> {

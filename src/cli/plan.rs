@@ -11,7 +11,7 @@ use crate::{
     event::{Category, Timestamp},
     filter::Filter,
     glob::Globs,
-    input::Kind,
+    input::{Kind, unpack::Limits},
     zone::Zone,
 };
 
@@ -58,6 +58,8 @@ impl Plan {
                 .map_err(|why| Failure::Usage(format!("--upstream: {why}")))?,
             servers: Globs::new(&args.server)
                 .map_err(|why| Failure::Usage(format!("--server: {why}")))?,
+            hosts: Globs::new(&args.host)
+                .map_err(|why| Failure::Usage(format!("--host: {why}")))?,
             categories: args
                 .category
                 .iter()
@@ -74,6 +76,8 @@ impl Plan {
             grain: grain(bucket, since.is_some() || until.is_some()),
             filter,
             kind: args.kind.map(|InputKind::NginxError| Kind::NginxError),
+            limits: Limits::default(),
+            digests: false,
         };
         Ok(Plan {
             engine,

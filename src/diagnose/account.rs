@@ -13,6 +13,8 @@ use crate::{
 pub struct SourceAccount {
     /// Things that make its numbers incomplete or doubtful, in plain words; nothing of the log's own bytes.
     pub problems: Vec<String>,
+    /// What is noteworthy, but makes nothing doubtful.
+    pub notes: Vec<String>,
     /// It was scanned.
     pub is_read: bool,
 }
@@ -40,6 +42,7 @@ impl Account {
 pub fn account(scanned: &Scanned) -> Account {
     let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
         problems: problems(state, ledger),
+        notes: notes(state),
         is_read: matches!(state.kind, Kind::NginxError | Kind::Empty),
     };
     Account {
@@ -54,20 +57,26 @@ pub fn account(scanned: &Scanned) -> Account {
 
 fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let mut problems: Vec<String> = state.problems.iter().map(chain).collect();
+    let damage = state.troubles.iter().filter(|trouble| trouble.is_damage());
+    problems.extend(damage.map(ToString::to_string));
     match state.kind {
         Kind::NginxError => problems.extend(content_problems(state, ledger)),
         Kind::NginxAccess => {
             problems.push("an access log: not analysed, this version reads error logs".to_owned())
         }
-        Kind::Unread(what) if state.problems.is_empty() => {
-            problems.push(format!(
-                "{what} data: not analysed, this version reads plain text only"
-            ));
+        Kind::Unread(what) if problems.is_empty() => {
+            problems.push(format!("{what} data: not analysed"));
         }
         Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
     }
     problems.extend(state.changed.map(change));
     problems
+}
+
+/// What unpacking met that costs nothing.
+fn notes(state: &SourceState) -> Vec<String> {
+    let notes = state.troubles.iter().filter(|trouble| !trouble.is_damage());
+    notes.map(ToString::to_string).collect()
 }
 
 /// What is wrong with the content of an error log.
@@ -91,9 +100,9 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
             ledger.n_hole_bytes
         ));
     }
-    if ledger.n_bytes() != state.size_bytes {
+    if ledger.n_bytes() != state.decoded_bytes {
         // The identity that everything rests on: a mistake of this program, never of the log.
-        let (n_bytes, size) = (ledger.n_bytes(), state.size_bytes);
+        let (n_bytes, size) = (ledger.n_bytes(), state.decoded_bytes);
         problems.push(format!(
             "internal error: {n_bytes} of {size} bytes are accounted for; please report this"
         ));

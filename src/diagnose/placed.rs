@@ -183,7 +183,7 @@ impl Failure {
 mod tests {
     use super::*;
     use crate::{
-        aggregate::bucket::Grain,
+        aggregate::{SourceKey, bucket::Grain},
         event::{Basis, Category, LocalTime, Phase, Severity},
     };
 
@@ -197,7 +197,7 @@ mod tests {
         };
         for (line, &time) in times.iter().enumerate() {
             let evidence = Evidence {
-                source: 0,
+                source: SourceKey::new(0, 0),
                 offset: line as u64 * 100,
                 line_in_chunk: line as u32,
             };

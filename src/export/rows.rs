@@ -5,29 +5,26 @@ use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
     diagnose::{Account, Failure},
-    engine::Scanned,
+    engine::{Scanned, SourceState},
     event::{LocalTime, Timestamp},
     scan::Event,
     text,
     zone::Zone,
 };
-use std::path::PathBuf;
 
 /// What turns evidence into words: the names of sources and where their lines begin.
 #[derive(Clone, Debug)]
 pub struct Names<'a> {
     names: Vec<String>,
-    ledgers: &'a [Ledger],
+    scanned: &'a Scanned,
 }
 
 impl<'a> Names<'a> {
-    /// `shown` are the names of the sources of `scanned`, in their order.
-    pub fn new(scanned: &'a Scanned, shown: &[PathBuf]) -> Names<'a> {
-        let name =
-            |path: &PathBuf| text::for_table(path.as_os_str().as_encoded_bytes()).into_owned();
+    pub fn new(scanned: &'a Scanned) -> Names<'a> {
+        let name = |state: &SourceState| text::for_table(&state.name).into_owned();
         Names {
-            names: shown.iter().map(name).collect(),
-            ledgers: &scanned.ledgers,
+            names: scanned.sources.iter().map(name).collect(),
+            scanned,
         }
     }
 
@@ -37,11 +34,11 @@ impl<'a> Names<'a> {
     }
 
     pub fn source(&self, evidence: &Evidence) -> &str {
-        self.of(evidence.source as usize)
+        self.of(self.scanned.index_of(evidence.source))
     }
 
     pub fn line(&self, evidence: &Evidence) -> u64 {
-        self.ledgers[evidence.source as usize]
+        self.scanned.ledgers[self.scanned.index_of(evidence.source)]
             .line_starts
             .line_number(evidence)
     }
@@ -119,7 +116,6 @@ pub fn sources(
     scanned: &Scanned,
     account: &Account,
     names: &Names<'_>,
-    digests: &[Option<String>],
     zone: &Zone,
     sheet: &mut Sheet,
 ) {
@@ -128,12 +124,20 @@ pub fn sources(
         sheet.text(names.of(index));
         sheet.word(state.kind.name());
         sheet.null();
-        sheet.null();
-        sheet.word("plain");
+        text(
+            (!state.chain.is_bare())
+                .then(|| state.chain.to_string())
+                .as_deref(),
+            sheet,
+        );
+        match state.decode.is_empty() {
+            true => sheet.word("plain"),
+            false => sheet.text(&state.decode),
+        }
         sheet.text(zone.name());
         count(state.size_bytes, sheet);
         count(ledger.n_bytes(), sheet);
-        text(digests[index].as_deref(), sheet);
+        text(state.sha256.as_deref(), sheet);
         count(ledger.n_lines(), sheet);
         count(ledger.n_of(LineClass::Record), sheet);
         count(ledger.n_events, sheet);
@@ -151,8 +155,42 @@ pub fn sources(
         let problems = account.sources[index].problems.join("; ");
         text((!problems.is_empty()).then_some(&problems), sheet);
         count(ledger.n_of(LineClass::Blank), sheet);
+        text(machines(state, ledger).as_deref(), sheet);
+        text(units(state).as_deref(), sheet);
+        let notes = account.sources[index].notes.join("; ");
+        text((!notes.is_empty()).then_some(&notes), sheet);
         sheet.end_row();
     }
+}
+
+/// The machines that the lines of a source name, else the one that its path names.
+fn machines(state: &SourceState, ledger: &Ledger) -> Option<String> {
+    let mut names: Vec<String> = ledger
+        .machines
+        .keys()
+        .map(|name| text::for_table(name).into_owned())
+        .collect();
+    if ledger.n_other_machines > 0 {
+        names.push("…".to_owned());
+    }
+    names.extend(
+        state
+            .machine
+            .as_deref()
+            .filter(|_| names.is_empty())
+            .map(str::to_owned),
+    );
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// `gzip 3`: compressed members, frames or streams of each layer.
+fn units(state: &SourceState) -> Option<String> {
+    let units: Vec<String> = state
+        .units
+        .iter()
+        .map(|(layer, n)| format!("{layer} {n}"))
+        .collect();
+    (!units.is_empty()).then(|| units.join(", "))
 }
 
 fn text(text: Option<&str>, sheet: &mut Sheet) {

@@ -150,15 +150,27 @@ pub static SOURCES: Table = Table {
     name: "sources",
     row: "one source: the account of its bytes and lines",
     columns: &[
-        text("source", "path as given"),
+        text(
+            "source",
+            "path as given; members of archives behind an exclamation mark",
+        ),
         text("kind", "what it is, by content"),
         text("format", "log format, of access logs"),
-        text("wrapper", "envelope around its lines"),
-        text("decode", "how its bytes were decoded: plain"),
+        text(
+            "wrapper",
+            "envelope around its lines, from outside in; empty for none",
+        ),
+        text(
+            "decode",
+            "how its bytes were packed, from outside in: gzip, zstd > tar > gzip; plain",
+        ),
         text("zone", "time zone its times were read in"),
-        integer("size_bytes", "stored bytes"),
+        integer("size_bytes", "bytes of the file it is stored in"),
         integer("decoded_bytes", "bytes after decoding"),
-        text("sha256", "digest of the stored bytes; empty for streams"),
+        text(
+            "sha256",
+            "digest of the file it is stored in, or of the stream",
+        ),
         integer("n_lines", "lines; the sum of the seven classes below"),
         integer("n_records", "first lines of whole records"),
         integer("n_events", "events; a torn line holds two"),
@@ -177,6 +189,15 @@ pub static SOURCES: Table = Table {
             "what makes its numbers incomplete; empty if nothing does",
         ),
         integer("n_blank", "blank lines"),
+        text(
+            "host",
+            "hosts, pods or containers its lines name, else what its path names",
+        ),
+        text(
+            "units",
+            "compressed members, frames or streams of each layer, such as gzip 3",
+        ),
+        text("notes", "what is noteworthy but costs nothing"),
     ],
 };
 

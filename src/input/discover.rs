@@ -27,10 +27,10 @@ impl Place {
     }
 
     /// Its bytes, from the first.
-    pub fn open(&self) -> io::Result<Box<dyn Read>> {
+    pub fn open(&self) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Place::File(path) | Place::Pipe(path) => Box::new(File::open(path)?),
-            Place::Stdin => Box::new(io::stdin().lock()),
+            Place::Stdin => Box::new(io::stdin()),
         })
     }
 }
@@ -39,8 +39,20 @@ impl Place {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     pub place: Place,
+    /// What people call it: its path as given, or `<stdin>`.
+    pub name: PathBuf,
     /// Named by the user himself, not met in a directory or by a glob.
     pub named: bool,
+}
+
+impl Found {
+    fn new(place: Place, named: bool) -> Found {
+        let name = match &place {
+            Place::File(path) | Place::Pipe(path) => path.clone(),
+            Place::Stdin => PathBuf::from("<stdin>"),
+        };
+        Found { place, name, named }
+    }
 }
 
 /// Finds the files that `arguments` name: files, directories (all files below), globs, `-`. What cannot be found or listed
@@ -51,22 +63,13 @@ pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     for argument in arguments {
         let argument = &plain(argument);
         if argument.as_os_str() == "-" {
-            found.push(Found {
-                place: Place::Stdin,
-                named: true,
-            });
+            found.push(Found::new(Place::Stdin, true));
         } else if argument.is_dir() {
             walk(argument, &mut found, &mut errors);
         } else if fs::metadata(argument).is_ok_and(|meta| !meta.is_file()) {
-            found.push(Found {
-                place: Place::Pipe(argument.clone()),
-                named: true,
-            });
+            found.push(Found::new(Place::Pipe(argument.clone()), true));
         } else if argument.exists() || !is_glob(argument) {
-            found.push(Found {
-                place: Place::File(argument.clone()),
-                named: true,
-            });
+            found.push(Found::new(Place::File(argument.clone()), true));
         } else {
             expand(argument, &mut found, &mut errors);
         }
@@ -91,10 +94,7 @@ fn walk(directory: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     for entry in WalkDir::new(directory).sort_by_file_name() {
         match entry {
             Ok(entry) if entry.path().is_file() => {
-                found.push(Found {
-                    place: Place::File(plain(entry.path())),
-                    named: false,
-                });
+                found.push(Found::new(Place::File(plain(entry.path())), false));
             }
             Ok(_) => {}
             Err(error) => {
@@ -148,10 +148,7 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     {
         let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
         if glob.matches(path) && path.is_file() {
-            found.push(Found {
-                place: Place::File(path.to_owned()),
-                named: false,
-            });
+            found.push(Found::new(Place::File(path.to_owned()), false));
         }
     }
     if found.len() == before {

@@ -1,5 +1,6 @@
 //! Paths to bytes. Everything above this room sees slices and does not know whether they came from a map or a pipe.
 
+pub mod digest;
 pub mod discover;
 pub mod kind;
 pub mod mmap;

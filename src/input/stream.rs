@@ -1,25 +1,23 @@
-//! A pipe as blocks that end where a record begins, in bounded memory.
+//! Bytes that come piece by piece, as blocks that end where a record begins, in bounded memory.
 
 use memchr::{memchr, memrchr};
-use std::io::{self, Read};
 
-/// Bytes that one read asks for, and about the length of a block.
-pub const BLOCK_LEN: usize = 16 << 20;
+/// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
+pub const BLOCK_LEN: usize = 1 << 20;
 
-/// Cuts what `reader` yields into blocks. `may_start` says whether a record can begin at a line start of the bytes at
-/// hand; `line_len_max` is how much of one line is ever kept.
-pub struct Blocks<R, F> {
-    reader: R,
-    may_start: F,
-    line_len_max: usize,
-    buffer: Vec<u8>,
-    /// Offset of `buffer[0]` in the stream.
-    offset: u64,
-    ended: bool,
+/// What a source of bytes did with the room it was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Filled {
+    /// So many bytes were put at its start; at least one.
+    Bytes(usize),
+    /// Bytes are missing here: what follows does not continue what came before.
+    Seam,
+    /// Nothing will come any more.
+    End,
 }
 
 /// One block of a stream.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct StreamBlock {
     /// Offset of `bytes[0]` in the stream.
     pub offset: u64,
@@ -28,68 +26,94 @@ pub struct StreamBlock {
     pub n_omitted: u64,
 }
 
-impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
-    pub fn new(reader: R, line_len_max: usize, may_start: F) -> Blocks<R, F> {
+/// Cuts a stream into blocks.
+#[derive(Debug)]
+pub struct Blocks {
+    /// How much of one line is ever kept.
+    line_len_max: usize,
+    /// Bytes at hand, and room behind them.
+    buffer: Vec<u8>,
+    len: usize,
+    /// Offset of `buffer[0]` in the stream.
+    offset: u64,
+    /// What came last was no bytes.
+    pause: Option<Filled>,
+}
+
+impl Blocks {
+    pub fn new(line_len_max: usize) -> Blocks {
         Blocks {
-            reader,
-            may_start,
             line_len_max,
             buffer: Vec::new(),
+            len: 0,
             offset: 0,
-            ended: false,
+            pause: None,
         }
     }
 
-    /// The next block; `None` at the end. After an error the bytes read so far come first, then the error.
-    pub fn next_block(&mut self) -> Option<Result<StreamBlock, (u64, io::Error)>> {
+    /// The beginning of the stream, up to a block of it, before the first block is taken.
+    pub fn peek(&mut self, mut fill: impl FnMut(&mut [u8]) -> Filled) -> &[u8] {
+        self.fill_to(BLOCK_LEN, &mut fill);
+        &self.buffer[..self.len]
+    }
+
+    /// The next block; `None` at the end. `find_cut` gives the last place in the bytes at hand where a block can end.
+    /// A used buffer in `spare` is used again.
+    pub fn next_block(
+        &mut self,
+        mut fill: impl FnMut(&mut [u8]) -> Filled,
+        mut find_cut: impl FnMut(&[u8]) -> Option<usize>,
+        spare: Vec<u8>,
+    ) -> Option<StreamBlock> {
+        let mut wanted = BLOCK_LEN;
         loop {
-            if self.ended {
-                return (!self.buffer.is_empty()).then(|| Ok(self.take(self.buffer.len())));
+            self.fill_to(wanted, &mut fill);
+            if self.pause == Some(Filled::Seam) {
+                self.pause = None;
+                if self.len > 0 {
+                    return Some(self.take(self.len, spare));
+                }
+                continue;
             }
-            if let Err(error) = self.fill() {
-                self.ended = true;
-                return Some(Err((self.offset + self.buffer.len() as u64, error)));
+            if self.pause == Some(Filled::End) {
+                return (self.len > 0).then(|| self.take(self.len, spare));
             }
-            if let Some(cut) = self.find_cut() {
-                return Some(Ok(self.take(cut)));
+            if let Some(cut) = find_cut(&self.buffer[..self.len]) {
+                return Some(self.take(cut, spare));
             }
-            if !self.ended && self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
-                return Some(self.skip_line());
+            if self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
+                return Some(self.skip_line(&mut fill, spare));
             }
+            wanted = self.len + BLOCK_LEN;
         }
     }
 
-    /// Reads up to [`BLOCK_LEN`] more bytes.
-    fn fill(&mut self) -> io::Result<()> {
-        let before = self.buffer.len();
-        let n_read = (&mut self.reader)
-            .take(BLOCK_LEN as u64)
-            .read_to_end(&mut self.buffer)?;
-        debug_assert_eq!(before + n_read, self.buffer.len());
-        self.ended = n_read < BLOCK_LEN;
-        Ok(())
-    }
-
-    /// The last place in the buffer where a record can begin.
-    fn find_cut(&self) -> Option<usize> {
-        let mut end = self.buffer.len();
-        for _ in 0..CUT_TRIES {
-            let newline = memrchr(b'\n', &self.buffer[..end])?;
-            if newline + 1 < self.buffer.len() && (self.may_start)(&self.buffer, newline + 1) {
-                return Some(newline + 1);
-            }
-            end = newline;
+    /// Reads until `wanted` bytes are at hand, or none come.
+    fn fill_to(&mut self, wanted: usize, fill: &mut impl FnMut(&mut [u8]) -> Filled) {
+        if self.buffer.len() < wanted {
+            self.buffer.resize(wanted, 0);
         }
-        None
+        while self.len < wanted && self.pause.is_none() {
+            match fill(&mut self.buffer[self.len..]) {
+                Filled::Bytes(n) => self.len += n,
+                pause => self.pause = Some(pause),
+            }
+        }
     }
 
     fn last_line_len(&self) -> usize {
-        self.buffer.len() - memrchr(b'\n', &self.buffer).map_or(0, |newline| newline + 1)
+        let bytes = &self.buffer[..self.len];
+        self.len - memrchr(b'\n', bytes).map_or(0, |newline| newline + 1)
     }
 
-    fn take(&mut self, len: usize) -> StreamBlock {
-        let rest = self.buffer.split_off(len);
-        let bytes = std::mem::replace(&mut self.buffer, rest);
+    /// The first `len` bytes, as a block; the rest moves to the buffer `spare`.
+    fn take(&mut self, len: usize, mut spare: Vec<u8>) -> StreamBlock {
+        let rest = &self.buffer[len..self.len];
+        spare.resize(rest.len().max(BLOCK_LEN), 0);
+        spare[..rest.len()].copy_from_slice(rest);
+        self.len = rest.len();
+        let mut bytes = std::mem::replace(&mut self.buffer, spare);
+        bytes.truncate(len);
         let offset = self.offset;
         self.offset += len as u64;
         StreamBlock {
@@ -100,46 +124,68 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
     }
 
     /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline.
-    fn skip_line(&mut self) -> Result<StreamBlock, (u64, io::Error)> {
-        let start = self.buffer.len() - self.last_line_len();
-        let kept = start + self.line_len_max;
-        let mut n_omitted = (self.buffer.len() - kept) as u64;
-        self.buffer.truncate(kept);
-        let mut block = self.take(kept);
-        loop {
-            let mut more = Vec::new();
-            let at = self.offset + n_omitted;
-            (&mut self.reader)
-                .take(BLOCK_LEN as u64)
-                .read_to_end(&mut more)
-                .map_err(|error| (at, error))?;
-            self.ended = more.len() < BLOCK_LEN;
-            let newline = memchr(b'\n', &more);
-            let end = newline.map_or(more.len(), |newline| newline + 1);
+    fn skip_line(
+        &mut self,
+        fill: &mut impl FnMut(&mut [u8]) -> Filled,
+        spare: Vec<u8>,
+    ) -> StreamBlock {
+        let kept = self.len - self.last_line_len() + self.line_len_max;
+        let mut n_omitted = (self.len - kept) as u64;
+        self.len = kept;
+        let mut block = self.take(kept, spare);
+        while self.pause.is_none() {
+            self.fill_to(BLOCK_LEN, fill);
+            let newline = memchr(b'\n', &self.buffer[..self.len]);
+            let end = newline.map_or(self.len, |newline| newline + 1);
             n_omitted += end as u64;
-            if newline.is_some() || self.ended {
-                self.buffer = more.split_off(end);
+            self.buffer.copy_within(end..self.len, 0);
+            self.len -= end;
+            if newline.is_some() {
                 break;
             }
         }
         self.offset += n_omitted;
         block.n_omitted = n_omitted;
-        Ok(block)
+        block
     }
 }
 
-/// Lines tried, from the end of the buffer, for a place to cut: more than one record can have.
+/// The last place in `bytes` where a line starts of which `may_start` says that a record can begin there; few lines are
+/// tried, since a record has not many.
+pub fn last_start(bytes: &[u8], mut may_start: impl FnMut(&[u8], usize) -> bool) -> Option<usize> {
+    let mut end = bytes.len();
+    for _ in 0..CUT_TRIES {
+        let newline = memrchr(b'\n', &bytes[..end])?;
+        if newline + 1 < bytes.len() && may_start(bytes, newline + 1) {
+            return Some(newline + 1);
+        }
+        end = newline;
+    }
+    None
+}
+
+/// Lines tried, from the end of the bytes, for a place to cut: more than one record can have.
 const CUT_TRIES: usize = 8192;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
 
-    fn blocks(text: &[u8], line_len_max: usize) -> Vec<StreamBlock> {
-        let mut blocks = Blocks::new(text, line_len_max, |_, _| true);
-        std::iter::from_fn(|| blocks.next_block())
-            .map(|block| block.expect("no error in memory"))
-            .collect()
+    fn blocks(mut text: &[u8], line_len_max: usize) -> Vec<StreamBlock> {
+        let mut blocks = Blocks::new(line_len_max);
+        let mut fill = |room: &mut [u8]| match text.read(room).expect("memory") {
+            0 => Filled::End,
+            n => Filled::Bytes(n),
+        };
+        std::iter::from_fn(|| {
+            blocks.next_block(
+                &mut fill,
+                |bytes| last_start(bytes, |_, _| true),
+                vec![7; 9],
+            )
+        })
+        .collect()
     }
 
     #[test]
@@ -156,6 +202,7 @@ mod tests {
             text
         );
         assert_eq!(got[1].offset, got[0].bytes.len() as u64);
+        assert_eq!(blocks(b"", 1), []);
     }
 
     #[test]
@@ -171,5 +218,26 @@ mod tests {
         assert_eq!(n_bytes, text.len() as u64);
         assert_eq!(got.last().expect("some").bytes, b"last\n");
         assert!(got.iter().all(|block| block.bytes.len() <= 2 * BLOCK_LEN));
+    }
+
+    #[test]
+    fn a_seam_ends_a_block() {
+        let mut steps = [&b"a\nb"[..], b"", b"", b"c\n", b"d"].into_iter();
+        let mut fill = |room: &mut [u8]| match steps.next() {
+            None => Filled::End,
+            Some([]) => Filled::Seam,
+            Some(bytes) => {
+                room[..bytes.len()].copy_from_slice(bytes);
+                Filled::Bytes(bytes.len())
+            }
+        };
+        let mut blocks = Blocks::new(100);
+        assert_eq!(blocks.peek(&mut fill), b"a\nb");
+        let got: Vec<(u64, Vec<u8>)> = std::iter::from_fn(|| {
+            let block = blocks.next_block(&mut fill, |_| None, Vec::new())?;
+            Some((block.offset, block.bytes))
+        })
+        .collect();
+        assert_eq!(got, [(0, b"a\nb".to_vec()), (3, b"c\nd".to_vec())]);
     }
 }

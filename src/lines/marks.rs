@@ -181,10 +181,11 @@ impl Marks {
         self.from = start;
     }
 
-    /// Forgets what lies before the record that begins at `start`, if its marks would find no room.
+    /// Forgets what lies before the record that begins at `start`, if its marks would find no room. Also begins anew where
+    /// a line without room was looked at that lies behind `start`.
     #[inline(always)]
     pub fn make_room(&mut self, start: usize) {
-        if start - self.from > USED_MAX {
+        if start.wrapping_sub(self.from) > USED_MAX {
             self.from = start;
         }
     }

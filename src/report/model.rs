@@ -473,7 +473,7 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
         .sources
         .iter()
         .filter(is_log)
-        .map(|state| state.size_bytes)
+        .map(|state| state.decoded_bytes)
         .sum();
     let understood: u64 = scanned
         .ledgers
@@ -495,7 +495,7 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
         size_bytes,
         bytes_read: sources()
             .filter(|(_, account)| account.is_read)
-            .map(|((state, _), _)| state.size_bytes)
+            .map(|((state, _), _)| state.decoded_bytes)
             .sum(),
         n_lines: scanned.ledgers.iter().map(|ledger| ledger.n_lines()).sum(),
         n_lines_unparsed: scanned

@@ -28,7 +28,7 @@ fn digest(scanned: &Scanned) -> String {
         },
     );
     for row in &placed.rows {
-        let line = scanned.ledgers[row.evidence.source as usize]
+        let line = scanned.ledgers[scanned.index_of(row.evidence.source)]
             .line_starts
             .line_number(&row.evidence);
         let upstream = row
@@ -91,6 +91,8 @@ fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
         grain: Grain::Fixed(Width::Second),
         filter: Default::default(),
         kind: None,
+        limits: Default::default(),
+        digests: false,
     }
 }
 
@@ -109,7 +111,7 @@ fn replay(
 ) -> String {
     let mut text = String::new();
     let collect = |rows: &mut Vec<String>, event: &coroner::scan::Event<'_>| {
-        let ledger = &scanned.ledgers[event.evidence.source as usize];
+        let ledger = &scanned.ledgers[scanned.index_of(event.evidence.source)];
         let known = &event.known;
         let message = known.message.escape_ascii().to_string();
         let line = ledger.line_starts.line_number(&event.evidence);

@@ -64,6 +64,11 @@ impl Pieces {
         self.held.iter().all(|held| held.n_lines == 0)
     }
 
+    /// Whether a piece of the same stream as `line` is held.
+    pub fn holds(&self, line: &Stripped<'_>) -> bool {
+        self.held[slot(line)].n_lines > 0
+    }
+
     /// Gives up a text whose next piece did not come before a line at `offset`, and shows it to `take`, if there is one; `u64::MAX`
     /// at the end of the source. To be called before [`push`](Self::push).
     pub fn expire(&mut self, offset: u64, mut take: impl FnMut(Joined<'_>)) {
@@ -82,12 +87,7 @@ impl Pieces {
         offset: u64,
         end: u64,
     ) -> Option<Joined<'a>> {
-        let slot = match line.outer.stream {
-            None => 0,
-            Some(Stream::Stdout) => 1,
-            Some(Stream::Stderr) => 2,
-        };
-        let held = &mut self.held[slot];
+        let held = &mut self.held[slot(line)];
         if held.n_lines == 0 {
             if line.part != Part::More {
                 return Some(Joined {
@@ -113,6 +113,14 @@ impl Pieces {
             text: &held.text,
         };
         Some(joined)
+    }
+}
+
+fn slot(line: &Stripped<'_>) -> usize {
+    match line.outer.stream {
+        None => 0,
+        Some(Stream::Stdout) => 1,
+        Some(Stream::Stderr) => 2,
     }
 }
 

@@ -1,0 +1,207 @@
+//! Threads and who does what: the only place that starts any.
+
+use crate::error::Error;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// Threads, each with a state of its own that lasts from one piece of work to the next.
+pub(super) struct Crew<S> {
+    pub(super) pool: Option<ThreadPool>,
+    pub(super) states: Vec<S>,
+}
+
+impl<S: Send> Crew<S> {
+    /// As many threads as asked for, or as many fewer as the system grants; one needs no thread at all.
+    pub(super) fn new(n_threads: usize, make: impl Fn() -> S) -> Crew<S> {
+        let mut n = n_threads.max(1);
+        let mut pool = None;
+        while n > 1 && pool.is_none() {
+            pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
+            n = if pool.is_some() { n } else { n / 2 };
+        }
+        Crew {
+            pool,
+            states: (0..n).map(|_| make()).collect(),
+        }
+    }
+
+    /// Does each piece once. Every thread has a share of neighbours, so that what threads count has little in common and
+    /// merges quickly; one that is done with its own helps with the others'.
+    pub(super) fn work<J: Sync>(&mut self, jobs: &[J], each: impl Fn(&mut S, &J) + Sync) {
+        let shares: Vec<Share<'_, J>> = jobs
+            .chunks(jobs.len().div_ceil(self.states.len()).max(1))
+            .map(Share::new)
+            .collect();
+        let run = |first: usize, state: &mut S| {
+            for share in shares.iter().cycle().skip(first).take(shares.len()) {
+                while let Some(job) = share.next() {
+                    each(state, job);
+                }
+            }
+        };
+        match &self.pool {
+            Some(pool) if jobs.len() > 1 => pool.scope(|scope| {
+                for (first, state) in self.states.iter_mut().enumerate() {
+                    let run = &run;
+                    scope.spawn(move |_| run(first, state));
+                }
+            }),
+            _ => run(0, &mut self.states[0]),
+        }
+    }
+
+    /// Like [`map`](Self::map), with results given to `take`, few at a time.
+    pub(super) fn in_order<J: Sync, T: Send>(
+        &mut self,
+        jobs: &[J],
+        each: impl Fn(&mut S, &J) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for window in jobs.chunks(self.states.len() * WAITING_PER_THREAD) {
+            for result in self.map(window, &each) {
+                take(result)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Like [`work`](Self::work), with results in the order of `jobs`.
+    pub(super) fn map<J: Sync, T: Send>(
+        &mut self,
+        jobs: &[J],
+        each: impl Fn(&mut S, &J) -> T + Sync,
+    ) -> Vec<T> {
+        let results = Mutex::new(Vec::with_capacity(jobs.len()));
+        let numbered: Vec<(usize, &J)> = jobs.iter().enumerate().collect();
+        self.work(&numbered, |state, &(index, job)| {
+            let result = each(state, job);
+            results
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push((index, result));
+        });
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_unstable_by_key(|&(index, _)| index);
+        results.into_iter().map(|(_, result)| result).collect()
+    }
+}
+
+/// Results per thread that wait to be taken in order.
+const WAITING_PER_THREAD: usize = 4;
+
+/// Something that yields portions of work one after the other, each at some cost.
+pub(super) trait Spring: Send {
+    type Portion: Send;
+
+    /// The next portion; `None` when it is dry.
+    fn draw(&mut self) -> Option<Self::Portion>;
+}
+
+impl<S: Send> Crew<S> {
+    /// Draws all of `springs` dry and does every portion once. While one thread draws from a spring others do what was drawn
+    /// before; few springs are drawn from at a time, and few portions wait. Gives the springs back, in no order.
+    pub(super) fn drain<F: Spring>(
+        &mut self,
+        springs: Vec<F>,
+        each: impl Fn(&mut S, F::Portion) + Sync,
+    ) -> Vec<F> {
+        let board = Board {
+            state: Mutex::new(BoardState {
+                idle: springs.into(),
+                ready: VecDeque::new(),
+                dry: Vec::new(),
+                n_drawn_from: 0,
+            }),
+            changed: Condvar::new(),
+        };
+        match &self.pool {
+            Some(pool) => pool.scope(|scope| {
+                for state in &mut self.states {
+                    let (board, each) = (&board, &each);
+                    scope.spawn(move |_| board.run(|portion| each(state, portion)));
+                }
+            }),
+            None => board.run(|portion| each(&mut self.states[0], portion)),
+        }
+        let state = board.state.into_inner();
+        state.unwrap_or_else(PoisonError::into_inner).dry
+    }
+}
+
+/// What there is to draw from and to do.
+struct Board<F: Spring> {
+    state: Mutex<BoardState<F>>,
+    changed: Condvar,
+}
+
+struct BoardState<F: Spring> {
+    idle: VecDeque<F>,
+    ready: VecDeque<F::Portion>,
+    dry: Vec<F>,
+    n_drawn_from: usize,
+}
+
+impl<F: Spring> Board<F> {
+    /// What each thread does: what is ready, else draw, else wait until something is ready or all is done.
+    fn run(&self, mut each: impl FnMut(F::Portion)) {
+        let mut state = self.lock();
+        loop {
+            if let Some(portion) = state.ready.pop_front() {
+                drop(state);
+                each(portion);
+                state = self.lock();
+            } else if let Some(mut spring) = state.idle.pop_front() {
+                state.n_drawn_from += 1;
+                drop(state);
+                let drawn = spring.draw();
+                state = self.lock();
+                state.n_drawn_from -= 1;
+                match drawn {
+                    Some(portion) => {
+                        state.ready.push_back(portion);
+                        // In front, so that few springs are open at a time.
+                        state.idle.push_front(spring);
+                    }
+                    None => state.dry.push(spring),
+                }
+                self.changed.notify_all();
+            } else if state.n_drawn_from == 0 {
+                return;
+            } else {
+                state = self
+                    .changed
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BoardState<F>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Pieces of work from which any thread may take the next.
+struct Share<'j, J> {
+    jobs: &'j [J],
+    n_taken: AtomicUsize,
+}
+
+impl<'j, J> Share<'j, J> {
+    fn new(jobs: &'j [J]) -> Share<'j, J> {
+        Share {
+            jobs,
+            n_taken: AtomicUsize::new(0),
+        }
+    }
+
+    fn next(&self) -> Option<&'j J> {
+        self.jobs.get(self.n_taken.fetch_add(1, Ordering::Relaxed))
+    }
+}

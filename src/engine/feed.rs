@@ -1,0 +1,318 @@
+//! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
+
+use super::{EngineConfig, SourceState, kind_of};
+use crate::{
+    aggregate::{SourceKey, limits},
+    engine::crew::Spring,
+    error::Error,
+    input::{
+        Found, Kind, MappedFile, Place, Unpacker,
+        digest::{Digest, Digesting, sha256},
+        stream::{Blocks, Filled, StreamBlock, last_start},
+        unpack::{Item, Member, Problem},
+    },
+    parse::{
+        record,
+        wrapper::{self, Chain, Scratch},
+    },
+    scan::Block,
+};
+use std::{
+    io::BufReader,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// One block of a source, to be scanned as a whole.
+pub(super) struct Portion {
+    pub(super) source: SourceKey,
+    pub(super) chain: Chain,
+    pub(super) machine: Option<Arc<str>>,
+    pub(super) block: StreamBlock,
+}
+
+impl Portion {
+    pub(super) fn block(&self) -> Block<'_> {
+        Block {
+            source: self.source,
+            offset: self.block.offset,
+            bytes: &self.block.bytes,
+            n_omitted: self.block.n_omitted,
+        }
+    }
+}
+
+/// Buffers that were scanned, to be filled again.
+pub(super) type Spares = Mutex<Vec<Vec<u8>>>;
+
+/// Draws blocks from one stored stream.
+pub(super) struct Feed<'a> {
+    found: &'a Found,
+    stored: u32,
+    config: &'a EngineConfig,
+    spares: &'a Spares,
+    stream: Option<Stream>,
+    /// The members so far, in order.
+    pub(super) sources: Vec<SourceState>,
+}
+
+/// The stream once it is open.
+struct Stream {
+    unpacker: Unpacker,
+    digest: Option<Digest>,
+    member: Option<OpenMember>,
+    /// Problems met before any member.
+    early: Vec<Problem>,
+    n_members: u32,
+}
+
+/// The member that is being read.
+struct OpenMember {
+    state: SourceState,
+    blocks: Blocks,
+    scratch: Scratch,
+}
+
+impl<'a> Feed<'a> {
+    pub(super) fn new(
+        found: &'a Found,
+        stored: u32,
+        config: &'a EngineConfig,
+        spares: &'a Spares,
+    ) -> Feed<'a> {
+        Feed {
+            found,
+            stored,
+            config,
+            spares,
+            stream: None,
+            sources: Vec::new(),
+        }
+    }
+
+    /// Opens the stream; waits for the writer of a named pipe.
+    fn open(&mut self) -> bool {
+        let reader = match self.found.place.open() {
+            Ok(reader) => reader,
+            Err(source) => {
+                let mut state = self.state(0, Kind::Unread("unreadable"));
+                let path = self.found.place.path().to_owned();
+                state.problems.push(Error::Open { path, source });
+                self.sources.push(state);
+                return false;
+            }
+        };
+        let (reader, digest) = Digesting::new(BufReader::with_capacity(READ_LEN, reader));
+        let limits = self.config.limits.clone();
+        let (unpacker, digest) = if self.config.digests {
+            (Unpacker::new(Box::new(reader), limits), Some(digest))
+        } else {
+            (Unpacker::new(Box::new(reader.into_inner()), limits), None)
+        };
+        self.stream = Some(Stream {
+            unpacker,
+            digest,
+            member: None,
+            early: Vec::new(),
+            n_members: 0,
+        });
+        true
+    }
+
+    fn state(&self, member: u32, kind: Kind) -> SourceState {
+        let key = SourceKey::new(self.stored, member);
+        SourceState::new(key, self.found, kind)
+    }
+
+    /// The next block of the member that is open, or the first of the next.
+    fn next_portion(&mut self) -> Option<Portion> {
+        loop {
+            let stream = self.stream.as_mut()?;
+            let Some(member) = &mut stream.member else {
+                self.next_member()?;
+                continue;
+            };
+            let spare = self
+                .spares
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
+            match member.next_block(&mut stream.unpacker, spare.unwrap_or_default()) {
+                Some(block) if member.state.kind == Kind::NginxError => {
+                    return Some(Portion {
+                        source: member.state.key,
+                        chain: member.state.chain,
+                        machine: member.state.machine.clone(),
+                        block,
+                    });
+                }
+                Some(_) => {}
+                None => self
+                    .sources
+                    .extend(stream.member.take().map(|member| member.state)),
+            }
+        }
+    }
+
+    /// Opens the next member; `None` at the end of the stream.
+    fn next_member(&mut self) -> Option<()> {
+        let mut room = [0; 512];
+        loop {
+            let stream = self.stream.as_mut()?;
+            match stream.unpacker.next(&mut room) {
+                Item::Member(member) => {
+                    let mut state = self.state(self.stream.as_ref()?.n_members, Kind::Empty);
+                    // What an archive holds was met, not named.
+                    state.named &= member.path.is_empty();
+                    let stream = self.stream.as_mut()?;
+                    stream.n_members += 1;
+                    state.enter(member);
+                    state.troubles.append(&mut stream.early);
+                    stream.member = Some(OpenMember::new(state, &mut stream.unpacker, self.config));
+                    return Some(());
+                }
+                // What is said between two members belongs to the first.
+                Item::Problem(problem) => match self.sources.last_mut() {
+                    Some(last) => last.troubles.push(problem),
+                    None => stream.early.push(problem),
+                },
+                Item::Bytes(_) | Item::Seam | Item::EndOfMember(_) => {}
+                Item::End => {
+                    self.close();
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Notes what is known only at the end of the stream.
+    fn close(&mut self) {
+        let Some(stream) = self.stream.take() else {
+            return;
+        };
+        if self.sources.is_empty() {
+            // Nothing in it could be read, or it is an archive without files.
+            let mut state = self.state(0, Kind::Unread("unreadable"));
+            state.troubles = stream.early;
+            if state.troubles.is_empty() {
+                state.kind = Kind::NoLog;
+            }
+            self.sources.push(state);
+        }
+        let n_read = stream.unpacker.stored_offset();
+        let size_bytes = match &self.found.place {
+            Place::File(path) => std::fs::metadata(path).map_or(n_read, |meta| meta.len()),
+            Place::Pipe(_) | Place::Stdin => n_read,
+        };
+        // A digest of less than the file would be none of it: then it is read by itself.
+        let sha256 = stream.digest.and_then(|digest| match &self.found.place {
+            Place::File(path) if digest.len() != size_bytes => file_digest(path),
+            _ => Some(digest.finish()),
+        });
+        for state in &mut self.sources {
+            state.size_bytes = size_bytes;
+            state.sha256.clone_from(&sha256);
+        }
+    }
+}
+
+impl Spring for Feed<'_> {
+    type Portion = Portion;
+
+    fn draw(&mut self) -> Option<Portion> {
+        let is_new = self.stream.is_none() && self.sources.is_empty();
+        if is_new && !self.open() {
+            return None;
+        }
+        self.next_portion()
+    }
+}
+
+impl OpenMember {
+    /// Begins with the bytes that tell its kind and its envelope.
+    fn new(mut state: SourceState, unpacker: &mut Unpacker, config: &EngineConfig) -> OpenMember {
+        let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
+        let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
+        (state.kind, state.chain) = kind_of(sample, state.named, config.kind);
+        OpenMember {
+            state,
+            blocks,
+            scratch: Scratch::default(),
+        }
+    }
+
+    fn next_block(&mut self, unpacker: &mut Unpacker, spare: Vec<u8>) -> Option<StreamBlock> {
+        let OpenMember {
+            state,
+            blocks,
+            scratch,
+        } = self;
+        let chain = state.chain;
+        let find_cut = |bytes: &[u8]| match chain.block() {
+            Some(kind) => last_entry_end(kind, bytes),
+            None => last_start(bytes, |bytes, at| may_start(&chain, bytes, at, scratch)),
+        };
+        blocks.next_block(|room| fill(unpacker, state, room), find_cut, spare)
+    }
+}
+
+/// Takes the next bytes of the open member.
+fn fill(unpacker: &mut Unpacker, state: &mut SourceState, room: &mut [u8]) -> Filled {
+    loop {
+        match unpacker.next(room) {
+            Item::Bytes(n) => {
+                state.decoded_bytes += n as u64;
+                return Filled::Bytes(n);
+            }
+            Item::Seam => return Filled::Seam,
+            Item::Problem(problem) => state.troubles.push(problem),
+            Item::EndOfMember(end) => {
+                state.units = end.units;
+                return Filled::End;
+            }
+            Item::Member(_) | Item::End => return Filled::End,
+        }
+    }
+}
+
+/// Whether a chunk may begin at the line that starts at `at`, in a source wrapped in `chain`.
+pub(super) fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
+    if chain.is_bare() {
+        record::may_start(bytes, at)
+    } else {
+        wrapper::may_start(chain, bytes, at, scratch)
+    }
+}
+
+/// Where the last whole entry of `bytes` ends. The entry at the end may go on in bytes that are not there yet.
+fn last_entry_end(kind: wrapper::Wrapper, bytes: &[u8]) -> Option<usize> {
+    let mut end = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        at += wrapper::block_len(kind, &bytes[at..]).max(1);
+        if at < bytes.len() {
+            end = Some(at);
+        }
+    }
+    end
+}
+
+impl SourceState {
+    /// Takes over what the archive says of a member.
+    fn enter(&mut self, member: Member) {
+        let Member { path, decode, .. } = member;
+        for name in path {
+            self.name.push(b'!');
+            self.name.extend_from_slice(&name);
+        }
+        self.decode = decode;
+        self.name_machine();
+    }
+}
+
+/// Bytes of a stored stream that are read at once.
+const READ_LEN: usize = 256 << 10;
+
+fn file_digest(path: &Path) -> Option<String> {
+    MappedFile::open(path).ok().map(|file| sha256(&file))
+}
