@@ -4,6 +4,7 @@ use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, InputArgs, ReportArgs},
     message::{Failure, Status, say},
     plan::Plan,
+    progress, spool,
 };
 use crate::{
     aggregate::{Failures, Width},
@@ -15,12 +16,14 @@ use crate::{
     explain,
     export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
+    progress::Progress,
     report, text,
 };
 use clap::CommandFactory;
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Runs what was asked for; all messages are said.
@@ -70,8 +73,8 @@ fn discover(args: &InputArgs) -> Named {
     }
 }
 
-/// Scans and places; says how it went if `verbose`.
-fn read(plan: Plan, named: Named, verbose: bool) -> Read {
+/// Scans and places; shows how far it is, and says how it went if verbose.
+fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
     let started = std::time::Instant::now();
     let Named {
         found,
@@ -79,9 +82,12 @@ fn read(plan: Plan, named: Named, verbose: bool) -> Read {
         errors,
     } = named;
     let classifier = Classifier::default();
+    let progress = Arc::new(expected(&found));
+    let shown_progress = progress::show(args, Arc::clone(&progress));
     let mut scanned = engine::scan(&found, &classifier, &plan.engine);
+    drop(shown_progress);
     let account = diagnose::account(&scanned);
-    if verbose {
+    if args.verbose {
         let n_bytes: u64 = scanned.sources.iter().map(|state| state.size_bytes).sum();
         let (n_threads, seconds) = (plan.engine.n_threads, started.elapsed().as_secs_f64());
         say(
@@ -113,6 +119,18 @@ fn read(plan: Plan, named: Named, verbose: bool) -> Read {
         shown,
         errors,
     }
+}
+
+/// What there is to read, before anything is opened.
+fn expected(found: &[Found]) -> Progress {
+    let progress = Progress::default();
+    for found in found {
+        match &found.place {
+            Place::File(path) => progress.expect(1, path.metadata().map_or(0, |meta| meta.len())),
+            Place::Pipe(_) | Place::Stdin => progress.expect_stream(),
+        }
+    }
+    progress
 }
 
 impl Read {
@@ -151,7 +169,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let plan = Plan::from_args(&args.input, None)?;
     let named = discover(&args.input);
     let mut output = Output::open(&target, args.input.force, &named.shown)?;
-    let read = read(plan, named, args.input.verbose);
+    let read = read(plan, named, &args.input);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -235,11 +253,11 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         .iter()
         .any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
     let _spools = if is_replayed {
-        spool_streams(&mut named.found)?
+        spool::spool_streams(&mut named.found, &args.input)?
     } else {
         vec![]
     };
-    let read = read(plan, named, args.input.verbose);
+    let read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         write_table(&read, table, format, output)?;
     }
@@ -306,29 +324,6 @@ fn open_outputs(
         format,
         Output::open(&target, args.input.force, inputs)?,
     )])
-}
-
-/// Copies what can be read only once to files that are removed at the end, and puts those in its place.
-fn spool_streams(found: &mut [Found]) -> Result<Vec<tempfile::NamedTempFile>, Failure> {
-    let failed = |source| Error::Write {
-        path: std::env::temp_dir(),
-        source,
-    };
-    let mut spools = Vec::new();
-    for found in found {
-        if let Place::File(_) = found.place {
-            continue;
-        }
-        // One that cannot be opened is left to the scan, which says so.
-        let Ok(mut stream) = found.place.open() else {
-            continue;
-        };
-        let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
-        io::copy(&mut stream, &mut spool).map_err(failed)?;
-        found.place = Place::File(spool.path().to_owned());
-        spools.push(spool);
-    }
-    Ok(spools)
 }
 
 /// Rows made and written at a time: few enough to stay in the cache.

@@ -4,6 +4,8 @@ pub mod args;
 pub mod commands;
 pub mod message;
 pub mod plan;
+pub mod progress;
+mod spool;
 
 pub use args::Args;
 pub use commands::run;
