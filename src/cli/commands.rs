@@ -28,6 +28,8 @@ use std::{
 
 /// Runs what was asked for; all messages are said.
 pub fn run(args: Args) -> Status {
+    #[cfg(unix)]
+    super::interrupt::install();
     let result = match (args.generate, args.command) {
         (Some(what), _) => generate(what),
         (None, Some(Command::Export(args))) => export(&args),

@@ -2,6 +2,8 @@
 
 pub mod args;
 pub mod commands;
+#[cfg(unix)]
+pub mod interrupt;
 pub mod message;
 pub mod plan;
 pub mod progress;
