@@ -1,4 +1,4 @@
-//! Sources × chunks → classify → fold → merge. The only user of threads.
+//! Sources × chunks → classify → fold → merge. The only room that works on several threads.
 //!
 //! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
 //! thread at a time unpacks a block of it while others scan those before.
@@ -26,6 +26,7 @@ use crate::{
         HeadParser, record,
         wrapper::{self, Chain, Scratch},
     },
+    progress::Progress,
     scan::{Block, Event, Scanner, Sink},
 };
 use std::{
@@ -114,8 +115,13 @@ impl Scanned {
     }
 }
 
-/// Reads all of `found` once and counts.
-pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> Scanned {
+/// Reads all of `found` once and counts; tells `progress` how far it is.
+pub fn scan(
+    found: &[Found],
+    classifier: &Classifier,
+    config: &EngineConfig,
+    progress: &Progress,
+) -> Scanned {
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
     let mut files = Vec::new();
@@ -126,7 +132,14 @@ pub fn scan(found: &[Found], classifier: &Classifier, config: &EngineConfig) -> 
         let opened: Vec<Opened<'_>> = opened
             .map(|(found, stored)| open(found, stored, config))
             .collect();
-        scan_batch(opened, &mut crew, config, &mut sources, &mut files);
+        scan_batch(
+            opened,
+            &mut crew,
+            config,
+            progress,
+            &mut sources,
+            &mut files,
+        );
     }
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
@@ -222,6 +235,7 @@ fn scan_batch(
     opened: Vec<Opened<'_>>,
     crew: &mut Crew<Tally<'_>>,
     config: &EngineConfig,
+    progress: &Progress,
     sources: &mut Vec<SourceState>,
     files: &mut Vec<MappedFile>,
 ) {
@@ -239,6 +253,7 @@ fn scan_batch(
             &job.chain,
             job.machine.as_deref(),
         );
+        progress.read(job.range.len() as u64);
     });
     drop(jobs);
     let spares = Spares::default();
@@ -250,9 +265,15 @@ fn scan_batch(
                 state.sha256 = config.digests.then(|| sha256(&file));
                 sources.push(state);
                 files.push(file);
+                progress.file_done();
             }
-            Opened::Stream(found, stored) => feeds.push(Feed::new(found, stored, config, &spares)),
-            Opened::Failed(state) => sources.push(state),
+            Opened::Stream(found, stored) => {
+                feeds.push(Feed::new(found, stored, config, &spares, progress))
+            }
+            Opened::Failed(state) => {
+                sources.push(state);
+                progress.file_done();
+            }
         }
     }
     let feeds = crew.drain(feeds, |tally, portion| {
@@ -388,7 +409,7 @@ pub fn replay<T: Send>(
         digests: false,
         ..config.clone()
     };
-    let spares = Spares::default();
+    let (spares, progress) = (Spares::default(), Progress::default());
     for (found, stored) in scanned.found.iter().zip(0..) {
         match open(found, stored, config) {
             Opened::Failed(_) => {}
@@ -405,7 +426,7 @@ pub fn replay<T: Send>(
                 crew.in_order(&jobs, rows, &mut take)?;
             }
             Opened::Stream(..) => {
-                let mut feed = Feed::new(found, stored, config, &spares);
+                let mut feed = Feed::new(found, stored, config, &spares, &progress);
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
                     portions.clear();

@@ -14,6 +14,7 @@
 //! | [`classify`] | which of the known messages a record is, and what that means |
 //! | [`aggregate`] | integers that merge exactly: failures, shapes, ledgers |
 //! | [`scan`] | the loop: one chunk to records, events and its share of the ledger |
+//! | [`progress`] | how far a run is, as counters |
 //! | [`filter`] | which events a question is about |
 //! | [`engine`] | sources x chunks, on all cores |
 //! | [`diagnose`] | counts to statements: placed in UTC, and how whole the account is |
@@ -45,6 +46,7 @@ pub mod classify;
 
 pub mod aggregate;
 pub mod filter;
+pub mod progress;
 pub mod scan;
 
 pub mod engine;

@@ -156,7 +156,7 @@ pub struct InputArgs {
         env = "CORONER_COLOR"
     )]
     pub color: Color,
-    /// Show no progress
+    /// Show no progress. By itself it is shown on a terminal only, where a run takes longer, and not where CI is set
     #[arg(long, env = "CORONER_NO_PROGRESS")]
     pub no_progress: bool,
     /// Say nothing but errors on stderr

@@ -4,6 +4,7 @@ use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, InputArgs, ReportArgs},
     message::{Failure, Status, say},
     plan::Plan,
+    progress, spool,
 };
 use crate::{
     aggregate::{Failures, Width},
@@ -15,16 +16,20 @@ use crate::{
     explain,
     export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
+    progress::Progress,
     report, text,
 };
 use clap::CommandFactory;
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Runs what was asked for; all messages are said.
 pub fn run(args: Args) -> Status {
+    #[cfg(unix)]
+    super::interrupt::install();
     let result = match (args.generate, args.command) {
         (Some(what), _) => generate(what),
         (None, Some(Command::Export(args))) => export(&args),
@@ -65,14 +70,17 @@ fn discover(args: &InputArgs) -> Named {
     Named { found, errors }
 }
 
-/// Scans and places; says how it went if `verbose`.
-fn read(plan: Plan, named: Named, verbose: bool) -> Read {
+/// Scans and places; shows how far it is, and says how it went if verbose.
+fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
     let started = std::time::Instant::now();
     let Named { found, errors } = named;
     let classifier = Classifier::default();
-    let mut scanned = engine::scan(&found, &classifier, &plan.engine);
+    let progress = Arc::new(expected(&found));
+    let shown_progress = progress::show(args, Arc::clone(&progress));
+    let mut scanned = engine::scan(&found, &classifier, &plan.engine, &progress);
+    drop(shown_progress);
     let account = diagnose::account(&scanned);
-    if verbose {
+    if args.verbose {
         let n_bytes: u64 = scanned.sources.iter().map(|state| state.size_bytes).sum();
         let (n_threads, seconds) = (plan.engine.n_threads, started.elapsed().as_secs_f64());
         say(
@@ -103,6 +111,18 @@ fn read(plan: Plan, named: Named, verbose: bool) -> Read {
         placed,
         errors,
     }
+}
+
+/// What there is to read, before anything is opened.
+fn expected(found: &[Found]) -> Progress {
+    let progress = Progress::default();
+    for found in found {
+        match &found.place {
+            Place::File(path) => progress.expect(1, path.metadata().map_or(0, |meta| meta.len())),
+            Place::Pipe(_) | Place::Stdin => progress.expect_stream(),
+        }
+    }
+    progress
 }
 
 impl Read {
@@ -150,7 +170,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let plan = Plan::from_args(&args.input, None)?;
     let named = discover(&args.input);
     let mut output = Output::open(&target, args.input.force, &named.paths())?;
-    let read = read(plan, named, args.input.verbose);
+    let read = read(plan, named, &args.input);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -234,14 +254,14 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         .iter()
         .any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
     let _spools = if is_replayed {
-        spool_streams(&mut named.found)?
+        spool::spool_streams(&mut named.found, &args.input)?
     } else {
         vec![]
     };
     plan.engine.digests = outputs
         .iter()
         .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
-    let read = read(plan, named, args.input.verbose);
+    let read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         write_table(&read, table, format, output)?;
     }
@@ -308,29 +328,6 @@ fn open_outputs(
         format,
         Output::open(&target, args.input.force, inputs)?,
     )])
-}
-
-/// Copies what can be read only once to files that are removed at the end, and puts those in its place.
-fn spool_streams(found: &mut [Found]) -> Result<Vec<tempfile::NamedTempFile>, Failure> {
-    let failed = |source| Error::Write {
-        path: std::env::temp_dir(),
-        source,
-    };
-    let mut spools = Vec::new();
-    for found in found {
-        if let Place::File(_) = found.place {
-            continue;
-        }
-        // One that cannot be opened is left to the scan, which says so.
-        let Ok(mut stream) = found.place.open() else {
-            continue;
-        };
-        let mut spool = tempfile::NamedTempFile::new().map_err(failed)?;
-        io::copy(&mut stream, &mut spool).map_err(failed)?;
-        found.place = Place::File(spool.path().to_owned());
-        spools.push(spool);
-    }
-    Ok(spools)
 }
 
 /// Rows made and written at a time: few enough to stay in the cache.

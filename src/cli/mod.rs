@@ -2,8 +2,12 @@
 
 pub mod args;
 pub mod commands;
+#[cfg(unix)]
+pub mod interrupt;
 pub mod message;
 pub mod plan;
+pub mod progress;
+mod spool;
 
 pub use args::Args;
 pub use commands::run;

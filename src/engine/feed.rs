@@ -15,6 +15,7 @@ use crate::{
         record,
         wrapper::{self, Chain, Scratch},
     },
+    progress::Progress,
     scan::Block,
 };
 use std::{
@@ -51,6 +52,7 @@ pub(super) struct Feed<'a> {
     stored: u32,
     config: &'a EngineConfig,
     spares: &'a Spares,
+    progress: &'a Progress,
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
@@ -64,6 +66,8 @@ struct Stream {
     /// Problems met before any member.
     early: Vec<Problem>,
     n_members: u32,
+    /// Stored bytes of which the progress knows.
+    n_told: u64,
 }
 
 /// The member that is being read.
@@ -79,12 +83,14 @@ impl<'a> Feed<'a> {
         stored: u32,
         config: &'a EngineConfig,
         spares: &'a Spares,
+        progress: &'a Progress,
     ) -> Feed<'a> {
         Feed {
             found,
             stored,
             config,
             spares,
+            progress,
             stream: None,
             sources: Vec::new(),
         }
@@ -115,6 +121,7 @@ impl<'a> Feed<'a> {
             member: None,
             early: Vec::new(),
             n_members: 0,
+            n_told: 0,
         });
         true
     }
@@ -200,6 +207,8 @@ impl<'a> Feed<'a> {
             self.sources.push(state);
         }
         let n_read = stream.unpacker.stored_offset();
+        self.progress.read(n_read - stream.n_told);
+        self.progress.file_done();
         let size_bytes = match &self.found.place {
             Place::File(path) => std::fs::metadata(path).map_or(n_read, |meta| meta.len()),
             Place::Pipe(_) | Place::Stdin => n_read,
@@ -222,9 +231,16 @@ impl Spring for Feed<'_> {
     fn draw(&mut self) -> Option<Portion> {
         let is_new = self.stream.is_none() && self.sources.is_empty();
         if is_new && !self.open() {
+            self.progress.file_done();
             return None;
         }
-        self.next_portion()
+        let portion = self.next_portion();
+        if let Some(stream) = &mut self.stream {
+            let n_read = stream.unpacker.stored_offset();
+            self.progress.read(n_read - stream.n_told);
+            stream.n_told = n_read;
+        }
+        portion
     }
 }
 

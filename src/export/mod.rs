@@ -10,11 +10,13 @@ pub mod jsonl;
 pub mod output;
 pub mod rows;
 pub mod schema;
+pub mod temporary;
 pub mod time;
 
 pub use output::{Output, Target};
 pub use rows::Names;
 pub use schema::{Column, ColumnType, Table, Value};
+pub use temporary::Temporary;
 
 use crate::error::Error;
 use std::{io, io::Write, path::Path};

@@ -1,12 +1,12 @@
 //! Files that appear whole or not at all, and never over something the user did not offer; devices and pipes are written to.
 
+use super::temporary::Temporary;
 use crate::error::Error;
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
-use tempfile::NamedTempFile;
 
 /// Where an output goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Target {
 #[derive(Debug)]
 pub enum Output {
     File {
-        temporary: BufWriter<NamedTempFile>,
+        temporary: BufWriter<Temporary>,
         path: PathBuf,
         overwrite: bool,
     },
@@ -69,11 +69,9 @@ impl Output {
             return refused("it exists; --force overwrites it");
         }
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
-        let temporary = builder()
-            .prefix(".coroner-")
-            .suffix(".part")
-            .tempfile_in(directory(&path))
-            .map_err(failed)?;
+        let mut builder = builder();
+        builder.prefix(".coroner-").suffix(".part");
+        let temporary = Temporary::new(&builder, directory(&path)).map_err(failed)?;
         Ok(Output::File {
             temporary: BufWriter::with_capacity(1 << 16, temporary),
             path,
@@ -128,16 +126,12 @@ impl Write for Output {
 }
 
 /// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
-fn persist(temporary: BufWriter<NamedTempFile>, path: &Path, overwrite: bool) -> io::Result<()> {
+fn persist(temporary: BufWriter<Temporary>, path: &Path, overwrite: bool) -> io::Result<()> {
     let temporary = temporary
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
     temporary.as_file().sync_all()?;
-    if overwrite {
-        temporary.persist(path)?;
-    } else {
-        temporary.persist_noclobber(path)?;
-    }
+    temporary.persist(path, overwrite)?;
     File::open(directory(path))?.sync_all()
 }
 

@@ -435,7 +435,8 @@ fn plural(n: u64, word: &str) -> String {
     }
 }
 
-fn bytes(n: u64) -> String {
+/// `1.5 kB`: powers of 1000, one decimal.
+pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut value = n as f64;
     let mut unit = 0;

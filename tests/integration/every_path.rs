@@ -99,7 +99,12 @@ fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
 fn scan(path: &Path, n_threads: usize, chunk_len: usize, classifier: &Classifier) -> Scanned {
     let (found, errors) = input::discover(&[path.to_owned()]);
     assert!(errors.is_empty());
-    engine::scan(&found, classifier, &config(n_threads, chunk_len))
+    engine::scan(
+        &found,
+        classifier,
+        &config(n_threads, chunk_len),
+        &Default::default(),
+    )
 }
 
 /// All events of a replay, as text.

@@ -8,6 +8,7 @@ mod catalogue;
 mod corpus;
 mod every_path;
 mod generate;
+mod interrupt;
 mod layers;
 mod memo;
 mod packed;
