@@ -118,7 +118,7 @@ fn scan(bencher: Bencher<'_, '_>) {
     let classifier = Classifier::default();
     let mut scanner = Scanner::new(&classifier);
     let block = Block {
-        source: 0,
+        source: coroner::aggregate::SourceKey::new(0, 0),
         offset: 0,
         bytes: &LOG,
         n_omitted: 0,

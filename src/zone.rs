@@ -29,6 +29,16 @@ impl Zone {
         }
     }
 
+    /// A zone that is always so many seconds east of UTC, at most 18 hours either way.
+    pub fn fixed(offset_s: i32) -> Zone {
+        let (sign, minutes) = (if offset_s < 0 { '-' } else { '+' }, offset_s.abs() / 60);
+        let text = format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+        match offset_s {
+            0 => Zone::utc(),
+            _ => Zone::parse(&text).unwrap_or_else(|_| Zone::utc()),
+        }
+    }
+
     /// `Europe/Berlin`, `UTC`, `Z`, or an offset such as `+02:00`, `-0330`, `+2`.
     pub fn parse(text: &str) -> Result<Zone, String> {
         if text.eq_ignore_ascii_case("utc") || text == "Z" {

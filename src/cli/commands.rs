@@ -9,7 +9,7 @@ use super::{
 use crate::{
     aggregate::{Failures, Width},
     classify::Classifier,
-    diagnose::{self, Account, Placed, place},
+    diagnose::{self, Account, KnownZone, Placed, place},
     engine::{self, Scanned},
     error::Error,
     event::Timestamp,
@@ -46,6 +46,7 @@ struct Read {
     plan: Plan,
     scanned: Scanned,
     account: Account,
+    zone: KnownZone,
     placed: Placed,
     /// Paths that named nothing.
     errors: Vec<Error>,
@@ -102,12 +103,14 @@ fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
         &mut scanned.aggregate.failures,
         Failures::new(plan.engine.grain),
     );
-    let placed = place(failures, &plan.placement);
+    let zone = KnownZone::of(plan.zone.as_ref(), &scanned.ledgers);
+    let placed = place(failures, &plan.placement, &zone.zone);
     Read {
         classifier,
         plan,
         scanned,
         account,
+        zone,
         placed,
         errors,
     }
@@ -176,8 +179,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         account: &read.account,
         placed: &read.placed,
         names: &Names::new(&read.scanned),
-        zone: &read.plan.placement.zone,
-        zone_given: read.plan.zone_given,
+        zone: &read.zone,
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -345,7 +347,7 @@ fn write_table(
     let sheet = || Sheet::new(table, format);
     let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
     let names = Names::new(&read.scanned);
-    let zone = &read.plan.placement.zone;
+    let zone = &read.zone.zone;
     match table.name {
         "failures" => {
             let groups: Vec<&[diagnose::Failure]> =

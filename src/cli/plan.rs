@@ -8,7 +8,7 @@ use crate::{
     aggregate::{Width, bucket::Grain},
     diagnose::{Placement, placed::TimeBound},
     engine::EngineConfig,
-    event::{Category, Timestamp},
+    event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
     input::{Kind, unpack::Limits},
@@ -20,8 +20,8 @@ use crate::{
 pub struct Plan {
     pub engine: EngineConfig,
     pub placement: Placement,
-    /// The zone was given, not assumed.
-    pub zone_given: bool,
+    /// The zone the user gave.
+    pub zone: Option<Zone>,
 }
 
 impl Plan {
@@ -36,7 +36,8 @@ impl Plan {
         let zone = args
             .tz
             .as_deref()
-            .map_or(Ok(Zone::utc()), Zone::parse)
+            .map(Zone::parse)
+            .transpose()
             .map_err(Failure::Usage)?;
         let bucket = args
             .bucket
@@ -46,7 +47,7 @@ impl Plan {
             .or(default_bucket);
         let bound = |text: &Option<String>, flag| {
             text.as_deref()
-                .map(|text| parse_time(text, &zone).map_err(|why| usage(flag, text, why)))
+                .map(|text| parse_time(text).map_err(|why| usage(flag, text, why)))
                 .transpose()
         };
         let (since, until) = (
@@ -82,12 +83,11 @@ impl Plan {
         Ok(Plan {
             engine,
             placement: Placement {
-                zone,
                 since,
                 until,
                 bucket,
             },
-            zone_given: args.tz.is_some(),
+            zone,
         })
     }
 }
@@ -148,8 +148,8 @@ fn parse_size(text: &str) -> Result<usize, Failure> {
         .ok_or_else(bad)
 }
 
-/// RFC 3339, `2026-11-20 10:00[:05]` or `2026-11-20` in `zone`, or `-2h30m` before the newest record.
-fn parse_time(text: &str, zone: &Zone) -> Result<TimeBound, &'static str> {
+/// RFC 3339, `2026-11-20 10:00[:05]` or `2026-11-20` by the clock of the logs, or `-2h30m` before the newest record.
+fn parse_time(text: &str) -> Result<TimeBound, &'static str> {
     const FORMS: &str =
         "give RFC 3339 (2026-11-20T10:00:00Z), `2026-11-20 10:00`, or -2h before the newest record";
     if let Some(span) = text.strip_prefix('-') {
@@ -172,10 +172,7 @@ fn parse_time(text: &str, zone: &Zone) -> Result<TimeBound, &'static str> {
             .and_hms_opt(0, 0, 0)
     })
     .ok_or(FORMS)?;
-    Ok(TimeBound::At(
-        zone.instant(crate::event::LocalTime(civil.and_utc().timestamp()))
-            .0,
-    ))
+    Ok(TimeBound::Local(LocalTime(civil.and_utc().timestamp())))
 }
 
 /// `2h`, `90m`, `1d12h`, in seconds.
@@ -212,15 +209,14 @@ mod tests {
                 && parse_size("x").is_err()
                 && parse_size("99999999999G").is_err()
         );
-        let berlin = Zone::parse("Europe/Berlin").expect("a zone");
-        let at = |text: &str| parse_time(text, &berlin);
+        let at = parse_time;
         assert_eq!(
             at("2026-11-20T10:00:00Z"),
             Ok(TimeBound::At(Timestamp(1_795_168_800)))
         );
         assert_eq!(
-            at("2026-11-20 11:00"),
-            Ok(TimeBound::At(Timestamp(1_795_168_800)))
+            at("2026-11-20 10:00"),
+            Ok(TimeBound::Local(LocalTime(1_795_168_800)))
         );
         assert_eq!(at("-1d2h"), Ok(TimeBound::BeforeNewest(93_600)));
         assert!(at("yesterday").is_err() && at("-").is_err() && at("-5x").is_err());

@@ -2,7 +2,7 @@
 
 use crate::{
     aggregate::{Clients, Evidence, FailureRow, Failures, Width, failures::Kind},
-    event::Timestamp,
+    event::{LocalTime, Timestamp},
     zone::{Sureness, Zone},
 };
 use std::sync::Arc;
@@ -10,7 +10,6 @@ use std::sync::Arc;
 /// Where and how to put the counts.
 #[derive(Clone, Debug)]
 pub struct Placement {
-    pub zone: Zone,
     /// First second kept.
     pub since: Option<TimeBound>,
     /// First second no more kept.
@@ -23,15 +22,18 @@ pub struct Placement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeBound {
     At(Timestamp),
+    /// By the clock of the logs.
+    Local(LocalTime),
     /// So many seconds before the newest record, counted from the whole minute below it.
     BeforeNewest(i64),
 }
 
 impl TimeBound {
-    /// The instant, given the newest record.
-    pub fn resolve(self, newest: Timestamp) -> Timestamp {
+    /// The instant, given the newest record and the zone of the logs.
+    pub fn resolve(self, newest: Timestamp, zone: &Zone) -> Timestamp {
         match self {
             TimeBound::At(instant) => instant,
+            TimeBound::Local(time) => zone.instant(time).0,
             TimeBound::BeforeNewest(seconds) => Timestamp(Width::Minute.floor(newest.0) - seconds),
         }
     }
@@ -67,9 +69,8 @@ pub struct Placed {
     pub is_pooled: bool,
 }
 
-/// Places the counts of `failures`.
-pub fn place(failures: Failures, placement: &Placement) -> Placed {
-    let zone = &placement.zone;
+/// Places the counts of `failures`, whose times are of `zone`.
+pub fn place(failures: Failures, placement: &Placement, zone: &Zone) -> Placed {
     let (grain, is_pooled) = (failures.width(), failures.is_pooling());
     let rows = failures.into_rows();
     let newest = rows
@@ -77,7 +78,7 @@ pub fn place(failures: Failures, placement: &Placement) -> Placed {
         .filter_map(|row| row.last_seen)
         .max()
         .map(|time| zone.instant(time).0);
-    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest?));
+    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest?, zone));
     let (since, until) = (resolve(placement.since), resolve(placement.until));
     let mut n_ambiguous = 0;
     let kept: Vec<Failure> = rows
@@ -184,7 +185,7 @@ mod tests {
     use super::*;
     use crate::{
         aggregate::{SourceKey, bucket::Grain},
-        event::{Basis, Category, LocalTime, Phase, Severity},
+        event::{Basis, Category, Phase, Severity},
     };
 
     fn failures(times: &[i64]) -> Failures {
@@ -212,9 +213,12 @@ mod tests {
         failures
     }
 
-    fn placement(zone: &str, bucket: Option<Width>) -> Placement {
+    fn zone(name: &str) -> Zone {
+        Zone::parse(name).expect("a zone")
+    }
+
+    fn placement(bucket: Option<Width>) -> Placement {
         Placement {
-            zone: Zone::parse(zone).expect("a zone"),
             since: None,
             until: None,
             bucket,
@@ -226,7 +230,11 @@ mod tests {
     #[test]
     fn buckets_are_aligned_in_utc() {
         let failures = failures(&[NOON, NOON + 1_799, NOON + 1_800, NOON + 86_400]);
-        let placed = place(failures.clone(), &placement("+05:45", Some(Width::Hour)));
+        let placed = place(
+            failures.clone(),
+            &placement(Some(Width::Hour)),
+            &zone("+05:45"),
+        );
         let starts: Vec<i64> = placed
             .rows
             .iter()
@@ -242,9 +250,9 @@ mod tests {
     fn totals_do_not_depend_on_width_or_zone() {
         let times: Vec<i64> = (0..500).map(|n| NOON + n * 37).collect();
         let failures = failures(&times);
-        for zone in ["UTC", "America/New_York", "Asia/Kathmandu"] {
+        for name in ["UTC", "America/New_York", "Asia/Kathmandu"] {
             for width in Width::ALL {
-                let placed = place(failures.clone(), &placement(zone, Some(width)));
+                let placed = place(failures.clone(), &placement(Some(width)), &zone(name));
                 assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 500);
                 assert!(
                     placed
@@ -264,8 +272,9 @@ mod tests {
             failures.clone(),
             &Placement {
                 since,
-                ..placement("UTC", None)
+                ..placement(None)
             },
+            &Zone::utc(),
         );
         assert_eq!(placed.since, Some(Timestamp(NOON + 60)));
         assert_eq!(placed.rows.iter().map(|row| row.n_events).sum::<u64>(), 2);

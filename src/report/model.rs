@@ -3,13 +3,12 @@
 use crate::{
     aggregate::{Clients, LineClass, shapes::Shape},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Failure, Placed},
+    diagnose::{Account, Failure, KnownZone, Placed, ZoneBasis},
     engine::{Scanned, SourceState},
     event::{Category, Severity, Timestamp},
     export::{Names, time::rfc3339},
     input::Kind,
     text,
-    zone::Zone,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -21,9 +20,7 @@ pub struct Findings<'a> {
     pub account: &'a Account,
     pub placed: &'a Placed,
     pub names: &'a Names<'a>,
-    pub zone: &'a Zone,
-    /// The user named the zone.
-    pub zone_given: bool,
+    pub zone: &'a KnownZone,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -37,7 +34,7 @@ pub struct Report {
     pub format_version: u32,
     pub coroner_version: &'static str,
     pub zone: String,
-    /// The zone was not given, so UTC is assumed.
+    /// Nothing tells the zone, so UTC is assumed.
     pub zone_assumed: bool,
     /// First and last event.
     pub span: Option<Span>,
@@ -200,8 +197,8 @@ pub fn build(findings: &Findings<'_>) -> Report {
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
-        zone: findings.zone.name().to_owned(),
-        zone_assumed: !findings.zone_given,
+        zone: findings.zone.zone.name().to_owned(),
+        zone_assumed: findings.zone.basis == ZoneBasis::Assumed,
         span: span(&placed.rows),
         bucket: placed.width.name(),
         completeness: completeness(findings),
@@ -519,10 +516,24 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
         ..
     } = *findings;
     let mut notes = Vec::new();
-    if !findings.zone_given {
-        notes.push(
+    match zone.basis {
+        ZoneBasis::Given => {}
+        ZoneBasis::Assumed => notes.push(
             "times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned(),
-        );
+        ),
+        ZoneBasis::Learned {
+            n_records,
+            n_others,
+        } => {
+            let others = match n_others {
+                0 => String::new(),
+                n => format!(", though those of {n} tell another"),
+            };
+            notes.push(format!(
+                "times are of zone {}, as the envelopes of {n_records} records tell{others}; --tz overrides it",
+                zone.zone.name()
+            ));
+        }
     }
     let strangers: Vec<&str> = (0..scanned.sources.len())
         .filter(|&index| scanned.sources[index].kind == Kind::NoLog)
@@ -550,7 +561,7 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
         let n = placed.n_ambiguous;
         notes.push(format!(
             "{n} events lie in an hour that the clock of {} passed twice or skipped",
-            zone.name()
+            zone.zone.name()
         ));
     }
     if let Some(wanted) = placed.narrower_wanted {
