@@ -16,6 +16,8 @@ pub struct Blocks<R, F> {
     /// Offset of `buffer[0]` in the stream.
     offset: u64,
     ended: bool,
+    /// An error that waits for the block before it to be taken.
+    failure: Option<(u64, io::Error)>,
 }
 
 /// One block of a stream.
@@ -37,12 +39,16 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
             buffer: Vec::new(),
             offset: 0,
             ended: false,
+            failure: None,
         }
     }
 
-    /// The next block; `None` at the end. After an error the bytes read so far come first, then the error.
+    /// The next block; `None` at the end. An error comes once; what was read before it comes all the same, before or after.
     pub fn next_block(&mut self) -> Option<Result<StreamBlock, (u64, io::Error)>> {
         loop {
+            if let Some(failure) = self.failure.take() {
+                return Some(Err(failure));
+            }
             if self.ended {
                 return (!self.buffer.is_empty()).then(|| Ok(self.take(self.buffer.len())));
             }
@@ -54,7 +60,7 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
                 return Some(Ok(self.take(cut)));
             }
             if !self.ended && self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
-                return Some(self.skip_line());
+                return Some(Ok(self.skip_line()));
             }
         }
     }
@@ -100,7 +106,7 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
     }
 
     /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline.
-    fn skip_line(&mut self) -> Result<StreamBlock, (u64, io::Error)> {
+    fn skip_line(&mut self) -> StreamBlock {
         let start = self.buffer.len() - self.last_line_len();
         let kept = start + self.line_len_max;
         let mut n_omitted = (self.buffer.len() - kept) as u64;
@@ -108,12 +114,14 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
         let mut block = self.take(kept);
         loop {
             let mut more = Vec::new();
-            let at = self.offset + n_omitted;
-            (&mut self.reader)
+            let result = (&mut self.reader)
                 .take(BLOCK_LEN as u64)
-                .read_to_end(&mut more)
-                .map_err(|error| (at, error))?;
-            self.ended = more.len() < BLOCK_LEN;
+                .read_to_end(&mut more);
+            if let Err(error) = result {
+                let at = self.offset + n_omitted + more.len() as u64;
+                self.failure = Some((at, error));
+            }
+            self.ended = more.len() < BLOCK_LEN || self.failure.is_some();
             let newline = memchr(b'\n', &more);
             let end = newline.map_or(more.len(), |newline| newline + 1);
             n_omitted += end as u64;
@@ -124,7 +132,7 @@ impl<R: Read, F: Fn(&[u8], usize) -> bool> Blocks<R, F> {
         }
         self.offset += n_omitted;
         block.n_omitted = n_omitted;
-        Ok(block)
+        block
     }
 }
 
@@ -171,5 +179,39 @@ mod tests {
         assert_eq!(n_bytes, text.len() as u64);
         assert_eq!(got.last().expect("some").bytes, b"last\n");
         assert!(got.iter().all(|block| block.bytes.len() <= 2 * BLOCK_LEN));
+    }
+
+    /// Yields `n` times `x`, then fails, then is at its end.
+    struct Bad {
+        n: usize,
+        failures: std::vec::IntoIter<io::Error>,
+    }
+
+    impl Read for Bad {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.n == 0 {
+                return self.failures.next().map_or(Ok(0), Err);
+            }
+            let n = buffer.len().min(self.n);
+            buffer[..n].fill(b'x');
+            self.n -= n;
+            Ok(n)
+        }
+    }
+
+    #[test]
+    fn what_was_read_before_an_error_is_not_lost() {
+        for n in [0, 5, BLOCK_LEN, BLOCK_LEN + 5, 3 * BLOCK_LEN + 5] {
+            let failures = vec![io::Error::other("a bad disk")].into_iter();
+            let mut blocks = Blocks::new(Bad { n, failures }, 100, |_, _| true);
+            let (mut n_bytes, mut errors) = (0, Vec::new());
+            while let Some(block) = blocks.next_block() {
+                match block {
+                    Ok(block) => n_bytes += block.bytes.len() as u64 + block.n_omitted,
+                    Err((offset, _)) => errors.push(offset),
+                }
+            }
+            assert_eq!((n_bytes, errors), (n as u64, vec![n as u64]));
+        }
     }
 }
