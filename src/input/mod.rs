@@ -3,10 +3,12 @@
 pub mod discover;
 pub mod kind;
 pub mod mmap;
+pub mod snapshot;
 pub mod stream;
 pub mod unpack;
 
 pub use discover::{Found, Place, discover};
 pub use kind::{Kind, LineKind, detect};
 pub use mmap::MappedFile;
+pub use snapshot::{Change, Snapshot};
 pub use unpack::{Container, Unpacker};
