@@ -161,8 +161,9 @@ fn tail_start(len: u64) -> u64 {
     len.saturating_sub(EDGE_LEN as u64)
 }
 
-/// The bytes from `start`, at most [`EDGE_LEN`] and none at or behind `end`; fewer if the file ends before.
-fn read_edge(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
+/// The bytes from `start`, at most [`EDGE_LEN`] and none at or behind `end`; fewer if the file ends before. Interrupted calls are
+/// made again.
+pub(super) fn read_edge(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
     let mut edge = vec![0; EDGE_LEN.min(usize::try_from(end - start).unwrap_or(EDGE_LEN))];
     let mut n = 0;
     while n < edge.len() {
@@ -178,13 +179,13 @@ fn read_edge(file: &File, start: u64, end: u64) -> io::Result<Vec<u8>> {
 }
 
 #[cfg(unix)]
-pub(super) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     std::os::unix::fs::FileExt::read_at(file, buffer, offset)
 }
 
 /// Reads from an offset, and goes back to the beginning, from where the file is to be read.
 #[cfg(not(unix))]
-pub(super) fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     use std::io::{Read, Seek, SeekFrom};
     file.seek(SeekFrom::Start(offset))?;
     let n = file.read(buffer)?;

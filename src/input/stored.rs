@@ -4,7 +4,7 @@
 use super::{
     mmap::MappedFile,
     opening::{open_patiently, open_quietly},
-    snapshot::{Change, Snapshot, read_at},
+    snapshot::{Change, Snapshot, read_edge},
 };
 use crate::error::Error;
 use std::{
@@ -163,9 +163,11 @@ fn is_pseudo(_: &Metadata) -> bool {
     false
 }
 
-/// Whether a file that claims to be empty yields a byte, and still claims it then: its length means nothing.
+/// Whether a file that claims to be empty yields a byte, or an error for its reader, and still claims it then: its length means
+/// nothing.
 fn is_endless(file: &File) -> io::Result<bool> {
-    Ok(read_at(file, &mut [0], 0)? > 0 && file.metadata()?.len() == 0)
+    let yields = read_edge(file, 0, 1).map_or(true, |byte| !byte.is_empty());
+    Ok(yields && file.metadata()?.len() == 0)
 }
 
 /// What to do when a [`Steady`] reader has given all it may.
