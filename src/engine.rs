@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     filter::Filter,
     input::{
-        self, Found, Kind, LineKind, MappedFile, Place,
+        self, Change, Content, Found, Kind, LineKind, Mmap, Place, Stored,
         digest::sha256,
         unpack::{Limits, Problem, container},
     },
@@ -32,7 +32,6 @@ use crate::{
 use std::{
     ops::Range,
     sync::{Arc, PoisonError},
-    time::SystemTime,
 };
 
 /// How to scan. Neither threads nor chunk length ever changes an answer.
@@ -50,6 +49,8 @@ pub struct EngineConfig {
     pub limits: Limits,
     /// Compute SHA-256 of the stored bytes.
     pub digests: bool,
+    /// Whether files may be mapped.
+    pub mmap: Mmap,
 }
 
 /// What is known of a source besides its lines.
@@ -79,18 +80,10 @@ pub struct SourceState {
     pub problems: Vec<Error>,
     /// What unpacking met, damage and notes.
     pub troubles: Vec<Problem>,
+    /// What happened to the file while it was read.
     pub changed: Option<Change>,
-}
-
-/// What happened to a file while it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// So many bytes were appended; they were not read.
-    Grew(u64),
-    /// So many bytes were cut off.
-    Shrank(u64),
-    /// It has another content or is gone.
-    Rewritten,
+    /// From this offset on the map of the file was not to be believed.
+    pub lost_from: Option<u64>,
 }
 
 /// What one pass found.
@@ -125,9 +118,10 @@ pub fn scan(
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
     let mut files = Vec::new();
-    for (index, batch) in found.chunks(SOURCES_OPEN_MAX).enumerate() {
+    let n_open = SOURCES_OPEN_MAX.min(input::mmap::files_open_max());
+    for (index, batch) in found.chunks(n_open).enumerate() {
         files.clear(); // unmapped before more are mapped
-        let first = index * SOURCES_OPEN_MAX;
+        let first = index * n_open;
         let opened = batch.iter().zip(first as u32..);
         let opened: Vec<Opened<'_>> = opened
             .map(|(found, stored)| open(found, stored, config))
@@ -168,11 +162,19 @@ const SOURCES_OPEN_MAX: usize = 512;
 
 /// A stored stream at hand.
 enum Opened<'a> {
-    /// A plain file, or one that cannot be opened.
-    File(SourceState, MappedFile, Option<SystemTime>),
+    /// A plain file.
+    File(SourceState, Stored),
     /// To be unpacked or read piece by piece.
     Stream(&'a Found, u32),
     Failed(SourceState),
+}
+
+/// The bytes of a source that is mapped.
+fn mapped(stored: &Stored) -> &[u8] {
+    match &stored.content {
+        Content::Mapped(file) => file,
+        Content::Stream(_) => &[],
+    }
 }
 
 fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> {
@@ -180,22 +182,19 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
         return Opened::Stream(found, stored);
     };
     let mut state = SourceState::new(SourceKey::new(stored, 0), found, Kind::Empty);
-    let modified = || {
-        std::fs::metadata(path)
-            .and_then(|meta| meta.modified())
-            .ok()
-    };
-    match MappedFile::open(path) {
-        Ok(file) if container::recognise(&file).is_some() => Opened::Stream(found, stored),
+    match Stored::open(path, config.mmap) {
+        Ok(file) if matches!(file.content, Content::Stream(_)) => Opened::Stream(found, stored),
+        Ok(file) if container::recognise(mapped(&file)).is_some() => Opened::Stream(found, stored),
         Ok(file) => {
-            (state.kind, state.chain) = kind_of(&file, found.named, config.kind);
+            let bytes = mapped(&file);
+            (state.kind, state.chain) = kind_of(bytes, found.named, config.kind);
             if state.chain.block().is_some() {
                 return Opened::Stream(found, stored); // entries are found from the first only
             }
-            state.size_bytes = file.len() as u64;
+            state.size_bytes = bytes.len() as u64;
             state.decoded_bytes = state.size_bytes;
             state.name_machine();
-            Opened::File(state, file, modified())
+            Opened::File(state, file)
         }
         Err(error) => {
             state.kind = Kind::Unread("unreadable");
@@ -237,12 +236,12 @@ fn scan_batch(
     config: &EngineConfig,
     progress: &Progress,
     sources: &mut Vec<SourceState>,
-    files: &mut Vec<MappedFile>,
+    files: &mut Vec<Stored>,
 ) {
     let jobs: Vec<Job<'_>> = opened
         .iter()
         .flat_map(|opened| match opened {
-            Opened::File(state, file, _) => jobs(state, file, config),
+            Opened::File(state, file) => jobs(state, mapped(file), config),
             Opened::Stream(..) | Opened::Failed(_) => vec![],
         })
         .collect();
@@ -260,9 +259,10 @@ fn scan_batch(
     let mut feeds = Vec::new();
     for opened in opened {
         match opened {
-            Opened::File(mut state, file, modified) => {
-                state.changed = change(&state, modified);
-                state.sha256 = config.digests.then(|| sha256(&file));
+            Opened::File(mut state, file) => {
+                state.sha256 = config.digests.then(|| sha256(mapped(&file)));
+                state.changed = file.change();
+                state.lost_from = file.lost_from(state.changed);
                 sources.push(state);
                 files.push(file);
                 progress.file_done();
@@ -323,18 +323,6 @@ fn jobs<'a>(state: &SourceState, bytes: &'a [u8], config: &EngineConfig) -> Vec<
     ranges.into_iter().map(job).collect()
 }
 
-fn change(state: &SourceState, modified: Option<SystemTime>) -> Option<Change> {
-    let Ok(now) = std::fs::metadata(state.place.path()) else {
-        return Some(Change::Rewritten);
-    };
-    match now.len() {
-        len if len > state.size_bytes => Some(Change::Grew(len - state.size_bytes)),
-        len if len < state.size_bytes => Some(Change::Shrank(state.size_bytes - len)),
-        _ if now.modified().ok() != modified => Some(Change::Rewritten),
-        _ => None,
-    }
-}
-
 impl SourceState {
     fn new(key: SourceKey, found: &Found, kind: Kind) -> SourceState {
         SourceState {
@@ -353,6 +341,7 @@ impl SourceState {
             problems: Vec::new(),
             troubles: Vec::new(),
             changed: None,
+            lost_from: None,
         }
     }
 
@@ -413,13 +402,14 @@ pub fn replay<T: Send>(
     for (found, stored) in scanned.found.iter().zip(0..) {
         match open(found, stored, config) {
             Opened::Failed(_) => {}
-            Opened::File(state, file, _) => {
+            Opened::File(state, file) => {
                 let Ok(index) = scanned.sources.binary_search_by_key(&state.key, |s| s.key) else {
                     continue;
                 };
                 let len = usize::try_from(scanned.sources[index].size_bytes).unwrap_or(usize::MAX);
+                let bytes = mapped(&file);
                 // The chunks of the first pass: lines are counted from their starts.
-                let jobs = jobs(&state, &file[..file.len().min(len)], config);
+                let jobs = jobs(&state, &bytes[..bytes.len().min(len)], config);
                 let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
                     rows_of(scanner, job.block, job.range.clone(), &job.chain)
                 };

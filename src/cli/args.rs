@@ -145,6 +145,14 @@ pub struct InputArgs {
         env = "CORONER_CHUNK_SIZE"
     )]
     pub chunk_size: String,
+    /// Whether files may be mapped into memory; never: they are read, which is right for files that change and network mounts
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "CORONER_MMAP"
+    )]
+    pub mmap: MmapWhen,
     /// Overwrite an output that exists
     #[arg(long, env = "CORONER_FORCE")]
     pub force: bool,
@@ -171,6 +179,12 @@ pub struct InputArgs {
 pub enum Color {
     Auto,
     Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MmapWhen {
+    Auto,
     Never,
 }
 

@@ -1,7 +1,7 @@
 //! Flags resolved: what was typed is checked, and the world is asked (cores), before anything is read.
 
 use super::{
-    args::{InputArgs, InputKind},
+    args::{InputArgs, InputKind, MmapWhen},
     message::Failure,
 };
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
-    input::{Kind, unpack::Limits},
+    input::{Kind, Mmap, unpack::Limits},
     zone::Zone,
 };
 
@@ -79,6 +79,10 @@ impl Plan {
             kind: args.kind.map(|InputKind::NginxError| Kind::NginxError),
             limits: Limits::default(),
             digests: false,
+            mmap: match args.mmap {
+                MmapWhen::Auto => Mmap::Auto,
+                MmapWhen::Never => Mmap::Never,
+            },
         };
         Ok(Plan {
             engine,

@@ -3,7 +3,7 @@
 
 use crate::{
     aggregate::{Ledger, LineClass, ledger::Reason},
-    engine::{Change, Scanned, SourceState},
+    engine::{Scanned, SourceState},
     error::Error,
     input::Kind,
 };
@@ -69,14 +69,25 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
         }
         Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
     }
-    problems.extend(state.changed.map(change));
+    let changed = state.changed.filter(|change| change.is_damage());
+    problems.extend(changed.map(|change| change.to_string()));
+    if let Some(offset) = state.lost_from {
+        let n = state.size_bytes.saturating_sub(offset);
+        problems.push(format!(
+            "{n} bytes from byte {offset} on were lost while it was read; they are not analysed"
+        ));
+    }
     problems
 }
 
 /// What unpacking met that costs nothing.
 fn notes(state: &SourceState) -> Vec<String> {
     let notes = state.troubles.iter().filter(|trouble| !trouble.is_damage());
-    notes.map(ToString::to_string).collect()
+    let changed = state.changed.filter(|change| !change.is_damage());
+    notes
+        .map(ToString::to_string)
+        .chain(changed.map(|change| change.to_string()))
+        .collect()
 }
 
 /// What is wrong with the content of an error log.
@@ -94,7 +105,7 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
             "lines that hold two records, by a torn write or an imitation: {n}"
         ));
     }
-    if ledger.n_hole_bytes > 0 {
+    if ledger.n_hole_bytes > 0 && state.lost_from.is_none() {
         problems.push(format!(
             "{} NUL bytes (a hole left by a rotation) skipped",
             ledger.n_hole_bytes
@@ -135,20 +146,6 @@ fn unparsed(ledger: &Ledger, n_lines: u64) -> String {
         "{n_unparsed} of {n_lines} lines could not be parsed: {}",
         reasons.join(", ")
     )
-}
-
-fn change(change: Change) -> String {
-    match change {
-        Change::Grew(n) => {
-            format!("{n} bytes were appended while it was read; they are not analysed")
-        }
-        Change::Shrank(n) => {
-            format!("it shrank by {n} bytes while it was read; its numbers are not reliable")
-        }
-        Change::Rewritten => {
-            "it was rewritten or removed while it was read; its numbers are not reliable".to_owned()
-        }
-    }
 }
 
 /// An error and its causes in one line.

@@ -6,7 +6,7 @@ use crate::{
     engine::crew::Spring,
     error::Error,
     input::{
-        Found, Kind, MappedFile, Place, Unpacker,
+        Content, Found, Kind, MappedFile, Mmap, Place, Stored, Unpacker,
         digest::{Digest, Digesting, sha256},
         stream::{Blocks, Filled, StreamBlock, last_start},
         unpack::{Item, Member, Problem},
@@ -19,7 +19,7 @@ use crate::{
     scan::Block,
 };
 use std::{
-    io::BufReader,
+    io::{BufReader, Cursor, Read},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -60,6 +60,8 @@ pub(super) struct Feed<'a> {
 
 /// The stream once it is open.
 struct Stream {
+    /// What tells afterwards whether the file changed.
+    stored: Option<Stored>,
     unpacker: Unpacker,
     digest: Option<Digest>,
     member: Option<OpenMember>,
@@ -98,12 +100,11 @@ impl<'a> Feed<'a> {
 
     /// Opens the stream; waits for the writer of a named pipe.
     fn open(&mut self) -> bool {
-        let reader = match self.found.place.open() {
-            Ok(reader) => reader,
-            Err(source) => {
+        let (reader, stored) = match open(&self.found.place) {
+            Ok(opened) => opened,
+            Err(error) => {
                 let mut state = self.state(0, Kind::Unread("unreadable"));
-                let path = self.found.place.path().to_owned();
-                state.problems.push(Error::Open { path, source });
+                state.problems.push(error);
                 self.sources.push(state);
                 return false;
             }
@@ -116,6 +117,7 @@ impl<'a> Feed<'a> {
             (Unpacker::new(Box::new(reader.into_inner()), limits), None)
         };
         self.stream = Some(Stream {
+            stored,
             unpacker,
             digest,
             member: None,
@@ -218,7 +220,9 @@ impl<'a> Feed<'a> {
             Place::File(path) if digest.len() != size_bytes => file_digest(path),
             _ => Some(digest.finish()),
         });
+        let changed = stream.stored.and_then(|stored| stored.change());
         for state in &mut self.sources {
+            state.changed = changed;
             state.size_bytes = size_bytes;
             state.sha256.clone_from(&sha256);
         }
@@ -269,6 +273,20 @@ impl OpenMember {
             None => last_start(bytes, |bytes, at| may_start(&chain, bytes, at, scratch)),
         };
         blocks.next_block(|room| fill(unpacker, state, room), find_cut, spare)
+    }
+}
+
+/// The bytes of a place, from the first, read and not mapped: whatever happens to a file meanwhile, it costs no signal.
+fn open(place: &Place) -> Result<(Box<dyn Read + Send>, Option<Stored>), Error> {
+    let path = match place {
+        Place::Stdin => return Ok((Box::new(std::io::stdin()), None)),
+        Place::File(path) | Place::Pipe(path) => path,
+    };
+    let mut stored = Stored::open(path, Mmap::Never)?;
+    let empty = Content::Stream(Box::new(std::io::empty()));
+    match std::mem::replace(&mut stored.content, empty) {
+        Content::Stream(reader) => Ok((reader, Some(stored))),
+        Content::Mapped(file) => Ok((Box::new(Cursor::new(file.to_vec())), Some(stored))), // never asked for
     }
 }
 

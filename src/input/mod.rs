@@ -4,10 +4,15 @@ pub mod digest;
 pub mod discover;
 pub mod kind;
 pub mod mmap;
+mod opening;
+pub mod snapshot;
+pub mod stored;
 pub mod stream;
 pub mod unpack;
 
 pub use discover::{Found, Place, discover};
 pub use kind::{Kind, LineKind, detect};
 pub use mmap::MappedFile;
+pub use snapshot::{Change, Snapshot};
+pub use stored::{Content, Mmap, Stored};
 pub use unpack::{Container, Unpacker};

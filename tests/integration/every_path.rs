@@ -17,15 +17,14 @@ use std::{fmt::Write, path::Path};
 /// Everything a scan counts, as text.
 fn digest(scanned: &Scanned) -> String {
     let mut text = String::new();
-    let zone = Zone::utc();
     let placed = place(
         scanned.aggregate.failures.clone(),
         &Placement {
-            zone,
             since: None,
             until: None,
             bucket: Some(Width::Second),
         },
+        &Zone::utc(),
     );
     for row in &placed.rows {
         let line = scanned.ledgers[scanned.index_of(row.evidence.source)]
@@ -93,6 +92,7 @@ fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
         kind: None,
         limits: Default::default(),
         digests: false,
+        mmap: Default::default(),
     }
 }
 

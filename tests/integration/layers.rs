@@ -69,7 +69,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "export",
             "input",
             "text",
-            "zone",
         ],
     ),
     (

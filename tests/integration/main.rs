@@ -5,6 +5,8 @@
 mod agreement;
 mod bad_input;
 mod catalogue;
+#[cfg(unix)]
+mod changing_files;
 mod corpus;
 mod every_path;
 mod generate;
