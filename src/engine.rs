@@ -5,11 +5,15 @@
 
 mod crew;
 mod feed;
+mod same;
 mod tally;
+
+pub use same::rotation_set;
 
 use self::{
     crew::{Crew, Spring},
     feed::{Feed, Portion, Spares},
+    same::{Beginnings, Stream, Twin},
     tally::Tally,
 };
 use crate::{
@@ -84,13 +88,16 @@ pub struct SourceState {
     pub changed: Option<Change>,
     /// From this offset on the map of the file was not to be believed.
     pub lost_from: Option<u64>,
+    /// Number of the file that holds its first bytes too, where they are counted.
+    pub same_as: Option<u32>,
 }
 
 /// What one pass found.
 #[derive(Debug)]
 pub struct Scanned {
-    /// What was read.
+    /// What was read: of a rotated set the oldest first.
     pub found: Vec<Found>,
+    beginnings: Beginnings,
     pub aggregate: Aggregate,
     /// By source, like `sources`.
     pub ledgers: Vec<Ledger>,
@@ -115,6 +122,13 @@ pub fn scan(
     config: &EngineConfig,
     progress: &Progress,
 ) -> Scanned {
+    let (found, beginnings) = same::prepare(found, &config.limits);
+    let world = World {
+        config,
+        found: &found,
+        beginnings: &beginnings,
+        progress,
+    };
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
     let mut files = Vec::new();
@@ -126,14 +140,7 @@ pub fn scan(
         let opened: Vec<Opened<'_>> = opened
             .map(|(found, stored)| open(found, stored, config))
             .collect();
-        scan_batch(
-            opened,
-            &mut crew,
-            config,
-            progress,
-            &mut sources,
-            &mut files,
-        );
+        scan_batch(opened, &mut crew, &world, &mut sources, &mut files);
     }
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
@@ -150,10 +157,37 @@ pub fn scan(
         ledger
     };
     Scanned {
-        found: found.to_vec(),
+        found,
+        beginnings,
         aggregate,
         ledgers: sources.iter().map(&mut ledger_of).collect(),
         sources,
+    }
+}
+
+/// What every stream is read with.
+#[derive(Clone, Copy)]
+struct World<'a> {
+    config: &'a EngineConfig,
+    found: &'a [Found],
+    beginnings: &'a Beginnings,
+    progress: &'a Progress,
+}
+
+impl World<'_> {
+    /// The elder stream that one begins like.
+    fn twin(&self, state: &SourceState, sample: &[u8], is_plain: bool) -> Option<Twin> {
+        if state.kind != Kind::NginxError {
+            return None;
+        }
+        let stream = Stream {
+            stored: state.key.stored() as u32,
+            is_plain,
+            is_member: !state.named && state.name.contains(&b'!'),
+            machine: state.machine.as_deref(),
+        };
+        self.beginnings
+            .twin(self.found, stream, sample, &self.config.limits)
     }
 }
 
@@ -231,28 +265,36 @@ fn kind_of(sample: &[u8], named: bool, kind: Option<Kind>) -> (Kind, Chain) {
 
 /// Scans what is open, and looks afterwards whether files changed meanwhile.
 fn scan_batch(
-    opened: Vec<Opened<'_>>,
+    mut opened: Vec<Opened<'_>>,
     crew: &mut Crew<Tally<'_>>,
-    config: &EngineConfig,
-    progress: &Progress,
+    world: &World<'_>,
     sources: &mut Vec<SourceState>,
     files: &mut Vec<Stored>,
 ) {
+    let same_lens: Vec<usize> = opened
+        .iter_mut()
+        .map(|opened| same_len(opened, world))
+        .collect();
     let jobs: Vec<Job<'_>> = opened
         .iter()
-        .flat_map(|opened| match opened {
-            Opened::File(state, file) => jobs(state, mapped(file), config),
+        .zip(same_lens)
+        .flat_map(|(opened, same_len)| match opened {
+            Opened::File(state, file) => jobs(state, mapped(file), same_len, world.config),
             Opened::Stream(..) | Opened::Failed(_) => vec![],
         })
         .collect();
     crew.work(&jobs, |tally, job| {
-        tally.scan(
-            job.block,
-            job.range.clone(),
-            &job.chain,
-            job.machine.as_deref(),
-        );
-        progress.read(job.range.len() as u64);
+        if job.is_same {
+            tally.skip(job.block);
+        } else {
+            tally.scan(
+                job.block,
+                job.range.clone(),
+                &job.chain,
+                job.machine.as_deref(),
+            );
+        }
+        world.progress.read(job.range.len() as u64);
     });
     drop(jobs);
     let spares = Spares::default();
@@ -260,19 +302,17 @@ fn scan_batch(
     for opened in opened {
         match opened {
             Opened::File(mut state, file) => {
-                state.sha256 = config.digests.then(|| sha256(mapped(&file)));
+                state.sha256 = world.config.digests.then(|| sha256(mapped(&file)));
                 state.changed = file.change();
                 state.lost_from = file.lost_from(state.changed);
                 sources.push(state);
                 files.push(file);
-                progress.file_done();
+                world.progress.file_done();
             }
-            Opened::Stream(found, stored) => {
-                feeds.push(Feed::new(found, stored, config, &spares, progress))
-            }
+            Opened::Stream(found, stored) => feeds.push(Feed::new(found, stored, world, &spares)),
             Opened::Failed(state) => {
                 sources.push(state);
-                progress.file_done();
+                world.progress.file_done();
             }
         }
     }
@@ -285,7 +325,11 @@ fn scan_batch(
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     let block = portion.block();
     let (chain, machine) = (&portion.chain, portion.machine.as_deref());
-    tally.scan(block, 0..block.bytes.len(), chain, machine);
+    if portion.is_same {
+        tally.skip(block);
+    } else {
+        tally.scan(block, 0..block.bytes.len(), chain, machine);
+    }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);
 }
@@ -296,31 +340,59 @@ struct Job<'a> {
     range: Range<usize>,
     chain: Chain,
     machine: Option<Arc<str>>,
+    /// Another source holds it too.
+    is_same: bool,
 }
 
-/// The chunks of a mapped file.
-fn jobs<'a>(state: &SourceState, bytes: &'a [u8], config: &EngineConfig) -> Vec<Job<'a>> {
+/// How many bytes of a mapped file an elder one holds too.
+fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
+    let Opened::File(state, file) = opened else {
+        return 0;
+    };
+    let bytes = mapped(file);
+    let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
+    let Some(mut twin) = world.twin(state, sample, true) else {
+        return 0;
+    };
+    let common = twin.common(bytes);
+    let len = feed::cut_at(&state.chain, bytes, common, &mut Scratch::default());
+    state.same_as = (len > 0).then_some(twin.elder);
+    len
+}
+
+/// The chunks of a mapped file, whose first `same_len` bytes another holds too.
+fn jobs<'a>(
+    state: &SourceState,
+    bytes: &'a [u8],
+    same_len: usize,
+    config: &EngineConfig,
+) -> Vec<Job<'a>> {
     if state.kind != Kind::NginxError {
         return vec![];
     }
-    let block = Block {
+    let (same, bytes) = bytes.split_at(same_len);
+    let block_at = |offset: usize, bytes| Block {
         source: state.key,
-        offset: 0,
+        offset: offset as u64,
         bytes,
         n_omitted: 0,
     };
+    let block = block_at(same_len, bytes);
     let scratch = std::cell::RefCell::new(Scratch::default());
     let may_start = |bytes: &[u8], at: usize| {
         feed::may_start(&state.chain, bytes, at, &mut scratch.borrow_mut())
     };
     let ranges = crate::lines::chunks(bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
-    let job = |range| Job {
+    let job = |block: Block<'a>, range, is_same| Job {
         block,
         range,
         chain: state.chain,
         machine: state.machine.clone(),
+        is_same,
     };
-    ranges.into_iter().map(job).collect()
+    let same = (same_len > 0).then(|| job(block_at(0, same), 0..same_len, true));
+    let new = ranges.into_iter().map(|range| job(block, range, false));
+    same.into_iter().chain(new).collect()
 }
 
 impl SourceState {
@@ -342,6 +414,7 @@ impl SourceState {
             troubles: Vec::new(),
             changed: None,
             lost_from: None,
+            same_as: None,
         }
     }
 
@@ -399,24 +472,37 @@ pub fn replay<T: Send>(
         ..config.clone()
     };
     let (spares, progress) = (Spares::default(), Progress::default());
+    let world = World {
+        config,
+        found: &scanned.found,
+        beginnings: &scanned.beginnings,
+        progress: &progress,
+    };
     for (found, stored) in scanned.found.iter().zip(0..) {
         match open(found, stored, config) {
             Opened::Failed(_) => {}
             Opened::File(state, file) => {
+                let mut opened = Opened::File(state, file);
+                let same_len = same_len(&mut opened, &world);
+                let Opened::File(state, file) = opened else {
+                    continue;
+                };
                 let Ok(index) = scanned.sources.binary_search_by_key(&state.key, |s| s.key) else {
                     continue;
                 };
                 let len = usize::try_from(scanned.sources[index].size_bytes).unwrap_or(usize::MAX);
                 let bytes = mapped(&file);
                 // The chunks of the first pass: lines are counted from their starts.
-                let jobs = jobs(&state, &bytes[..bytes.len().min(len)], config);
+                let bytes = &bytes[..bytes.len().min(len)];
+                let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
                 let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
-                    rows_of(scanner, job.block, job.range.clone(), &job.chain)
+                    let range = if job.is_same { 0..0 } else { job.range.clone() };
+                    rows_of(scanner, job.block, range, &job.chain)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
             }
             Opened::Stream(..) => {
-                let mut feed = Feed::new(found, stored, config, &spares, &progress);
+                let mut feed = Feed::new(found, stored, &world, &spares);
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
                     portions.clear();
@@ -426,7 +512,12 @@ pub fn replay<T: Send>(
                     }
                     let rows = |scanner: &mut Scanner<'_>, portion: &Portion| {
                         let block = portion.block();
-                        rows_of(scanner, block, 0..block.bytes.len(), &portion.chain)
+                        let len = if portion.is_same {
+                            0
+                        } else {
+                            block.bytes.len()
+                        };
+                        rows_of(scanner, block, 0..len, &portion.chain)
                     };
                     crew.in_order(&portions, rows, &mut take)?;
                 }

@@ -21,10 +21,12 @@ pub enum LineClass {
     /// No record: see [`Ledger::reasons`].
     Unparsed,
     Blank,
+    /// Part of what another source holds too, where it is counted.
+    Duplicate,
 }
 
 impl LineClass {
-    pub const ALL: [LineClass; 7] = [
+    pub const ALL: [LineClass; 8] = [
         LineClass::Record,
         LineClass::Continuation,
         LineClass::Cut,
@@ -32,6 +34,7 @@ impl LineClass {
         LineClass::Injected,
         LineClass::Unparsed,
         LineClass::Blank,
+        LineClass::Duplicate,
     ];
 }
 
@@ -102,6 +105,15 @@ impl Ledger {
     /// Lines that belong to one counted by [`collect_line`](Self::collect_line) together with their bytes.
     pub fn collect_more_lines(&mut self, class: LineClass, n: u64) {
         self.lines[class as usize] += n;
+    }
+
+    /// The bytes from `offset` on are another source's too.
+    pub fn collect_duplicate(&mut self, offset: u64, bytes: &[u8]) {
+        let n_newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+        let n_lines = n_newlines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
+        self.lines[LineClass::Duplicate as usize] += n_lines;
+        self.bytes[LineClass::Duplicate as usize] += bytes.len() as u64;
+        self.line_starts.collect(offset, n_lines);
     }
 
     pub fn collect_machine(&mut self, name: &[u8]) {

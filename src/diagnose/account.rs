@@ -42,7 +42,7 @@ impl Account {
 pub fn account(scanned: &Scanned) -> Account {
     let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
         problems: problems(state, ledger),
-        notes: notes(state),
+        notes: notes(state, ledger, scanned),
         is_read: matches!(state.kind, Kind::NginxError | Kind::Empty),
     };
     Account {
@@ -81,11 +81,22 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
 }
 
 /// What unpacking met that costs nothing.
-fn notes(state: &SourceState) -> Vec<String> {
+fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String> {
     let notes = state.troubles.iter().filter(|trouble| !trouble.is_damage());
     let changed = state.changed.filter(|change| !change.is_damage());
+    let also = &scanned.found[state.key.stored()].also;
+    let also = also
+        .iter()
+        .map(|name| format!("{} is the same file", name.to_string_lossy()));
+    let same = state.same_as.map(|elder| {
+        let elder = scanned.found[elder as usize].name.to_string_lossy();
+        let (n, of) = (ledger.n_of(LineClass::Duplicate), ledger.n_lines());
+        format!("{n} of its {of} lines are the same as those of {elder} and counted there")
+    });
     notes
         .map(ToString::to_string)
+        .chain(also)
+        .chain(same)
         .chain(changed.map(|change| change.to_string()))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{EngineConfig, SourceState, kind_of};
+use super::{SourceState, World, kind_of, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::Spring,
@@ -15,7 +15,6 @@ use crate::{
         record,
         wrapper::{self, Chain, Scratch},
     },
-    progress::Progress,
     scan::Block,
 };
 use std::{
@@ -30,6 +29,8 @@ pub(super) struct Portion {
     pub(super) chain: Chain,
     pub(super) machine: Option<Arc<str>>,
     pub(super) block: StreamBlock,
+    /// Another source holds it too.
+    pub(super) is_same: bool,
 }
 
 impl Portion {
@@ -50,9 +51,8 @@ pub(super) type Spares = Mutex<Vec<Vec<u8>>>;
 pub(super) struct Feed<'a> {
     found: &'a Found,
     stored: u32,
-    config: &'a EngineConfig,
+    world: &'a World<'a>,
     spares: &'a Spares,
-    progress: &'a Progress,
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
@@ -77,22 +77,24 @@ struct OpenMember {
     state: SourceState,
     blocks: Blocks,
     scratch: Scratch,
+    /// An elder stream that all so far was equal to.
+    twin: Option<Twin>,
+    /// What follows the last block of those.
+    held: Option<StreamBlock>,
 }
 
 impl<'a> Feed<'a> {
     pub(super) fn new(
         found: &'a Found,
         stored: u32,
-        config: &'a EngineConfig,
+        world: &'a World<'a>,
         spares: &'a Spares,
-        progress: &'a Progress,
     ) -> Feed<'a> {
         Feed {
             found,
             stored,
-            config,
+            world,
             spares,
-            progress,
             stream: None,
             sources: Vec::new(),
         }
@@ -110,8 +112,8 @@ impl<'a> Feed<'a> {
             }
         };
         let (reader, digest) = Digesting::new(BufReader::with_capacity(READ_LEN, reader));
-        let limits = self.config.limits.clone();
-        let (unpacker, digest) = if self.config.digests {
+        let limits = self.world.config.limits.clone();
+        let (unpacker, digest) = if self.world.config.digests {
             (Unpacker::new(Box::new(reader), limits), Some(digest))
         } else {
             (Unpacker::new(Box::new(reader.into_inner()), limits), None)
@@ -148,11 +150,13 @@ impl<'a> Feed<'a> {
                 .pop();
             match member.next_block(&mut stream.unpacker, spare.unwrap_or_default()) {
                 Some(block) if member.state.kind == Kind::NginxError => {
+                    let (block, is_same) = member.part(block);
                     return Some(Portion {
                         source: member.state.key,
                         chain: member.state.chain,
                         machine: member.state.machine.clone(),
                         block,
+                        is_same,
                     });
                 }
                 Some(_) => {}
@@ -177,7 +181,7 @@ impl<'a> Feed<'a> {
                     stream.n_members += 1;
                     state.enter(member);
                     state.troubles.append(&mut stream.early);
-                    stream.member = Some(OpenMember::new(state, &mut stream.unpacker, self.config));
+                    stream.member = Some(OpenMember::new(state, &mut stream.unpacker, self.world));
                     return Some(());
                 }
                 // What is said between two members belongs to the first.
@@ -209,8 +213,8 @@ impl<'a> Feed<'a> {
             self.sources.push(state);
         }
         let n_read = stream.unpacker.stored_offset();
-        self.progress.read(n_read - stream.n_told);
-        self.progress.file_done();
+        self.world.progress.read(n_read - stream.n_told);
+        self.world.progress.file_done();
         let size_bytes = match &self.found.place {
             Place::File(path) => std::fs::metadata(path).map_or(n_read, |meta| meta.len()),
             Place::Pipe(_) | Place::Stdin => n_read,
@@ -235,13 +239,13 @@ impl Spring for Feed<'_> {
     fn draw(&mut self) -> Option<Portion> {
         let is_new = self.stream.is_none() && self.sources.is_empty();
         if is_new && !self.open() {
-            self.progress.file_done();
+            self.world.progress.file_done();
             return None;
         }
         let portion = self.next_portion();
         if let Some(stream) = &mut self.stream {
             let n_read = stream.unpacker.stored_offset();
-            self.progress.read(n_read - stream.n_told);
+            self.world.progress.read(n_read - stream.n_told);
             stream.n_told = n_read;
         }
         portion
@@ -250,14 +254,17 @@ impl Spring for Feed<'_> {
 
 impl OpenMember {
     /// Begins with the bytes that tell its kind and its envelope.
-    fn new(mut state: SourceState, unpacker: &mut Unpacker, config: &EngineConfig) -> OpenMember {
+    fn new(mut state: SourceState, unpacker: &mut Unpacker, world: &World<'_>) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
-        (state.kind, state.chain) = kind_of(sample, state.named, config.kind);
+        (state.kind, state.chain) = kind_of(sample, state.named, world.config.kind);
+        let twin = world.twin(&state, sample, false);
         OpenMember {
             state,
             blocks,
             scratch: Scratch::default(),
+            twin,
+            held: None,
         }
     }
 
@@ -266,13 +273,34 @@ impl OpenMember {
             state,
             blocks,
             scratch,
+            held,
+            ..
         } = self;
+        if let Some(block) = held.take() {
+            return Some(block);
+        }
         let chain = state.chain;
         let find_cut = |bytes: &[u8]| match chain.block() {
             Some(kind) => last_entry_end(kind, bytes),
             None => last_start(bytes, |bytes, at| may_start(&chain, bytes, at, scratch)),
         };
         blocks.next_block(|room| fill(unpacker, state, room), find_cut, spare)
+    }
+}
+
+/// How much of `bytes`, of which `common` are the same as another's, is to be left to that one: all, or up to the last place
+/// before where a record begins.
+pub(super) fn cut_at(chain: &Chain, bytes: &[u8], common: usize, scratch: &mut Scratch) -> usize {
+    if common == bytes.len() {
+        return common;
+    }
+    match chain.block() {
+        Some(kind) => last_entry_end(kind, &bytes[..common]).unwrap_or(0),
+        // A line that starts where they part may begin a record as well.
+        None => last_start(&bytes[..bytes.len().min(common + 1)], |_, at| {
+            may_start(chain, bytes, at, scratch)
+        })
+        .unwrap_or(0),
     }
 }
 
@@ -287,6 +315,36 @@ fn open(place: &Place) -> Result<(Box<dyn Read + Send>, Option<Stored>), Error> 
     match std::mem::replace(&mut stored.content, empty) {
         Content::Stream(reader) => Ok((reader, Some(stored))),
         Content::Mapped(file) => Ok((Box::new(Cursor::new(file.to_vec())), Some(stored))), // never asked for
+    }
+}
+
+impl OpenMember {
+    /// The first part of a block: what the elder stream holds too, or else all of it; the rest is held.
+    fn part(&mut self, mut block: StreamBlock) -> (StreamBlock, bool) {
+        let Some(twin) = &mut self.twin else {
+            return (block, false);
+        };
+        let common = match block.n_omitted {
+            0 => twin.common(&block.bytes),
+            _ => 0, // what was left out cannot be compared
+        };
+        let elder = twin.elder;
+        if common < block.bytes.len() {
+            self.twin = None;
+        }
+        let len = cut_at(&self.state.chain, &block.bytes, common, &mut self.scratch);
+        if len == 0 {
+            return (block, false);
+        }
+        self.state.same_as = Some(elder);
+        let rest = block.bytes.split_off(len);
+        self.held = (!rest.is_empty()).then(|| StreamBlock {
+            offset: block.offset + len as u64,
+            bytes: rest,
+            n_omitted: block.n_omitted,
+        });
+        block.n_omitted = 0;
+        (block, true)
     }
 }
 

@@ -37,6 +37,12 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Counts bytes that another source holds too.
+    pub(super) fn skip(&mut self, block: Block<'_>) {
+        let ledger = self.ledgers.entry(block.source).or_default();
+        ledger.collect_duplicate(block.offset, block.bytes);
+    }
+
     /// Scans one chunk of a source wrapped in `chain`, on the machine `machine` if its lines do not tell.
     pub(super) fn scan(
         &mut self,

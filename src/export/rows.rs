@@ -159,6 +159,7 @@ pub fn sources(
         text(units(state).as_deref(), sheet);
         let notes = account.sources[index].notes.join("; ");
         text((!notes.is_empty()).then_some(&notes), sheet);
+        count(ledger.n_of(LineClass::Duplicate), sheet);
         sheet.end_row();
     }
 }

@@ -171,7 +171,7 @@ pub static SOURCES: Table = Table {
             "sha256",
             "digest of the file it is stored in, or of the stream",
         ),
-        integer("n_lines", "lines; the sum of the seven classes below"),
+        integer("n_lines", "lines; the sum of the eight classes below"),
         integer("n_records", "first lines of whole records"),
         integer("n_events", "events; a torn line holds two"),
         integer("n_continuation", "further lines of records"),
@@ -198,6 +198,10 @@ pub static SOURCES: Table = Table {
             "compressed members, frames or streams of each layer, such as gzip 3",
         ),
         text("notes", "what is noteworthy but costs nothing"),
+        integer(
+            "n_duplicate",
+            "lines that another source holds too and that are counted there",
+        ),
     ],
 };
 

@@ -43,6 +43,8 @@ pub struct Found {
     pub name: PathBuf,
     /// Named by the user himself, not met in a directory or by a glob.
     pub named: bool,
+    /// Other names of the same file: links to it.
+    pub also: Vec<PathBuf>,
 }
 
 impl Found {
@@ -51,7 +53,12 @@ impl Found {
             Place::File(path) | Place::Pipe(path) => path.clone(),
             Place::Stdin => PathBuf::from("<stdin>"),
         };
-        Found { place, name, named }
+        Found {
+            place,
+            name,
+            named,
+            also: Vec::new(),
+        }
     }
 }
 
@@ -163,11 +170,23 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
 #[cfg(unix)]
 fn drop_same_files(found: &mut Vec<Found>) {
     use std::os::unix::fs::MetadataExt;
-    let mut seen = std::collections::HashSet::new();
-    found.retain(|source| match fs::metadata(source.place.path()) {
-        Ok(meta) if meta.is_file() => seen.insert((meta.dev(), meta.ino())),
-        _ => true,
-    });
+    let mut first_of = std::collections::HashMap::new();
+    let mut kept: Vec<Found> = Vec::with_capacity(found.len());
+    for source in found.drain(..) {
+        if let Ok(meta) = fs::metadata(source.place.path())
+            && meta.is_file()
+        {
+            let first = *first_of
+                .entry((meta.dev(), meta.ino()))
+                .or_insert(kept.len());
+            if first < kept.len() {
+                kept[first].also.push(source.name);
+                continue;
+            }
+        }
+        kept.push(source);
+    }
+    *found = kept;
 }
 
 #[cfg(not(unix))]

@@ -3,7 +3,7 @@
 use crate::{
     aggregate::{Clients, LineClass, shapes::Shape},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Failure, KnownZone, Placed, ZoneBasis},
+    diagnose::{Account, Failure, Gap, KnownZone, Placed, ZoneBasis, gaps},
     engine::{Scanned, SourceState},
     event::{Category, Severity, Timestamp},
     export::{Names, time::rfc3339},
@@ -586,6 +586,8 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
             scanned.aggregate.shapes.n_pooled
         ));
     }
+    notes.extend(gaps(scanned, placed).iter().map(gap));
+    notes.extend(source_notes(findings));
     let n_cut: u64 = scanned
         .ledgers
         .iter()
@@ -596,6 +598,50 @@ fn notes(findings: &Findings<'_>) -> Vec<String> {
     }
     notes
 }
+
+fn gap(gap: &Gap) -> String {
+    match gap {
+        Gap::Missing { set, numbers } => {
+            let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();
+            let more = if numbers.len() > 3 { ", …" } else { "" };
+            format!(
+                "files of the rotation of {} are missing: {}{more}",
+                text::for_terminal(set.as_bytes()),
+                shown.join(", ")
+            )
+        }
+        Gap::Silence { from, to } => format!(
+            "the longest silence is from {} to {}: whether nothing failed or nothing was logged, the logs do not tell",
+            rfc3339(from.0),
+            rfc3339(to.0)
+        ),
+    }
+}
+
+/// What is noteworthy of single sources: the first few.
+fn source_notes(findings: &Findings<'_>) -> Vec<String> {
+    let sources = findings.account.sources.iter().enumerate();
+    let all: Vec<String> = sources
+        .flat_map(|(index, account)| {
+            let name = findings.names.of(index);
+            account
+                .notes
+                .iter()
+                .map(move |note| format!("{name}: {note}"))
+        })
+        .map(|note| text::for_terminal(note.as_bytes()))
+        .collect();
+    let more = (all.len() > SOURCE_NOTES_MAX).then(|| {
+        format!(
+            "{} more notes on sources: `coroner export --table sources` lists all",
+            all.len() - SOURCE_NOTES_MAX
+        )
+    });
+    all.into_iter().take(SOURCE_NOTES_MAX).chain(more).collect()
+}
+
+/// Notes on single sources that are shown.
+const SOURCE_NOTES_MAX: usize = 5;
 
 fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
     let Findings {

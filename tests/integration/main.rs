@@ -18,6 +18,7 @@ mod readback;
 mod readme;
 mod real_nginx;
 mod reference;
+mod same_content;
 mod samples;
 mod support;
 mod unpack;

@@ -1,0 +1,119 @@
+//! The same content given twice is counted once, and said so; what merely begins alike is not.
+
+use super::{
+    generate::{self, Rng},
+    packed,
+    support::{Rows, run, status, stdout},
+};
+use std::{fs, path::Path};
+
+/// A log long enough that nothing in it is chance, in blocks of which several are cut.
+fn log(seed: u64) -> Vec<u8> {
+    generate::log(&mut Rng::new(seed), 9_000)
+}
+
+/// Events counted in the table `failures`.
+fn n_events(dir: &Path, arguments: &[&str]) -> u64 {
+    let output = run(dir, &[&["export", "-q"], arguments].concat());
+    Rows::parse(&stdout(&output)).sum("n_events")
+}
+
+fn in_directory(test: impl FnOnce(&Path)) {
+    test(tempfile::tempdir().expect("a directory").path());
+}
+
+/// A tar archive of one file.
+fn tar(name: &str, text: &[u8]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    builder.append_data(&mut header, name, text).expect("memory");
+    builder.into_inner().expect("memory")
+}
+
+/// Duplicate lines by source.
+fn duplicates(dir: &Path) -> Vec<(String, u64)> {
+    let output = run(dir, &["export", "-q", "--table", "sources", "--format", "jsonl", "."]);
+    let row = |line: &str| {
+        let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let n = row["n_duplicate"].as_u64().expect("a number");
+        (row["source"].as_str().expect("a name").to_owned(), n)
+    };
+    stdout(&output).lines().map(row).collect()
+}
+
+#[test]
+fn a_copy_a_packed_copy_and_an_archive_count_once() {
+    in_directory(|dir| {
+        let log = log(5);
+        let n_lines = log.iter().filter(|&&b| b == b'\n').count() as u64;
+        fs::write(dir.join("error.log.1"), &log).expect("written");
+        let want = n_events(dir, &["error.log.1"]);
+        fs::write(dir.join("error.log.1.gz"), packed::gzip(&log)).expect("written");
+        fs::write(dir.join("copy.log"), &log).expect("written");
+        let archive = tar("var/log/nginx/error.log.1", &log);
+        fs::write(dir.join("all.tar"), archive).expect("written");
+        fs::hard_link(dir.join("copy.log"), dir.join("link.log")).expect("linked");
+        for threads in ["1", "2", "5"] {
+            for chunk in ["1000", "1M"] {
+                let arguments = ["--threads", threads, "--chunk-size", chunk, "."];
+                assert_eq!(n_events(dir, &arguments), want, "{arguments:?}");
+            }
+        }
+        let twice: Vec<u64> = duplicates(dir).into_iter().map(|(_, n)| n).collect();
+        assert_eq!(twice.iter().filter(|&&n| n == n_lines).count(), 3, "{twice:?}");
+        let text = stdout(&run(dir, &["."]));
+        assert!(text.contains("counted there"), "{text}");
+        assert!(text.contains("link.log is the same file"), "{text}");
+    });
+}
+
+#[test]
+fn a_log_that_was_copied_and_not_cut_counts_what_is_new() {
+    in_directory(|dir| {
+        let (old, new) = (log(6), generate::log(&mut Rng::new(7), 500));
+        let whole = [&old[..], &new].concat();
+        fs::write(dir.join("whole"), &whole).expect("written");
+        let want = n_events(dir, &["whole"]);
+        for packed in [false, true] {
+            let grown = if packed { packed::gzip(&whole) } else { whole.clone() };
+            fs::write(dir.join("error.log"), grown).expect("written");
+            fs::write(dir.join("error.log.1"), &old).expect("written");
+            assert_eq!(n_events(dir, &["error.log", "error.log.1"]), want, "{packed}");
+            let events = |arguments: &[&str]| {
+                let all = [&["export", "-q", "--table", "events"], arguments].concat();
+                stdout(&run(dir, &all)).lines().count()
+            };
+            assert_eq!(events(&["error.log", "error.log.1"]), events(&["whole"]));
+        }
+    });
+}
+
+#[test]
+fn what_merely_begins_alike_counts_twice() {
+    in_directory(|dir| {
+        let start = "2026/11/20 11:23:46 [notice] 1#1: start worker process 7\n";
+        let record = |n: u32| {
+            format!("2026/11/20 11:23:46 [error] 7#7: *{n} no live upstreams while connecting to upstream, client: 10.0.0.{n}, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://g/\", host: \"a\"\n")
+        };
+        fs::write(dir.join("web1.log"), format!("{start}{}", record(1))).expect("written");
+        fs::write(dir.join("web2.log"), format!("{start}{}", record(2))).expect("written");
+        assert_eq!(n_events(dir, &["."]), 4);
+        // Only what starts are made of: two machines may well write just that.
+        fs::write(dir.join("web1.log"), start).expect("written");
+        fs::write(dir.join("web2.log"), start).expect("written");
+        assert_eq!(n_events(dir, &["."]), 2);
+        // The same text on machines that their paths tell apart.
+        for host in ["web1", "web2"] {
+            let place = dir.join(host).join("var/log/nginx");
+            fs::create_dir_all(&place).expect("made");
+            fs::write(place.join("error.log"), record(3)).expect("written");
+        }
+        assert_eq!(n_events(dir, &["web1", "web2"]), 2);
+        let output = run(dir, &["web1", "web2", "--host", "web2"]);
+        assert_eq!(status(&output), 0);
+        assert!(stdout(&output).contains("1 gateway failure"), "{}", stdout(&output));
+    });
+}
