@@ -14,8 +14,9 @@ pub struct Filter {
 impl Filter {
     #[inline]
     pub fn keeps(&self, event: &Event<'_>) -> bool {
-        // A copy, so that the event itself, which is large, can stay in registers where no filter is set.
-        self.is_open() || self.matches(*event)
+        // Only what is asked for, so that the rest of the event need not be made where no filter is set.
+        let known = &event.known;
+        self.is_open() || self.matches(known.category, known.upstream, known.tail.server)
     }
 
     /// Keeps everything.
@@ -25,10 +26,9 @@ impl Filter {
     }
 
     #[cold]
-    fn matches(&self, event: Event<'_>) -> bool {
-        let known = &event.known;
-        (self.categories.is_empty() || self.categories.contains(&known.category))
-            && self.upstreams.matches(known.upstream.unwrap_or_default())
-            && self.servers.matches(known.tail.server.unwrap_or_default())
+    fn matches(&self, category: Category, upstream: Option<&[u8]>, server: Option<&[u8]>) -> bool {
+        (self.categories.is_empty() || self.categories.contains(&category))
+            && self.upstreams.matches(upstream.unwrap_or_default())
+            && self.servers.matches(server.unwrap_or_default())
     }
 }

@@ -96,9 +96,20 @@ impl Ledger {
         *first = Some(first.map_or(offset, |first| first.min(offset)));
     }
 
+    /// Counts `n` whole records of one line and one event each, `len_bytes` long together; not their times.
+    pub fn collect_records(&mut self, n: u64, len_bytes: u64) {
+        self.lines[LineClass::Record as usize] += n;
+        self.bytes[LineClass::Record as usize] += len_bytes;
+        self.n_events += n;
+    }
+
     #[inline]
     pub fn collect_event(&mut self, time: Option<LocalTime>) {
         self.n_events += 1;
+        self.collect_time(time);
+    }
+
+    pub fn collect_time(&mut self, time: Option<LocalTime>) {
         if time.is_some() {
             self.first_time = min_some(self.first_time, time);
             self.last_time = self.last_time.max(time);

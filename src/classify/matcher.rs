@@ -210,6 +210,21 @@ impl Matcher {
         }
     }
 
+    /// The literal behind each variable of the pattern, an empty one behind a variable at its end; `None` if one is an address.
+    pub(super) fn closings(&self, pattern: u16) -> Option<Vec<&[u8]>> {
+        let opening = self.opening(pattern);
+        let names_peer = opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ");
+        let closings = &self.patterns[usize::from(pattern)].closings;
+        if names_peer {
+            return None;
+        }
+        let texts = closings.iter().map(|closing| match closing {
+            Some(literal) => &literal[..],
+            None => b"",
+        });
+        Some(texts.collect())
+    }
+
     /// Whether words of other patterns begin with those that end at `node`.
     pub(super) fn has_children(&self, node: u16) -> bool {
         !self.nodes[usize::from(node)].children.is_empty()

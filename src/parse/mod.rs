@@ -17,6 +17,7 @@ pub mod head;
 pub mod record;
 pub mod tail;
 pub mod upstream;
+pub mod usual;
 
 pub use action::{Action, Side};
 pub use head::{Head, HeadParser};

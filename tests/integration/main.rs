@@ -10,6 +10,7 @@ mod every_path;
 mod generate;
 mod layers;
 mod memo;
+mod quick;
 mod readback;
 mod readme;
 mod real_nginx;
