@@ -12,7 +12,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    #[inline]
+    #[inline(always)]
     pub fn keeps(&self, event: &Event<'_>) -> bool {
         // Only what is asked for, so that the rest of the event need not be made where no filter is set.
         let known = &event.known;

@@ -151,22 +151,11 @@ impl Classifier {
     fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {
-            Some(Found {
-                row,
-                shape,
-                pattern,
-            }) => {
+            Some(Found { row, shape, by }) => {
                 let understood = describe(row, shape, head, text);
-                if let Some(pattern) = pattern {
-                    searcher.memo.remember(
-                        &self.matcher,
-                        head,
-                        text,
-                        pattern,
-                        &shape,
-                        understood.meaning,
-                    );
-                }
+                searcher
+                    .memo
+                    .remember(&self.matcher, head, text, by, &shape, understood.meaning);
                 understood
             }
             None => self

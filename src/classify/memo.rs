@@ -8,10 +8,10 @@
 
 use super::{
     classifier::{Meaning, Understood},
-    matcher::{Matcher, Shape, parse_rest},
+    matcher::{By, Matcher, Shape, parse_rest},
     rule,
     taxonomy::ROWS,
-    ways::{CLIENT, Known, Ways},
+    ways::{CLIENT, Known, Ways, Words},
 };
 use crate::{event::Level, lines::near::begins, parse::Head};
 
@@ -110,14 +110,14 @@ impl Memo {
         }
     }
 
-    /// Remembers the way of `text`, which the search found to fit `pattern`, if the same words always mean the same.
+    /// Remembers the way of `text`, which the search understood as it says, if the same words always mean the same.
     #[cold]
     pub(super) fn remember(
         &mut self,
         matcher: &Matcher,
         head: &Head,
         text: &[u8],
-        pattern: u16,
+        by: By,
         shape: &Shape,
         meaning: Meaning,
     ) {
@@ -130,14 +130,32 @@ impl Memo {
         let Some(end) = End::at(&text[shape.rest.tail_at..]) else {
             return;
         };
-        // At level debug nothing is a tail. A way may be known already to a search that did not ask.
-        if !is_settled
-            || head.level == Some(Level::Debug)
-            || self.recall(matcher, head, text).is_some()
-        {
+        // At level debug nothing is a tail.
+        if !is_settled || head.level == Some(Level::Debug) {
             return;
         }
+        if self.ways.is_full() {
+            *self = Memo::default();
+        }
         let end_at = shape.rest.tail_at + end.text().len();
+        if let (Some(level), Some(_), None) = (head.level, head.connection, shape.peer)
+            && let Some(words) = words_of(matcher, text, by, shape, end_at)
+        {
+            let ends_record = end == End::Record;
+            self.ways.add(&Known {
+                level,
+                ends_record,
+                meaning,
+                words,
+            });
+        }
+        let By::Anchored(pattern) = by else {
+            return;
+        };
+        // A way may be known already to a search that did not ask.
+        if self.recall(matcher, head, text).is_some() {
+            return;
+        }
         let (start, variable) = if matcher.is_literal(pattern) {
             if !matcher.is_first_choice(text, pattern) {
                 return;
@@ -160,23 +178,6 @@ impl Memo {
                 }),
             )
         };
-        if self.ways.is_full() {
-            *self = Memo::default();
-        }
-        if let (Some(level), Some(_)) = (head.level, head.connection)
-            && let Some(closings) = matcher.closings(pattern)
-            && shape.peer.is_none()
-        {
-            self.ways.add(&Known {
-                level,
-                ends_record: end == End::Record,
-                meaning,
-                start,
-                node: variable.as_ref().and_then(|variable| variable.node),
-                closings,
-                rest: variable.as_ref().map_or(b"", |variable| &variable.rest),
-            });
-        }
         let words = words(text);
         let ways = if start.len() < 8 {
             &mut self.brief
@@ -195,6 +196,47 @@ impl Memo {
             n_met: 0,
         });
     }
+}
+
+/// The words by which a message like `text[..end_at]` is sure to be found as this one was; `None` if no words are.
+fn words_of<'t>(
+    matcher: &'t Matcher,
+    text: &'t [u8],
+    by: By,
+    shape: &Shape,
+    end_at: usize,
+) -> Option<Words<'t>> {
+    let whole = Words {
+        start: &text[..end_at],
+        ..Words::default()
+    };
+    let pattern = match by {
+        By::Cut => return None,
+        // What begins like no pattern is looked at only up to its tail; the whole message is known, or nothing of it.
+        By::Floating => {
+            let is_sure = shape.pattern_end == shape.rest.tail_at && matcher.begins_none(text);
+            return is_sure.then_some(whole);
+        }
+        By::Anchored(pattern) if matcher.is_literal(pattern) => {
+            return matcher.is_first_choice(text, pattern).then_some(whole);
+        }
+        By::Anchored(pattern) => pattern,
+    };
+    let closings = matcher.closings(pattern)?;
+    let (node, is_only) = match matcher.only_choice_at(text, pattern) {
+        Some(node) => (node, true),
+        None => {
+            let closing_at = shape.pattern_end - closings.last()?.len();
+            (matcher.choice_by_quotes(text, pattern, closing_at)?, false)
+        }
+    };
+    Some(Words {
+        start: matcher.opening(pattern),
+        node: matcher.has_children(node).then_some(node),
+        closings,
+        rest: &text[shape.pattern_end..end_at],
+        is_only,
+    })
 }
 
 /// The first of `ways` that the text goes.

@@ -26,8 +26,8 @@ pub(super) struct Ways {
 
 const N_SLOTS: usize = 256;
 
-/// Ways kept, far more than a log has: all patterns of the taxonomy are 900.
-const N_WAYS_MAX: usize = 1 << 12;
+/// Ways kept, many more than a log usually has; past it all are forgotten, and learned again.
+const N_WAYS_MAX: usize = 1 << 9;
 
 /// Bytes a slot is chosen by: messages that begin alike go apart in `upstream timed out (110: …) while reading response header
 /// from upstream` and its like behind `while rea`.
@@ -69,6 +69,8 @@ struct Variables {
     mask: u64,
     len: usize,
     literal_len: usize,
+    /// See [`Words`].
+    is_only: bool,
 }
 
 /// A message that was recalled.
@@ -86,13 +88,21 @@ pub(super) struct Known<'a> {
     pub level: Level,
     pub ends_record: bool,
     pub meaning: Meaning,
-    /// The words before the first variable, or all of the message.
+    pub words: Words<'a>,
+}
+
+/// The words of a message.
+#[derive(Default)]
+pub(super) struct Words<'a> {
+    /// Those before the first variable, or all of the message.
     pub start: &'a [u8],
     pub node: Option<u16>,
     /// The literal behind each variable; an empty one behind a variable at the end.
     pub closings: Vec<&'a [u8]>,
     /// What follows the last of them.
     pub rest: &'a [u8],
+    /// No other pattern begins like this one; else the others go on with a quote and a blank.
+    pub is_only: bool,
 }
 
 /// Text that follows a message that has no tail.
@@ -157,9 +167,9 @@ impl Ways {
             return;
         }
         let words = way.start.words();
-        let first = if known.start.len() >= LONG_LEN {
+        let first = if known.words.start.len() >= LONG_LEN {
             &mut self.long[long_slot(known.level, words)]
-        } else if known.start.len() < SHORT_LEN {
+        } else if known.words.start.len() < SHORT_LEN {
             &mut self.brief
         } else {
             &mut self.short[short_slot(known.level, words[0])]
@@ -197,11 +207,14 @@ impl Way {
     }
 
     fn new(known: &Known<'_>) -> Option<Way> {
-        let Known {
-            start, closings, ..
-        } = known;
+        let Words {
+            start,
+            closings,
+            rest,
+            ..
+        } = &known.words;
         let len = start.len();
-        let is_flat = !start.contains(&b'\n') && !known.rest.contains(&b'\n');
+        let is_flat = !start.contains(&b'\n') && !rest.contains(&b'\n');
         if !(1..=N_BLOCKS * BLOCK_LEN).contains(&len) || !is_flat {
             return None;
         }
@@ -210,7 +223,7 @@ impl Way {
         let masks = [0, 1, 2].map(|at| mask(len.saturating_sub(at * BLOCK_LEN)));
         let variables = match closings.split_last() {
             None => None,
-            Some((last, between)) => Some(Variables::new(known, last, between)?),
+            Some((last, between)) => Some(Variables::new(&known.words, last, between)?),
         };
         Some(Way {
             level: known.level,
@@ -263,7 +276,9 @@ impl Way {
         loop {
             let differs = variables.differs(cpu, window, closing);
             if differs == 0 {
-                return Some(closing + variables.len);
+                let is_it = variables.is_only
+                    || are_plain((window, marks), (at + self.start.len, end), closing);
+                return is_it.then_some(closing + variables.len);
             }
             // A search would stop here if what follows the literal could end a message.
             let behind = closing + variables.literal_len;
@@ -303,6 +318,19 @@ fn may_end_message((window, marks): (Window<'_>, &Marks), at: usize, end: usize)
     }
 }
 
+/// Whether no quote between `from` and `end` but that at `known` has a blank behind it.
+fn are_plain(
+    (window, marks): (Window<'_>, &Marks),
+    (from, end): (usize, usize),
+    known: usize,
+) -> bool {
+    let mut quote = marks.next_quote(from, end);
+    while quote < end && (quote == known || window.byte(quote + 1) != b' ') {
+        quote = marks.next_quote(quote + 1, end);
+    }
+    quote == end
+}
+
 impl Start {
     #[inline(always)]
     fn is_at(&self, cpu: impl Cpu, window: Window<'_>, at: usize) -> bool {
@@ -320,17 +348,21 @@ impl Start {
 }
 
 impl Variables {
-    fn new(known: &Known<'_>, last: &[u8], between: &[&[u8]]) -> Option<Variables> {
-        let text = [last, known.rest].concat();
+    fn new(words: &Words<'_>, last: &[u8], between: &[&[u8]]) -> Option<Variables> {
+        if last.is_empty() && !words.is_only {
+            return None; // a pattern with a quote could be found behind it
+        }
+        let text = [last, words.rest].concat();
         let mut closing = [0; BLOCK_LEN];
         closing.get_mut(..text.len())?.copy_from_slice(&text);
         Some(Variables {
-            node: known.node,
+            node: words.node,
             between: between.iter().map(|&literal| literal.into()).collect(),
             closing,
             mask: mask(text.len()),
             len: text.len(),
             literal_len: last.len(),
+            is_only: words.is_only,
         })
     }
 

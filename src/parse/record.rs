@@ -28,7 +28,8 @@ pub const TAIL: &[u8] = b", client: ";
 
 /// Whether the usual tail begins in `line`.
 pub fn has_tail(line: &[u8]) -> bool {
-    memchr::memmem::find(line, TAIL).is_some()
+    // Commas are few: a searcher for the whole key takes longer to make.
+    memchr_iter(b',', line).any(|comma| line[comma..].starts_with(TAIL))
 }
 
 /// Whether a record of `len` bytes, without newline, has exactly the length at which nginx, or OpenResty, cuts.
