@@ -13,7 +13,11 @@ use crate::{
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
     ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
     time::SystemTime,
 };
 
@@ -414,7 +418,7 @@ impl<T, C: Fn(&mut T, &Event<'_>)> Sink for Rows<'_, T, C> {
 
 /// Threads, each with a state of its own that lasts from one piece of work to the next.
 struct Crew<S> {
-    pool: Option<ThreadPool>,
+    pool: Option<Arc<ThreadPool>>,
     states: Vec<S>,
 }
 
@@ -424,7 +428,11 @@ impl<S: Send> Crew<S> {
         let mut n = n_threads.max(1);
         let mut pool = None;
         while n > 1 && pool.is_none() {
-            pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
+            pool = ThreadPoolBuilder::new()
+                .num_threads(n)
+                .build()
+                .ok()
+                .map(Arc::new);
             n = if pool.is_some() { n } else { n / 2 };
         }
         Crew {
@@ -458,19 +466,28 @@ impl<S: Send> Crew<S> {
         }
     }
 
-    /// Like [`map`](Self::map), with results given to `take`, few at a time.
+    /// Like [`map`](Self::map), with results given to `take`, few at a time; the next are made meanwhile.
     fn in_order<J: Sync, T: Send>(
         &mut self,
         jobs: &[J],
-        each: impl Fn(&mut S, &J) -> T + Sync,
+        each: impl Fn(&mut S, &J) -> T + Send + Sync,
         mut take: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for window in jobs.chunks(self.states.len() * WAITING_PER_THREAD) {
-            for result in self.map(window, &each) {
-                take(result)?;
-            }
-        }
-        Ok(())
+        let mut windows = jobs.chunks(self.states.len() * WAITING_PER_THREAD);
+        let Some(pool) = self.pool.clone().filter(|_| windows.len() > 1) else {
+            return windows.try_for_each(|window| {
+                let results = self.map(window, &each);
+                results.into_iter().try_for_each(&mut take)
+            });
+        };
+        pool.in_place_scope(|scope| {
+            let (made, results) = mpsc::sync_channel(1);
+            scope.spawn(move |_| {
+                let sent = windows.try_for_each(|window| made.send(self.map(window, &each)));
+                drop(sent); // an error says that nobody takes any more
+            });
+            results.into_iter().flatten().try_for_each(&mut take)
+        })
     }
 
     /// Like [`work`](Self::work), with results in the order of `jobs`.
