@@ -15,10 +15,10 @@ const LG_K: u8 = 11;
 pub enum Clients {
     #[default]
     None,
-    /// The first so many of the hashes, in no order.
+    /// The first so many of the hashes, in no order; those behind them repeat one, so that all can be compared.
     Few(u8, [Coupon; N_FEW]),
-    /// Up to [`CLIENTS_EXACT_MAX`] hashes, in no order.
-    Some(Vec<Coupon>),
+    /// Likewise.
+    Some(u8, Box<[Coupon; CLIENTS_EXACT_MAX]>),
     Many(Box<HllSketch>),
 }
 
@@ -101,18 +101,17 @@ impl Clients {
 
     #[inline(always)]
     fn insert(&mut self, coupon: Coupon) {
-        // Without an early end, so that many are compared at once.
-        let is_known = self
-            .exact()
-            .iter()
-            .fold(false, |is_known, known| is_known | (*known == coupon));
         match self {
-            _ if is_known => {}
-            Clients::Few(n, coupons) if usize::from(*n) < N_FEW => {
-                coupons[usize::from(*n)] = coupon;
+            Clients::Few(_, known) if is_among(coupon, known) => {}
+            Clients::Few(n, known) if usize::from(*n) < N_FEW => {
+                known[usize::from(*n)] = coupon;
                 *n += 1;
             }
-            Clients::Some(coupons) if coupons.len() < CLIENTS_EXACT_MAX => coupons.push(coupon),
+            Clients::Some(_, known) if is_among(coupon, known) => {}
+            Clients::Some(n, known) if usize::from(*n) < CLIENTS_EXACT_MAX => {
+                known[usize::from(*n)] = coupon;
+                *n += 1;
+            }
             _ => self.insert_and_grow(coupon),
         }
     }
@@ -123,7 +122,7 @@ impl Clients {
         match self {
             Clients::None | Clients::Many(_) => &[],
             Clients::Few(n, coupons) => &coupons[..usize::from(*n).min(N_FEW)],
-            Clients::Some(coupons) => coupons,
+            Clients::Some(n, coupons) => &coupons[..usize::from(*n).min(CLIENTS_EXACT_MAX)],
         }
     }
 
@@ -132,13 +131,12 @@ impl Clients {
         match self {
             Clients::Many(sketch) => sketch.update_with_coupon(coupon),
             Clients::None => *self = Clients::Few(1, [coupon; N_FEW]),
-            _ if self.exact().len() < CLIENTS_EXACT_MAX => {
-                let mut coupons = Vec::with_capacity(CLIENTS_EXACT_MAX);
-                coupons.extend_from_slice(self.exact());
-                coupons.push(coupon);
-                *self = Clients::Some(coupons);
+            Clients::Few(_, few) => {
+                let mut coupons = Box::new([coupon; CLIENTS_EXACT_MAX]);
+                coupons[..N_FEW].copy_from_slice(few);
+                *self = Clients::Some(N_FEW as u8 + 1, coupons);
             }
-            _ => {
+            Clients::Some(..) => {
                 let mut sketch = new_sketch();
                 let coupons = self.exact().iter().chain([&coupon]);
                 coupons.for_each(|&coupon| sketch.update_with_coupon(coupon));
@@ -172,6 +170,14 @@ impl Clients {
             few => few.exact().len() as u64,
         }
     }
+}
+
+/// Without an early end, so that many are compared at once.
+#[inline(always)]
+fn is_among<const N: usize>(coupon: Coupon, known: &[Coupon; N]) -> bool {
+    known
+        .iter()
+        .fold(false, |is_known, known| is_known | (*known == coupon))
 }
 
 fn new_sketch() -> HllSketch {

@@ -106,7 +106,7 @@ impl Default for Cells {
 }
 
 /// Slots for the cells asked for lately; a power of two.
-const N_LATELY: usize = 256;
+const N_LATELY: usize = 1024;
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
@@ -484,7 +484,7 @@ impl Key {
     fn slot(self) -> usize {
         let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as usize
+        (mixed >> 54) as usize
     }
 
     #[inline]

@@ -113,12 +113,12 @@ impl Classifier {
     pub fn recall<'a>(
         &self,
         cpu: impl Cpu,
-        searcher: &Searcher,
+        searcher: &mut Searcher,
         (window, marks): (Window<'a>, &Marks),
         level: Level,
         (at, end): (usize, usize),
     ) -> Option<Classified<'a>> {
-        let ways = &searcher.memo.ways;
+        let ways = &mut searcher.memo.ways;
         let recalled = ways.recall(cpu, &self.matcher, (window, marks), level, (at, end))?;
         let tail = match recalled.client {
             Some(client) => usual::parse_tail(window, marks, client, end)?,

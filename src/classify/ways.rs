@@ -127,7 +127,7 @@ impl Ways {
     /// The way of the message at `at`, in a record with a connection that ends before the newline at `end`.
     #[inline(always)]
     pub(super) fn recall(
-        &self,
+        &mut self,
         cpu: impl Cpu,
         matcher: &Matcher,
         (window, marks): (Window<'_>, &Marks),
@@ -140,21 +140,52 @@ impl Ways {
             self.short[short_slot(level, words[0])],
             self.brief,
         ];
-        for mut number in firsts {
-            while let Some(way) = self.ways.get(usize::from(number))
-                && number != 0
-            {
-                if way.level == level
-                    && way.start.is_at(cpu, window, at)
-                    && let Some(text_end) = way.text_end(cpu, matcher, (window, marks), (at, end))
-                    && (!way.ends_record || text_end == end)
-                {
-                    return Some(way.recalled(text_end));
+        // Most often the first way there is is the way, and no branch depends on which it is.
+        let [long, short, brief] = firsts;
+        let likely = if short != 0 { short } else { brief };
+        let likely = if long != 0 { long } else { likely };
+        let (mut number, mut later) = (likely, firsts.into_iter());
+        loop {
+            let way = self.ways.get(usize::from(number))?;
+            if let Some(recalled) = way.read(cpu, matcher, (window, marks), level, (at, end)) {
+                if number != likely {
+                    self.put_first(number, level, words);
                 }
-                number = way.next;
+                return Some(recalled);
+            }
+            number = way.next;
+            while number == 0 {
+                number = later.next()?;
             }
         }
-        None
+    }
+
+    /// Puts a way before the others of its slot.
+    #[cold]
+    fn put_first(&mut self, number: u16, level: Level, words: [u64; 3]) {
+        let Ways {
+            ways,
+            long,
+            short,
+            brief,
+        } = self;
+        let slots = [
+            &mut long[long_slot(level, words)],
+            &mut short[short_slot(level, words[0])],
+            brief,
+        ];
+        for first in slots {
+            let mut before = *first;
+            while before != 0 && before != number {
+                let next = ways[usize::from(before)].next;
+                if next == number {
+                    ways[usize::from(before)].next = ways[usize::from(number)].next;
+                    ways[usize::from(number)].next = std::mem::replace(first, number);
+                    return;
+                }
+                before = next;
+            }
+        }
     }
 
     /// Adds a way that is not yet known, if it fits.
@@ -241,6 +272,23 @@ impl Way {
             && self.ends_record == other.ends_record
             && self.start == other.start
             && self.variables == other.variables
+    }
+
+    /// What the message at `at` means, if it goes this way.
+    #[inline(always)]
+    fn read(
+        &self,
+        cpu: impl Cpu,
+        matcher: &Matcher,
+        (window, marks): (Window<'_>, &Marks),
+        level: Level,
+        (at, end): (usize, usize),
+    ) -> Option<Recalled> {
+        if self.level != level || !self.start.is_at(cpu, window, at) {
+            return None;
+        }
+        let text_end = self.text_end(cpu, matcher, (window, marks), (at, end))?;
+        (!self.ends_record || text_end == end).then(|| self.recalled(text_end))
     }
 
     /// Where the known text ends, if the message goes this way behind its start.

@@ -128,7 +128,7 @@ impl Scanner<'_> {
         let text = (at + head.len, end);
         let known = self.classifier.recall(
             cpu,
-            &self.searcher,
+            &mut self.searcher,
             (window, &self.marks),
             head.level?,
             text,
