@@ -86,8 +86,7 @@ pub struct Ledger {
 impl Ledger {
     #[inline]
     pub fn collect_line(&mut self, class: LineClass, len_bytes: u64) {
-        self.lines[class as usize] += 1;
-        self.bytes[class as usize] += len_bytes;
+        self.collect_lines(class, 1, len_bytes);
     }
 
     pub fn collect_unparsed(&mut self, reason: Reason, offset: u64) {
@@ -96,10 +95,14 @@ impl Ledger {
         *first = Some(first.map_or(offset, |first| first.min(offset)));
     }
 
+    pub fn collect_lines(&mut self, class: LineClass, n: u64, len_bytes: u64) {
+        self.lines[class as usize] += n;
+        self.bytes[class as usize] += len_bytes;
+    }
+
     /// Counts `n` whole records of one line and one event each, `len_bytes` long together; not their times.
     pub fn collect_records(&mut self, n: u64, len_bytes: u64) {
-        self.lines[LineClass::Record as usize] += n;
-        self.bytes[LineClass::Record as usize] += len_bytes;
+        self.collect_lines(LineClass::Record, n, len_bytes);
         self.n_events += n;
     }
 

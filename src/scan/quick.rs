@@ -3,7 +3,8 @@
 
 use super::{Event, Run, Scanner, Sink};
 use crate::{
-    aggregate::Ledger,
+    aggregate::{Ledger, LineClass},
+    classify::Classified,
     event::{LocalTime, Trust},
     lines::{Cpu, Window, window::WINDOW_LEN},
     parse::{Head, head::is_head, record, usual},
@@ -19,10 +20,22 @@ enum Ending {
     Torn,
 }
 
+/// How far a record goes.
+#[derive(Clone, Copy)]
+struct Extent {
+    /// Of the newline of its last line.
+    end: usize,
+    /// The number of that stop.
+    n_stops: usize,
+    /// Lines that continue the first.
+    n_further: u32,
+}
+
 /// What the ledger is to be told of usual records.
 #[derive(Default)]
 struct Usual {
     n_records: u64,
+    /// Of their first lines.
     len_bytes: u64,
     /// Of the last of them.
     time: Option<LocalTime>,
@@ -55,7 +68,8 @@ impl Scanner<'_> {
             }
             let ending = self.line_end(window, at, &mut n_stops);
             if let Ending::At(end) = ending
-                && let Some((head, known)) = self.read_usual(cpu, window, (at, end), limit)
+                && let Some((head, known, extent)) =
+                    self.read_usual(cpu, window, (at, end), n_stops, limit)
             {
                 if head.time != usual.time {
                     usual.time = head.time;
@@ -70,9 +84,13 @@ impl Scanner<'_> {
                     is_doubtful: false,
                     evidence: run.evidence(base + at),
                 });
-                run.n_lines += 1;
-                n_stops += 1;
-                at = end + 1;
+                if extent.n_further > 0 {
+                    let (n, len_bytes) = (extent.n_further, extent.end - end);
+                    ledger.collect_lines(LineClass::Continuation, n.into(), len_bytes as u64);
+                }
+                run.n_lines += 1 + extent.n_further;
+                n_stops = extent.n_stops + 1;
+                at = extent.end + 1;
                 continue;
             }
             if matches!(ending, Ending::Beyond) && at > 0 {
@@ -109,30 +127,84 @@ impl Scanner<'_> {
         }
     }
 
-    /// The record in the line from `at` to the newline at `end`, if all about it is usual and a head follows, or nothing of
-    /// the chunk, which ends at `limit` or behind it.
+    /// The record whose first line goes from `at` to the newline at `end`, the stop `n_stops`, if all about it is usual and
+    /// a head follows, or nothing of the chunk, which ends at `limit` or behind it.
     #[inline(always)]
     fn read_usual<'a>(
         &mut self,
         cpu: impl Cpu,
         window: Window<'a>,
         (at, end): (usize, usize),
+        n_stops: usize,
         limit: usize,
-    ) -> Option<(Head, crate::classify::Classified<'a>)> {
+    ) -> Option<(Head, Classified<'a>, Extent)> {
         let time = self.heads.time_of(window.bytes(at))?;
-        let is_alone = end + 1 >= limit || self.heads.is_head(window.bytes::<21>(end + 1));
-        if !is_alone || window.byte(end - 1) == b'\r' || record::is_cut(end - at) {
+        let head = usual::parse_head(cpu, window, at, time)?;
+        let message = at + head.len;
+        let mut extent = Extent {
+            end,
+            n_stops,
+            n_further: 0,
+        };
+        if end + 1 < limit && !self.heads.is_head(window.bytes::<21>(end + 1)) {
+            extent = self.extend_usual(window, (at, message), extent, limit)?;
+        }
+        let end = extent.end;
+        if window.byte(end - 1) == b'\r' || record::is_cut(end - at) {
             return None;
         }
-        let head = usual::parse_head(cpu, window, at, time)?;
-        let text = (at + head.len, end);
         let known = self.classifier.recall(
             cpu,
             &mut self.searcher,
             (window, &self.marks),
             head.level?,
-            text,
+            (message, end),
         )?;
-        Some((head, known))
+        Some((head, known, extent))
+    }
+
+    /// Like [`extend`](Scanner::extend), for a record in a window that has a connection; `None` if any line is unusual.
+    fn extend_usual(
+        &self,
+        window: Window<'_>,
+        (at, message): (usize, usize),
+        mut extent: Extent,
+        limit: usize,
+    ) -> Option<Extent> {
+        let mut is_open = !self.has_tail_marked(window, message, extent.end);
+        loop {
+            let start = extent.end + 1;
+            if start >= limit || is_head(window.bytes::<21>(start)) {
+                return Some(extent);
+            }
+            let mut n_stops = extent.n_stops + 1;
+            let Ending::At(end) = self.line_end(window, start, &mut n_stops) else {
+                return None;
+            };
+            // An access-log line has a bracket; one where that of a head stands is no stop.
+            let has_bracket =
+                n_stops > extent.n_stops + 1 || start + 20 < end && window.byte(start + 20) == b'[';
+            if has_bracket || window.byte(end - 1) == b'\r' {
+                return None;
+            }
+            if !record::may_continue(is_open, window.slice(start, end), start - at) {
+                return Some(extent);
+            }
+            is_open = is_open && !self.has_tail_marked(window, start, end);
+            extent = Extent {
+                end,
+                n_stops,
+                n_further: extent.n_further + 1,
+            };
+        }
+    }
+
+    /// Whether the usual tail begins between `from` and `end`.
+    fn has_tail_marked(&self, window: Window<'_>, from: usize, end: usize) -> bool {
+        let mut comma = self.marks.next_comma(from, end);
+        while comma < end && !window.slice(comma, end).starts_with(record::TAIL) {
+            comma = self.marks.next_comma(comma + 1, end);
+        }
+        comma < end
     }
 }
