@@ -15,10 +15,13 @@ pub struct Filter {
 
 impl Filter {
     /// Whether to keep an event; `machine` is where its source lies, if its line does not say.
-    #[inline]
+    #[inline(always)]
     pub fn keeps(&self, event: &Event<'_>, machine: Option<&[u8]>) -> bool {
-        // A copy, so that the event itself, which is large, can stay in registers where no filter is set.
-        self.is_open() || self.matches(*event, machine)
+        // Only what is asked for, so that the rest of the event need not be made where no filter is set.
+        let known = &event.known;
+        self.is_open()
+            || (self.matches(known.category, known.upstream, known.tail.server)
+                && self.is_on_host(event.machine.or(machine)))
     }
 
     /// Keeps everything.
@@ -31,13 +34,14 @@ impl Filter {
     }
 
     #[cold]
-    fn matches(&self, event: Event<'_>, machine: Option<&[u8]>) -> bool {
-        let known = &event.known;
-        (self.categories.is_empty() || self.categories.contains(&known.category))
-            && self.upstreams.matches(known.upstream.unwrap_or_default())
-            && self.servers.matches(known.tail.server.unwrap_or_default())
-            && self
-                .hosts
-                .matches(event.machine.or(machine).unwrap_or_default())
+    fn matches(&self, category: Category, upstream: Option<&[u8]>, server: Option<&[u8]>) -> bool {
+        (self.categories.is_empty() || self.categories.contains(&category))
+            && self.upstreams.matches(upstream.unwrap_or_default())
+            && self.servers.matches(server.unwrap_or_default())
+    }
+
+    #[cold]
+    fn is_on_host(&self, machine: Option<&[u8]>) -> bool {
+        self.hosts.matches(machine.unwrap_or_default())
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
-    lines::{Cpu, Line, LineEnd, Marked, Marks, Work, with_best_cpu},
+    lines::{Cpu, Line, Marks, Window, Work, with_best_cpu},
     parse::{
         Head, HeadParser,
         head::{Unparsed, is_head},
@@ -17,6 +17,8 @@ use crate::{
     },
 };
 use std::ops::Range;
+
+mod quick;
 
 /// An event as the loop sees it: slices of the source.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +63,29 @@ pub struct Scanner<'c> {
     heads: HeadParser,
     marks: Marks,
     unwrapper: Unwrapper,
+}
+
+/// How far a chunk has been read.
+struct Run<'a> {
+    block: Block<'a>,
+    /// Offset in the block at which the chunk ends.
+    end: usize,
+    /// Offset of the next line.
+    at: usize,
+    /// Lines before it.
+    n_lines: u32,
+}
+
+impl Run<'_> {
+    /// A record whose first line is the next, and begins at `at`.
+    #[inline(always)]
+    fn evidence(&self, at: usize) -> Evidence {
+        Evidence {
+            source: self.block.source,
+            offset: self.block.offset + at as u64,
+            line_in_chunk: self.n_lines,
+        }
+    }
 }
 
 /// Where a record stands, for the ledger and as evidence.
@@ -108,104 +133,79 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let bytes = &block.bytes[..range.end];
-        let (mut at, mut n_lines) = (range.start, 0u32);
-        let mut at_head = self.heads.is_head(&bytes[at..]);
-        self.marks.start(at);
-        while at < bytes.len() {
-            self.marks.make_room(at);
-            let LineEnd { end, has_bracket } = self.marks.line_end(cpu, bytes, at);
-            let first = Line::ending(bytes, at, end);
-            let omitted = if first.next == block.bytes.len() {
-                block.n_omitted
-            } else {
-                0
-            };
-            let place = Place {
-                evidence: Evidence {
-                    source: block.source,
-                    offset: block.offset + at as u64,
-                    line_in_chunk: n_lines,
-                },
-                len_bytes: (first.next - first.start) as u64 + omitted,
-            };
-            n_lines += 1;
-            at = first.next;
-            let was_head = std::mem::replace(&mut at_head, self.heads.is_head(&bytes[at..]));
-            if !was_head {
-                let line = &bytes[first.start..first.end.min(first.start + LINE_LEN_MAX)];
-                self.read_other(line, place, ledger, sink);
-                continue;
-            }
-            let (mut end, mut is_bare) = (first.end, !has_bracket);
-            if !at_head && at < bytes.len() {
-                end = self.extend(cpu, bytes, first, &mut at, &mut n_lines, ledger);
-                at_head = self.heads.is_head(&bytes[at..]);
-                is_bare = is_bare && end == first.end;
-            }
-            let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
-            // A second head has a bracket.
-            if (is_bare || record::find_second_head(text).is_none()) && self.marks.has(first.start)
-            {
-                self.read_record(bytes, first.start..end, place, ledger, sink);
-            } else {
-                self.read_unmarked(text, place, ledger, sink);
+        let mut run = Run {
+            block,
+            end: range.end,
+            at: range.start,
+            n_lines: 0,
+        };
+        while run.at < run.end {
+            match Window::at(block.bytes, run.at) {
+                Some(window) => self.scan_window(cpu, window, &mut run, ledger, sink),
+                None => self.read_line(&mut run, ledger, sink),
             }
         }
         ledger
             .line_starts
-            .collect(block.offset + range.start as u64, u64::from(n_lines));
+            .collect(block.offset + range.start as u64, u64::from(run.n_lines));
+    }
+
+    /// Reads the line at `run.at`, and those that continue its record: the careful way, for any line.
+    #[inline(never)]
+    fn read_line(&mut self, run: &mut Run<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
+        let Run { block, at, .. } = *run;
+        let bytes = &block.bytes[..run.end];
+        let first = Line::at(bytes, at, bytes.len());
+        let omitted = if first.next == block.bytes.len() {
+            block.n_omitted
+        } else {
+            0
+        };
+        let place = Place {
+            evidence: run.evidence(at),
+            len_bytes: (first.next - first.start) as u64 + omitted,
+        };
+        run.n_lines += 1;
+        run.at = first.next;
+        if !self.heads.is_head(&bytes[at..]) {
+            let line = &bytes[first.start..first.end.min(first.start + LINE_LEN_MAX)];
+            return self.read_other(line, place, ledger, sink);
+        }
+        let end = if run.at == bytes.len() || self.heads.is_head(&bytes[run.at..]) {
+            first.end
+        } else {
+            self.extend(first, run, ledger)
+        };
+        let text = &bytes[first.start..end.min(first.start + LINE_LEN_MAX)];
+        self.read_record(text, place, ledger, sink);
     }
 
     /// Adds the lines that continue the record that begins with `first`; returns where the record ends.
-    #[inline(always)] // for its part of the marks
-    fn extend(
-        &mut self,
-        cpu: impl Cpu,
-        bytes: &[u8],
-        first: Line,
-        at: &mut usize,
-        n_lines: &mut u32,
-        ledger: &mut Ledger,
-    ) -> usize {
+    fn extend(&mut self, first: Line, run: &mut Run<'_>, ledger: &mut Ledger) -> usize {
+        let bytes = &run.block.bytes[..run.end];
         let Ok(head) = self.heads.parse(&bytes[first.start..first.end]) else {
             return first.end;
         };
         let mut end = first.end;
         let mut is_open =
-            head.connection.is_some() && !self.has_tail(bytes, first.start + head.len..end);
-        while *at < bytes.len() {
-            // Asked for again if the record ends before it.
-            let line = Line::ending(bytes, *at, self.marks.line_end(cpu, bytes, *at).end);
+            head.connection.is_some() && !record::has_tail(&bytes[first.start + head.len..end]);
+        while run.at < bytes.len() {
+            let line = Line::at(bytes, run.at, bytes.len());
             let next = &bytes[line.start..line.end];
             if is_head(next) || !record::continues(is_open, next, line.start - first.start) {
                 break;
             }
-            is_open = is_open && !self.has_tail(bytes, line.start..line.end);
+            is_open = is_open && !record::has_tail(next);
             ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
-            *n_lines += 1;
+            run.n_lines += 1;
             end = line.end;
-            *at = line.next;
+            run.at = line.next;
         }
         end
     }
 
-    /// Whether the usual tail begins in a line whose end was asked for last.
-    #[inline(always)]
-    fn has_tail(&self, bytes: &[u8], line: Range<usize>) -> bool {
-        if !self.marks.has(line.start) {
-            return record::has_tail(&bytes[line]);
-        }
-        let mut comma = self.marks.next_comma(line.start, line.end);
-        while comma < line.end && !bytes[comma..line.end].starts_with(record::TAIL) {
-            comma = self.marks.next_comma(comma + 1, line.end);
-        }
-        comma < line.end
-    }
-
-    /// A record that begins with a head, may hold a second one, and has no marks.
-    #[inline(never)]
-    fn read_unmarked(
+    /// A record that begins with a head, and may hold a second one.
+    fn read_record(
         &mut self,
         text: &[u8],
         place: Place,
@@ -213,36 +213,13 @@ impl<'c> Scanner<'c> {
         sink: &mut impl Sink,
     ) {
         match record::find_second_head(text) {
-            None => self.read_unfamiliar(text, place, ledger, sink),
+            None => self.read_single(text, place, ledger, sink),
             Some(second) => self.read_torn(text, second, place, ledger, sink),
         }
     }
 
-    /// A record `bytes[range]` that begins with a head, holds no second one, and has its marks.
-    #[inline(always)]
-    fn read_record(
-        &mut self,
-        bytes: &[u8],
-        range: Range<usize>,
-        place: Place,
-        ledger: &mut Ledger,
-        sink: &mut impl Sink,
-    ) {
-        let head = match self.heads.parse_checked(&bytes[range.clone()]) {
-            Ok(head) => head,
-            Err(unparsed) => return refuse_head(unparsed, place, ledger),
-        };
-        let text = Marked::new(&self.marks, bytes, range.start + head.len, range.end);
-        match self.classifier.recall(&mut self.searcher, &head, text) {
-            Some(known) => emit_record(head, known, range.len(), place, ledger, sink),
-            None => self.read_unfamiliar(&bytes[range], place, ledger, sink),
-        }
-    }
-
-    /// Like [`read_record`](Self::read_record), without marks, for messages unlike those met before. It begins anew and ends
-    /// the record itself, so that nothing of the usual way need be in memory for it.
-    #[inline(never)]
-    fn read_unfamiliar(
+    /// A record that holds no second head.
+    fn read_single(
         &mut self,
         text: &[u8],
         place: Place,
@@ -363,7 +340,7 @@ impl<'c> Scanner<'c> {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
         if is_head(line) {
-            return self.read_unmarked(line, place, ledger, sink);
+            return self.read_record(line, place, ledger, sink);
         }
         if record::is_access_line(line) {
             return refuse(Reason::AccessLine, place, ledger);
@@ -449,7 +426,6 @@ fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
 }
 
 /// A record of `len` bytes that holds no other.
-#[inline(always)]
 fn emit_record(
     head: Head,
     known: Classified<'_>,

@@ -10,20 +10,22 @@ use datasketches::hll::{Coupon, HllSketch, HllType, HllUnion};
 /// Base-2 logarithm of the sketch's registers: 2,048 bytes, 2.3 % standard error.
 const LG_K: u8 = 11;
 
-#[derive(Clone, Debug)]
+/// Hashes of clients: most rows have few, which take no memory of their own.
+#[derive(Clone, Debug, Default)]
 pub enum Clients {
-    /// Their hashes, in no order.
-    Few(Vec<Coupon>),
+    #[default]
+    None,
+    /// The first so many of the hashes, in no order; those behind them repeat one, so that all can be compared.
+    Few(u8, [Coupon; N_FEW]),
+    /// Likewise.
+    Some(u8, Box<[Coupon; CLIENTS_EXACT_MAX]>),
     Many(Box<HllSketch>),
 }
 
-impl Default for Clients {
-    fn default() -> Clients {
-        Clients::Few(Vec::new())
-    }
-}
+const N_FEW: usize = 6;
 
 /// The hash of a client's address: Apache DataSketches', which Java and Spark share.
+#[inline(always)]
 fn hash(address: &[u8]) -> Coupon {
     Coupon::from_value(datasketches::hash::value::raw_bytes::from_slice(address))
 }
@@ -67,9 +69,27 @@ impl Hashes {
     }
 }
 
+/// Like [`hash`], compiled for each length that an address usually has, so that it need not be read byte by byte.
 #[inline(never)]
 fn hash_anew(address: &[u8]) -> Coupon {
-    hash(address)
+    match address.len() {
+        9 => hash_of_len::<9>(address),
+        10 => hash_of_len::<10>(address),
+        11 => hash_of_len::<11>(address),
+        12 => hash_of_len::<12>(address),
+        13 => hash_of_len::<13>(address),
+        14 => hash_of_len::<14>(address),
+        15 => hash_of_len::<15>(address),
+        _ => hash(address),
+    }
+}
+
+#[inline(always)]
+fn hash_of_len<const N: usize>(address: &[u8]) -> Coupon {
+    match address.first_chunk::<N>() {
+        Some(address) => hash(address),
+        None => hash(address),
+    }
 }
 
 impl Clients {
@@ -79,64 +99,85 @@ impl Clients {
         self.insert(hashes.of(address));
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, coupon: Coupon) {
         match self {
-            // Without an early end, so that many are compared at once.
-            Clients::Few(coupons)
-                if coupons
-                    .iter()
-                    .fold(false, |is_known, known| is_known | (*known == coupon)) => {}
-            Clients::Few(coupons) if coupons.len() < coupons.capacity() => coupons.push(coupon),
+            Clients::Few(_, known) if is_among(coupon, known) => {}
+            Clients::Few(n, known) if usize::from(*n) < N_FEW => {
+                known[usize::from(*n)] = coupon;
+                *n += 1;
+            }
+            Clients::Some(_, known) if is_among(coupon, known) => {}
+            Clients::Some(n, known) if usize::from(*n) < CLIENTS_EXACT_MAX => {
+                known[usize::from(*n)] = coupon;
+                *n += 1;
+            }
             _ => self.insert_and_grow(coupon),
+        }
+    }
+
+    /// The hashes, as long as all are kept.
+    #[inline(always)]
+    fn exact(&self) -> &[Coupon] {
+        match self {
+            Clients::None | Clients::Many(_) => &[],
+            Clients::Few(n, coupons) => &coupons[..usize::from(*n).min(N_FEW)],
+            Clients::Some(n, coupons) => &coupons[..usize::from(*n).min(CLIENTS_EXACT_MAX)],
         }
     }
 
     #[inline(never)]
     fn insert_and_grow(&mut self, coupon: Coupon) {
         match self {
-            Clients::Few(coupons) if coupons.len() < CLIENTS_EXACT_MAX => {
-                coupons.reserve_exact(coupons.len().max(8));
-                coupons.push(coupon);
+            Clients::Many(sketch) => sketch.update_with_coupon(coupon),
+            Clients::None => *self = Clients::Few(1, [coupon; N_FEW]),
+            Clients::Few(_, few) => {
+                let mut coupons = Box::new([coupon; CLIENTS_EXACT_MAX]);
+                coupons[..N_FEW].copy_from_slice(few);
+                *self = Clients::Some(N_FEW as u8 + 1, coupons);
             }
-            Clients::Few(coupons) => {
+            Clients::Some(..) => {
                 let mut sketch = new_sketch();
-                coupons
-                    .iter()
-                    .chain([&coupon])
-                    .for_each(|&coupon| sketch.update_with_coupon(coupon));
+                let coupons = self.exact().iter().chain([&coupon]);
+                coupons.for_each(|&coupon| sketch.update_with_coupon(coupon));
                 *self = Clients::Many(Box::new(sketch));
             }
-            Clients::Many(sketch) => sketch.update_with_coupon(coupon),
         }
     }
 
     pub fn merge(&mut self, other: &Clients) {
         match (&mut *self, other) {
-            (_, Clients::Few(coupons)) => coupons.iter().for_each(|&coupon| self.insert(coupon)),
-            (Clients::Few(coupons), Clients::Many(sketch)) => {
-                let mut sketch = sketch.clone();
-                coupons
-                    .iter()
-                    .for_each(|&coupon| sketch.update_with_coupon(coupon));
-                *self = Clients::Many(sketch);
-            }
             (Clients::Many(mine), Clients::Many(theirs)) => {
                 let mut union = HllUnion::new(LG_K).expect("a constant in range");
                 union.update(mine);
                 union.update(theirs);
                 **mine = union.to_sketch(HllType::Hll8);
             }
+            (_, Clients::Many(sketch)) => {
+                let mut sketch = sketch.clone();
+                let coupons = self.exact().iter();
+                coupons.for_each(|&coupon| sketch.update_with_coupon(coupon));
+                *self = Clients::Many(sketch);
+            }
+            (_, few) => few.exact().iter().for_each(|&coupon| self.insert(coupon)),
         }
     }
 
     /// The number of distinct clients: exact up to [`CLIENTS_EXACT_MAX`], else an estimate.
     pub fn finish(&self) -> u64 {
         match self {
-            Clients::Few(coupons) => coupons.len() as u64,
             Clients::Many(sketch) => sketch.composite_estimate().round() as u64,
+            few => few.exact().len() as u64,
         }
     }
+}
+
+/// Without an early end, so that many are compared at once.
+#[inline(always)]
+fn is_among<const N: usize>(coupon: Coupon, known: &[Coupon; N]) -> bool {
+    known
+        .iter()
+        .fold(false, |is_known, known| is_known | (*known == coupon))
 }
 
 fn new_sketch() -> HllSketch {

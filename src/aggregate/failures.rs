@@ -10,7 +10,11 @@ use super::{
 use crate::event::{Basis, Category, LocalTime, Phase, Severity};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
-use std::{hash::BuildHasher, ops::Range, sync::Arc};
+use std::{
+    hash::BuildHasher,
+    ops::{Range, RangeInclusive},
+    sync::Arc,
+};
 
 /// What one row is about, but for time and upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +87,7 @@ pub struct Failures {
 #[derive(Clone, Debug)]
 struct Cells {
     cells: Vec<Cell>,
-    /// Positions in `cells`.
+    /// Positions in `cells`; of none if [`absorb_apart`](Self::absorb_apart) left it behind.
     index: HashTable<u32>,
     /// Position of the cell last asked for with an upstream and a kind. It saves a search and never decides.
     lately: [u32; N_LATELY],
@@ -102,7 +106,7 @@ impl Default for Cells {
 }
 
 /// Slots for the cells asked for lately; a power of two.
-const N_LATELY: usize = 256;
+const N_LATELY: usize = 1024;
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
@@ -146,8 +150,7 @@ impl Failures {
             upstream,
             kind: kind.pack(),
         };
-        self.cells.collect(key, second, client, evidence);
-        if self.cells.len() > FAILURE_ROWS_MAX || self.upstreams.len() > UPSTREAMS_MAX + 2 {
+        if self.cells.collect(key, second, client, evidence) {
             self.limit();
         }
     }
@@ -175,7 +178,11 @@ impl Failures {
             upstream: ids[key.upstream as usize],
             ..key
         };
-        self.cells.absorb(other.cells, rekey);
+        if other.width == width && self.threshold == u64::MAX {
+            self.cells.absorb_apart(other.cells, rekey);
+        } else {
+            self.cells.absorb(other.cells, rekey);
+        }
         self.pool();
         self.limit();
     }
@@ -237,7 +244,13 @@ impl Failures {
                 .fold(0, |key, part| key << 32 | u128::from(part))
         };
         let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
-        order.sort_unstable();
+        // Cells come in the order of their first event, so buckets lie together already, unless clocks were set back.
+        order
+            .chunk_by_mut(|a, b| a >> 96 == b >> 96)
+            .for_each(<[u128]>::sort_unstable);
+        if !order.is_sorted() {
+            order.sort_unstable();
+        }
         order.into_iter().map(|key| key as u32 as usize).collect()
     }
 
@@ -328,11 +341,18 @@ impl Cells {
         self.cells.len()
     }
 
-    /// Counts one event at `key`.
+    /// Counts one event at `key`; whether a cell was made for it.
     #[inline(always)] // so that what is counted stays in registers
-    fn collect(&mut self, key: Key, second: u32, client: Option<&[u8]>, evidence: Evidence) {
+    fn collect(
+        &mut self,
+        key: Key,
+        second: u32,
+        client: Option<&[u8]>,
+        evidence: Evidence,
+    ) -> bool {
         let slot = key.slot();
         let mut at = self.lately[slot];
+        let n_cells = self.cells.len();
         if self
             .cells
             .get(at as usize)
@@ -345,14 +365,19 @@ impl Cells {
         cell.n_events += 1;
         cell.first_second = cell.first_second.min(second);
         cell.last_second = cell.last_second.max(second);
-        cell.evidence = cell.evidence.min(evidence);
+        if evidence.is_before(&cell.evidence) {
+            cell.evidence = evidence;
+        }
         if let Some(client) = client {
             cell.clients.collect(client, &mut self.hashes);
         }
+        self.cells.len() > n_cells
     }
 
     /// Position of the cell of `key`; where there is none, of a new one without events.
+    #[inline(never)]
     fn find_or_insert(&mut self, key: Key, evidence: Evidence) -> u32 {
+        self.complete_index();
         let Cells { cells, index, .. } = self;
         let end = cells.len() as u32; // limits keep it far below 2^32
         let is_it = |&at: &u32| cells[at as usize].key == key;
@@ -366,8 +391,55 @@ impl Cells {
         }
     }
 
+    /// Makes the index if it was left behind.
+    fn complete_index(&mut self) {
+        let Cells { cells, index, .. } = self;
+        if index.len() < cells.len() {
+            *index = index_of(cells, |_| true);
+        }
+    }
+
+    /// Adds the cells of `other`, each under what `rekey` makes of its key; never the same of two.
+    ///
+    /// Parts of one log lie apart in time but for the buckets in which it was cut: only cells of those are looked up, and the
+    /// index of all is left behind, since most often nothing is asked of it any more.
+    fn absorb_apart(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+        let (Some(mine), Some(theirs)) = (self.seconds(), other.seconds()) else {
+            return self.absorb(other, rekey);
+        };
+        let both = *mine.start().max(theirs.start())..=*mine.end().min(theirs.end());
+        let is_shared = |cell: &Cell| both.contains(&cell.key.second);
+        if self.cells.iter().filter(|cell| is_shared(cell)).count() > self.cells.len() / 8 {
+            return self.absorb(other, rekey);
+        }
+        let shared = index_of(&self.cells, is_shared);
+        let cells = &mut self.cells;
+        cells.reserve(other.cells.len());
+        for mut cell in other.cells {
+            cell.key = rekey(cell.key);
+            let is_it = |&at: &u32| cells[at as usize].key == cell.key;
+            let found = if is_shared(&cell) {
+                shared.find(cell.key.hash(), is_it).copied()
+            } else {
+                None
+            };
+            match found {
+                Some(at) => cells[at as usize].merge(&cell),
+                None => cells.push(cell),
+            }
+        }
+        self.index.clear();
+    }
+
+    /// The first and the last bucket.
+    fn seconds(&self) -> Option<RangeInclusive<u32>> {
+        let seconds = || self.cells.iter().map(|cell| cell.key.second);
+        Some(seconds().min()?..=seconds().max()?)
+    }
+
     /// Adds the cells of `other`, each under what `rekey` makes of its key.
     fn absorb(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+        self.complete_index();
         let Cells { cells, index, .. } = self;
         cells.reserve(other.cells.len());
         index.reserve(other.cells.len(), |&at| cells[at as usize].key.hash());
@@ -394,13 +466,25 @@ impl Cells {
     }
 }
 
+/// Positions of those of `cells` that `is_asked_for` takes.
+fn index_of(cells: &[Cell], is_asked_for: impl Fn(&Cell) -> bool) -> HashTable<u32> {
+    let mut index = HashTable::new();
+    let hash = |&at: &u32| cells[at as usize].key.hash();
+    for (at, cell) in (0..).zip(cells) {
+        if is_asked_for(cell) {
+            index.insert_unique(cell.key.hash(), at, hash);
+        }
+    }
+    index
+}
+
 impl Key {
     /// The same for all of a bucket's rows of one upstream and kind, whatever the bucket.
     #[inline]
     fn slot(self) -> usize {
         let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind))
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 56) as usize
+        (mixed >> 54) as usize
     }
 
     #[inline]

@@ -98,13 +98,7 @@ pub const MACHINES_MAX: usize = 64;
 impl Ledger {
     #[inline]
     pub fn collect_line(&mut self, class: LineClass, len_bytes: u64) {
-        self.lines[class as usize] += 1;
-        self.bytes[class as usize] += len_bytes;
-    }
-
-    /// Lines that belong to one counted by [`collect_line`](Self::collect_line) together with their bytes.
-    pub fn collect_more_lines(&mut self, class: LineClass, n: u64) {
-        self.lines[class as usize] += n;
+        self.collect_lines(class, 1, len_bytes);
     }
 
     /// The bytes from `offset` on are another source's too.
@@ -143,9 +137,24 @@ impl Ledger {
         *first = Some(first.map_or(offset, |first| first.min(offset)));
     }
 
+    pub fn collect_lines(&mut self, class: LineClass, n: u64, len_bytes: u64) {
+        self.lines[class as usize] += n;
+        self.bytes[class as usize] += len_bytes;
+    }
+
+    /// Counts `n` whole records of one line and one event each, `len_bytes` long together; not their times.
+    pub fn collect_records(&mut self, n: u64, len_bytes: u64) {
+        self.collect_lines(LineClass::Record, n, len_bytes);
+        self.n_events += n;
+    }
+
     #[inline]
     pub fn collect_event(&mut self, time: Option<LocalTime>) {
         self.n_events += 1;
+        self.collect_time(time);
+    }
+
+    pub fn collect_time(&mut self, time: Option<LocalTime>) {
         if time.is_some() {
             self.first_time = min_some(self.first_time, time);
             self.last_time = self.last_time.max(time);

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
-    lines::Seek,
-    parse::{Head, Tail, tail, upstream},
+    lines::{Cpu, Marks, Window},
+    parse::{Head, Tail, tail, upstream, usual},
 };
 
 /// A record that is understood. Slices are of the record's text.
@@ -37,6 +37,19 @@ pub(super) struct Meaning {
     pub phase: Phase,
     pub severity: Severity,
     pub errno: u32,
+}
+
+impl Meaning {
+    /// Of no message.
+    pub(super) const fn none() -> Meaning {
+        Meaning {
+            signature: Signature(0),
+            category: Category::Other,
+            phase: Phase::None,
+            severity: Severity::Other,
+            errno: 0,
+        }
+    }
 }
 
 /// A message that is understood, before its tail is read.
@@ -87,23 +100,41 @@ impl Classifier {
         head: &Head,
         text: &'a [u8],
     ) -> Classified<'a> {
-        match self.recall(searcher, head, text) {
-            Some(known) => known,
-            None => self.understand(searcher, head, text).with_tail(head, text),
-        }
+        let understood = match searcher.memo.recall(&self.matcher, head, text) {
+            Some(understood) => understood,
+            None => self.understand(searcher, head, text),
+        };
+        understood.with_tail(head, text)
     }
 
-    /// Like [`classify`](Self::classify), but `None` for a message unlike those met before: the quick way, for a text that
-    /// knows where its quotes and commas are.
+    /// Like [`classify`](Self::classify), for a record in a window that ends before the newline at `end`, whose message begins
+    /// at `at`: `None` if the message is unlike those met before, or the tail is unusual.
     #[inline(always)] // the result is large: it should be made where it is used
     pub fn recall<'a>(
         &self,
+        cpu: impl Cpu,
         searcher: &mut Searcher,
-        head: &Head,
-        text: impl Seek<'a>,
+        (window, marks): (Window<'a>, &Marks),
+        level: Level,
+        (at, end): (usize, usize),
     ) -> Option<Classified<'a>> {
-        let understood = searcher.memo.recall(&self.matcher, head, text)?;
-        Some(understood.with_tail(head, text))
+        let ways = &mut searcher.memo.ways;
+        let recalled = ways.recall(cpu, &self.matcher, (window, marks), level, (at, end))?;
+        let tail = match recalled.client {
+            Some(client) => usual::parse_tail(window, marks, client, end)?,
+            None => Tail::default(),
+        };
+        let meaning = recalled.meaning;
+        Some(Classified {
+            signature: meaning.signature,
+            category: meaning.category,
+            phase: meaning.phase,
+            severity: meaning.severity,
+            errno: meaning.errno,
+            upstream: upstream_of(&tail, None),
+            message: window.slice(at, recalled.message_end),
+            tail,
+        })
     }
 
     /// Classifies without looking at what was met before.
@@ -120,22 +151,11 @@ impl Classifier {
     fn understand(&self, searcher: &mut Searcher, head: &Head, text: &[u8]) -> Understood {
         let accepts = |row: u16, shape: &Shape| holds(&ROWS[usize::from(row)], head, &shape.rest);
         match self.matcher.find(&mut searcher.scratch, text, accepts) {
-            Some(Found {
-                row,
-                shape,
-                pattern,
-            }) => {
+            Some(Found { row, shape, by }) => {
                 let understood = describe(row, shape, head, text);
-                if let Some(pattern) = pattern {
-                    searcher.memo.remember(
-                        &self.matcher,
-                        head,
-                        text,
-                        pattern,
-                        &shape,
-                        understood.meaning,
-                    );
-                }
+                searcher
+                    .memo
+                    .remember(&self.matcher, head, text, by, &shape, understood.meaning);
                 understood
             }
             None => self
@@ -253,16 +273,14 @@ fn describe_unknown(head: &Head, text: &[u8]) -> Understood {
 
 impl Understood {
     /// The message with what its tail says.
-    #[inline(always)] // the result is large: it should be made where it is used
-    fn with_tail<'a>(&self, head: &Head, marked: impl Seek<'a>) -> Classified<'a> {
+    fn with_tail<'a>(&self, head: &Head, text: &'a [u8]) -> Classified<'a> {
         let Understood {
             meaning,
             start,
             tail_at,
             peer,
         } = *self;
-        let tail = tail_of(head, marked.behind(tail_at));
-        let text = marked.text();
+        let tail = tail_of(head, &text[tail_at..]);
         Classified {
             signature: meaning.signature,
             category: meaning.category,
@@ -288,16 +306,15 @@ impl Understood {
 }
 
 /// `ngx_log_error_core` calls no handler at level debug: whatever looks like a tail there is part of the message.
-#[inline(always)]
-fn tail_of<'a>(head: &Head, text: impl Seek<'a>) -> Tail<'a> {
+fn tail_of<'a>(head: &Head, text: &'a [u8]) -> Tail<'a> {
     match head.level {
         Some(Level::Debug) => Tail::default(),
-        _ => tail::parse_marked_tail(text),
+        _ => tail::parse_tail(text),
     }
 }
 
 /// The address the tail names; where it has none, the one the message itself named.
-#[inline]
+#[inline(always)]
 fn upstream_of<'a>(tail: &Tail<'a>, named: Option<&'a [u8]>) -> Option<&'a [u8]> {
     match tail.upstream {
         Some(value) => upstream::address(value, tail.request, tail.upstream_open),

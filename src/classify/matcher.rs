@@ -47,8 +47,18 @@ pub(super) type Peer = (usize, usize);
 pub(super) struct Found {
     pub row: u16,
     pub shape: Shape,
-    /// The pattern that fits, unless the message was cut or begins with a variable.
-    pub pattern: Option<u16>,
+    pub by: By,
+}
+
+/// How a row was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// This pattern fits, which begins with a literal.
+    Anchored(u16),
+    /// The message was cut before its words were complete.
+    Cut,
+    /// A pattern fits that begins with a variable.
+    Floating,
 }
 
 impl Rest {
@@ -168,19 +178,19 @@ impl Matcher {
                     return Some(Found {
                         row: pattern.row,
                         shape,
-                        pattern: Some(index),
+                        by: By::Anchored(index),
                     });
                 }
             }
         }
-        let found = self
-            .find_cut(text)
-            .or_else(|| self.find_floating(scratch, text, accepts));
-        found.map(|(row, shape)| Found {
-            row,
-            shape,
-            pattern: None,
-        })
+        let (row, shape, by) = match self.find_cut(text) {
+            Some((row, shape)) => (row, shape, By::Cut),
+            None => {
+                let (row, shape) = self.find_floating(scratch, text, accepts)?;
+                (row, shape, By::Floating)
+            }
+        };
+        Some(Found { row, shape, by })
     }
 
     /// Whether the pattern has no variables.
@@ -208,6 +218,21 @@ impl Matcher {
             ] if literal.starts_with(b"\"") && !names_peer => Some(literal),
             _ => None,
         }
+    }
+
+    /// The literal behind each variable of the pattern, an empty one behind a variable at its end; `None` if one is an address.
+    pub(super) fn closings(&self, pattern: u16) -> Option<Vec<&[u8]>> {
+        let opening = self.opening(pattern);
+        let names_peer = opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ");
+        let closings = &self.patterns[usize::from(pattern)].closings;
+        if names_peer {
+            return None;
+        }
+        let texts = closings.iter().map(|closing| match closing {
+            Some(literal) => &literal[..],
+            None => b"",
+        });
+        Some(texts.collect())
     }
 
     /// Whether words of other patterns begin with those that end at `node`.
@@ -242,6 +267,34 @@ impl Matcher {
         let is_only =
             patterns.contains(&pattern) && patterns.iter().take_while(|&&p| p != pattern).all(same);
         (is_only && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)
+    }
+
+    /// Like [`only_choice_at`](Self::only_choice_at) where other patterns were tried before, if each of them goes on with a
+    /// quote and a blank behind its first variable, and not like the pattern's own, which stands at `closing_at`: they fit no
+    /// text in which that is the only such quote.
+    pub(super) fn choice_by_quotes(
+        &self,
+        text: &[u8],
+        pattern: u16,
+        closing_at: usize,
+    ) -> Option<u16> {
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(text, &mut passed);
+        let node = *passed[..n_passed].last()?;
+        let mut earlier = self.nodes[usize::from(node)].patterns.iter();
+        let goes_on_so = |&&index: &&u16| {
+            let closings = &self.patterns[usize::from(index)].closings;
+            matches!(closings.first(), Some(Some(literal))
+                if literal.starts_with(b"\" ") && !text[closing_at..].starts_with(literal))
+        };
+        let is_chosen =
+            earlier.find(|index| **index == pattern || !goes_on_so(index)) == Some(&pattern);
+        (is_chosen && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)
+    }
+
+    /// Whether `text` begins like no pattern at all.
+    pub(super) fn begins_none(&self, text: &[u8]) -> bool {
+        self.walk(text, &mut [0u16; 16]) == 0
     }
 
     /// Whether a message that came to `node` and continues with `behind` comes to further patterns.

@@ -8,15 +8,12 @@
 
 use super::{
     classifier::{Meaning, Understood},
-    matcher::{Matcher, Shape, parse_rest},
+    matcher::{By, Matcher, Shape, parse_rest},
     rule,
     taxonomy::ROWS,
+    ways::{CLIENT, Known, Ways, Words},
 };
-use crate::{
-    event::Level,
-    lines::{Seek, near::begins},
-    parse::Head,
-};
+use crate::{event::Level, lines::near::begins, parse::Head};
 
 /// The messages one worker met last.
 #[derive(Debug, Clone)]
@@ -25,6 +22,8 @@ pub(super) struct Memo {
     buckets: Box<[Vec<Remembered>; N_BUCKETS]>,
     /// Those of which fewer bytes are sure to be there.
     brief: Vec<Remembered>,
+    /// The same messages, for records in a window.
+    pub(super) ways: Ways,
 }
 
 const N_BUCKETS: usize = 256;
@@ -37,6 +36,7 @@ impl Default for Memo {
         Memo {
             buckets: Box::new([const { Vec::new() }; N_BUCKETS]),
             brief: Vec::new(),
+            ways: Ways::default(),
         }
     }
 }
@@ -87,7 +87,7 @@ impl End {
 
     const fn text(self) -> &'static [u8] {
         match self {
-            End::Client => b", client: ",
+            End::Client => CLIENT,
             End::Record => b"",
         }
     }
@@ -96,28 +96,28 @@ impl End {
 impl Memo {
     /// What the text means, if its way is known. Ways met often come first in their bucket.
     #[inline(always)] // the result is large: it should be made where it is used
-    pub(super) fn recall<'a>(
+    pub(super) fn recall(
         &mut self,
         matcher: &Matcher,
         head: &Head,
-        marked: impl Seek<'a>,
+        text: &[u8],
     ) -> Option<Understood> {
-        let words = words(marked.text());
+        let words = words(text);
         let ways = &mut self.buckets[bucket(head, words[0])];
-        match recall(ways, words, matcher, head, marked) {
+        match recall(ways, words, matcher, head, text) {
             Some(understood) => Some(understood),
-            None => recall(&mut self.brief, words, matcher, head, marked),
+            None => recall(&mut self.brief, words, matcher, head, text),
         }
     }
 
-    /// Remembers the way of `text`, which the search found to fit `pattern`, if the same words always mean the same.
+    /// Remembers the way of `text`, which the search understood as it says, if the same words always mean the same.
     #[cold]
     pub(super) fn remember(
         &mut self,
         matcher: &Matcher,
         head: &Head,
         text: &[u8],
-        pattern: u16,
+        by: By,
         shape: &Shape,
         meaning: Meaning,
     ) {
@@ -130,14 +130,32 @@ impl Memo {
         let Some(end) = End::at(&text[shape.rest.tail_at..]) else {
             return;
         };
-        // At level debug nothing is a tail. A way may be known already to a search that did not ask.
-        if !is_settled
-            || head.level == Some(Level::Debug)
-            || self.recall(matcher, head, text).is_some()
-        {
+        // At level debug nothing is a tail.
+        if !is_settled || head.level == Some(Level::Debug) {
             return;
         }
+        if self.ways.is_full() {
+            *self = Memo::default();
+        }
         let end_at = shape.rest.tail_at + end.text().len();
+        if let (Some(level), Some(_), None) = (head.level, head.connection, shape.peer)
+            && let Some(words) = words_of(matcher, text, by, shape, end_at)
+        {
+            let ends_record = end == End::Record;
+            self.ways.add(&Known {
+                level,
+                ends_record,
+                meaning,
+                words,
+            });
+        }
+        let By::Anchored(pattern) = by else {
+            return;
+        };
+        // A way may be known already to a search that did not ask.
+        if self.recall(matcher, head, text).is_some() {
+            return;
+        }
         let (start, variable) = if matcher.is_literal(pattern) {
             if !matcher.is_first_choice(text, pattern) {
                 return;
@@ -180,21 +198,62 @@ impl Memo {
     }
 }
 
+/// The words by which a message like `text[..end_at]` is sure to be found as this one was; `None` if no words are.
+fn words_of<'t>(
+    matcher: &'t Matcher,
+    text: &'t [u8],
+    by: By,
+    shape: &Shape,
+    end_at: usize,
+) -> Option<Words<'t>> {
+    let whole = Words {
+        start: &text[..end_at],
+        ..Words::default()
+    };
+    let pattern = match by {
+        By::Cut => return None,
+        // What begins like no pattern is looked at only up to its tail; the whole message is known, or nothing of it.
+        By::Floating => {
+            let is_sure = shape.pattern_end == shape.rest.tail_at && matcher.begins_none(text);
+            return is_sure.then_some(whole);
+        }
+        By::Anchored(pattern) if matcher.is_literal(pattern) => {
+            return matcher.is_first_choice(text, pattern).then_some(whole);
+        }
+        By::Anchored(pattern) => pattern,
+    };
+    let closings = matcher.closings(pattern)?;
+    let (node, is_only) = match matcher.only_choice_at(text, pattern) {
+        Some(node) => (node, true),
+        None => {
+            let closing_at = shape.pattern_end - closings.last()?.len();
+            (matcher.choice_by_quotes(text, pattern, closing_at)?, false)
+        }
+    };
+    Some(Words {
+        start: matcher.opening(pattern),
+        node: matcher.has_children(node).then_some(node),
+        closings,
+        rest: &text[shape.pattern_end..end_at],
+        is_only,
+    })
+}
+
 /// The first of `ways` that the text goes.
 #[inline(always)]
-fn recall<'a>(
+fn recall(
     ways: &mut [Remembered],
     words: [u64; 3],
     matcher: &Matcher,
     head: &Head,
-    marked: impl Seek<'a>,
+    text: &[u8],
 ) -> Option<Understood> {
     for at in 0..ways.len() {
         let way = &mut ways[at];
         if way.glance.fits(words)
             && way.level == head.level
             && way.has_connection == head.connection.is_some()
-            && let Some(understood) = way.read(matcher, marked)
+            && let Some(understood) = way.read(matcher, text)
         {
             way.n_met += 1;
             if at > 0 && ways[at].n_met > ways[at - 1].n_met {
@@ -215,8 +274,7 @@ fn bucket(head: &Head, first_word: u64) -> usize {
 impl Remembered {
     /// What the text means, if it goes our way.
     #[inline(always)]
-    fn read<'a>(&self, matcher: &Matcher, marked: impl Seek<'a>) -> Option<Understood> {
-        let text = marked.text();
+    fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Understood> {
         if !begins(text, &self.start) {
             return None;
         }
@@ -227,7 +285,7 @@ impl Remembered {
             Some(Variable {
                 closing: Some((closing, len)),
                 ..
-            }) => (find_closing(marked, from, closing, *len)?, None),
+            }) => (find_closing(text, from, closing, *len)?, None),
             Some(Variable { pattern, rest, .. }) => {
                 let (pattern_end, peer) = matcher.find_end(*pattern, text, rest)?;
                 (pattern_end + rest.len(), peer)
@@ -252,28 +310,17 @@ impl Variable {
 /// Where `closing`, which begins with a quote, ends behind `from`, if it stands at the place that a search would choose:
 /// at the first where the literal of its first `len` bytes does, and something that may follow it.
 #[inline(always)]
-fn find_closing<'a>(
-    marked: impl Seek<'a>,
-    from: usize,
-    closing: &[u8],
-    len: usize,
-) -> Option<usize> {
-    let first = marked.quote(from);
-    if begins(&marked.text()[first..], closing) {
+fn find_closing(text: &[u8], from: usize, closing: &[u8], len: usize) -> Option<usize> {
+    let first = quote(text, from);
+    if begins(&text[first..], closing) {
         return Some(first + closing.len());
     }
-    find_later_closing(marked, first, closing, len)
+    find_later_closing(text, first, closing, len)
 }
 
 /// Like [`find_closing`], behind the quotes of the variable itself.
 #[inline(never)]
-fn find_later_closing<'a>(
-    marked: impl Seek<'a>,
-    mut at: usize,
-    closing: &[u8],
-    len: usize,
-) -> Option<usize> {
-    let text = marked.text();
+fn find_later_closing(text: &[u8], mut at: usize, closing: &[u8], len: usize) -> Option<usize> {
     while at < text.len() {
         if begins(&text[at..], closing) {
             return Some(at + closing.len());
@@ -281,9 +328,15 @@ fn find_later_closing<'a>(
         if text[at..].starts_with(&closing[..len]) && parse_rest(text, at + len).is_some() {
             return None;
         }
-        at = marked.quote(at + 1);
+        at = quote(text, at + 1);
     }
     None
+}
+
+/// The first quote at or behind `from`; the length of the text if there is none.
+fn quote(text: &[u8], from: usize) -> usize {
+    let rest = text.get(from..).unwrap_or_default();
+    memchr::memchr(b'"', rest).map_or(text.len(), |found| from + found)
 }
 
 /// Three words of a message, at its start and at [`FAR`]: most of what is different differs in one of them, and they are

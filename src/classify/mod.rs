@@ -14,5 +14,6 @@ mod pattern;
 pub mod residue;
 mod rule;
 pub mod taxonomy;
+mod ways;
 
 pub use classifier::{Classified, Classifier, Searcher};

@@ -73,12 +73,11 @@ pub struct Placed {
 pub fn place(failures: Failures, placement: &Placement, zone: &Zone) -> Placed {
     let (grain, is_pooled) = (failures.width(), failures.is_pooling());
     let rows = failures.into_rows();
-    let newest = rows
-        .iter()
-        .filter_map(|row| row.last_seen)
-        .max()
-        .map(|time| zone.instant(time).0);
-    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest?, zone));
+    let newest = || {
+        let last = rows.iter().filter_map(|row| row.last_seen).max()?;
+        Some(zone.instant(last).0)
+    };
+    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
     let (since, until) = (resolve(placement.since), resolve(placement.until));
     let mut n_ambiguous = 0;
     let kept: Vec<Failure> = rows
@@ -99,7 +98,7 @@ pub fn place(failures: Failures, placement: &Placement, zone: &Zone) -> Placed {
         .unwrap_or_else(|| Width::for_span(span_s(&kept)))
         .max(grain);
     Placed {
-        rows: rebucket(kept, width),
+        rows: rebucket(kept, width, zone),
         width,
         narrower_wanted: placement.bucket.filter(|wanted| *wanted < width),
         since,
@@ -149,9 +148,15 @@ fn span_s(rows: &[Failure]) -> i64 {
 
 /// Sums rows into buckets of `width`, in the order of the table. They come in that order but for zones that turn back
 /// and for buckets that join, so the sort finds long runs.
-fn rebucket(mut rows: Vec<Failure>, width: Width) -> Vec<Failure> {
+fn rebucket(mut rows: Vec<Failure>, width: Width, zone: &Zone) -> Vec<Failure> {
+    let mut is_done = zone.is_fixed();
     for row in &mut rows {
-        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+        let start = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+        is_done &= start == row.bucket;
+        row.bucket = start;
+    }
+    if is_done {
+        return rows;
     }
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let mut sums: Vec<Failure> = Vec::with_capacity(rows.len());

@@ -5,14 +5,15 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
     collections::VecDeque,
     sync::{
-        Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
 };
 
 /// Threads, each with a state of its own that lasts from one piece of work to the next.
 pub(super) struct Crew<S> {
-    pub(super) pool: Option<ThreadPool>,
+    pub(super) pool: Option<Arc<ThreadPool>>,
     pub(super) states: Vec<S>,
 }
 
@@ -22,7 +23,11 @@ impl<S: Send> Crew<S> {
         let mut n = n_threads.max(1);
         let mut pool = None;
         while n > 1 && pool.is_none() {
-            pool = ThreadPoolBuilder::new().num_threads(n).build().ok();
+            pool = ThreadPoolBuilder::new()
+                .num_threads(n)
+                .build()
+                .ok()
+                .map(Arc::new);
             n = if pool.is_some() { n } else { n / 2 };
         }
         Crew {
@@ -56,19 +61,28 @@ impl<S: Send> Crew<S> {
         }
     }
 
-    /// Like [`map`](Self::map), with results given to `take`, few at a time.
+    /// Like [`map`](Self::map), with results given to `take`, few at a time; the next are made meanwhile.
     pub(super) fn in_order<J: Sync, T: Send>(
         &mut self,
         jobs: &[J],
-        each: impl Fn(&mut S, &J) -> T + Sync,
+        each: impl Fn(&mut S, &J) -> T + Send + Sync,
         mut take: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for window in jobs.chunks(self.states.len() * WAITING_PER_THREAD) {
-            for result in self.map(window, &each) {
-                take(result)?;
-            }
-        }
-        Ok(())
+        let mut windows = jobs.chunks(self.states.len() * WAITING_PER_THREAD);
+        let Some(pool) = self.pool.clone().filter(|_| windows.len() > 1) else {
+            return windows.try_for_each(|window| {
+                let results = self.map(window, &each);
+                results.into_iter().try_for_each(&mut take)
+            });
+        };
+        pool.in_place_scope(|scope| {
+            let (made, results) = mpsc::sync_channel(1);
+            scope.spawn(move |_| {
+                let sent = windows.try_for_each(|window| made.send(self.map(window, &each)));
+                drop(sent); // an error says that nobody takes any more
+            });
+            results.into_iter().flatten().try_for_each(&mut take)
+        })
     }
 
     /// Like [`work`](Self::work), with results in the order of `jobs`.

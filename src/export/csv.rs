@@ -52,8 +52,24 @@ impl Lines {
 
     /// A text that needs no quotes and is no formula.
     pub fn word(&mut self, text: &str) {
+        self.plain(text.as_bytes());
+    }
+
+    /// Like [`word`](Self::word), for bytes that [are plain](is_plain).
+    pub fn plain(&mut self, text: &[u8]) {
         self.next_cell();
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text);
+    }
+
+    /// `SOURCE:LINE@OFFSET`, for a source whose name is plain.
+    pub fn place(&mut self, source: &str, line: u64, offset: u64) {
+        self.plain(source.as_bytes());
+        let mut digits = itoa::Buffer::new();
+        for (before, number) in [(b':', line), (b'@', offset)] {
+            self.bytes.push(before);
+            self.bytes
+                .extend_from_slice(digits.format(number).as_bytes());
+        }
     }
 
     pub fn integer(&mut self, number: i64) {
@@ -87,6 +103,30 @@ impl Lines {
     }
 }
 
+/// Whether `text` is of printable ASCII alone and written as it is: without quotes, without an apostrophe before it.
+pub fn is_plain(text: &[u8]) -> bool {
+    const LEN: usize = 16;
+    let is_special =
+        |byte: u8| (byte.wrapping_sub(b' ') > b'~' - b' ') | (byte == b'"') | (byte == b',');
+    // Without an early end, so that a block is looked at at once; the last may overlap the one before.
+    let has_special = |block: &[u8; LEN]| {
+        block
+            .iter()
+            .fold(false, |any, &byte| any | is_special(byte))
+    };
+    let end = match text.last_chunk() {
+        Some(end) => *end,
+        None => {
+            let mut end = [b'a'; LEN];
+            end[..text.len()].copy_from_slice(text);
+            end
+        }
+    };
+    let (blocks, _) = text.as_chunks::<LEN>();
+    !matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@'))
+        && !blocks.iter().chain([&end]).any(has_special)
+}
+
 /// Whether a spreadsheet would run `text` (OWASP, "CSV injection").
 fn runs(text: &str) -> bool {
     match text.as_bytes() {
@@ -117,6 +157,25 @@ mod tests {
             text,
             "2026-11-20T11:23:46Z,'=1+1,\"a\"\"b,c\nd\",,-7\r\n'－1,\"'-1,\"\"\"\r\n"
         );
+    }
+
+    #[test]
+    fn plain_texts_are_written_as_they_are() {
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 0..=255 {
+                    let mut text = vec![b'x'; len];
+                    text[at] = byte;
+                    let shown = crate::text::for_table(&text);
+                    let mut lines = Lines::default();
+                    lines.text(&shown);
+                    let is_same = lines.finish() == text;
+                    // Beyond ASCII, and with a tab, a text may be written as it is but is not plain.
+                    let is_plain = is_same && byte.is_ascii() && byte != b'\t';
+                    assert_eq!(super::is_plain(&text), is_plain, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use rows::Names;
 pub use schema::{Column, ColumnType, Table, Value};
 pub use temporary::Temporary;
 
-use crate::error::Error;
+use crate::{error::Error, text};
 use std::{io, io::Write, path::Path};
 
 /// A format of tables.
@@ -87,6 +87,24 @@ impl Sheet {
             Sheet::Csv(lines) => lines.text(text),
             Sheet::Jsonl(lines) => lines.text(text),
             Sheet::Rows(_, row) => row.push(Value::Text(text.to_owned())),
+        }
+    }
+
+    /// Bytes of a log, as [`text::for_table`] shows them.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        match self {
+            Sheet::Csv(lines) if csv::is_plain(bytes) => lines.plain(bytes),
+            _ => self.text(&text::for_table(bytes)),
+        }
+    }
+
+    /// A place in a source, as `SOURCE:LINE@OFFSET`.
+    pub fn place(&mut self, source: &str, line: u64, offset: u64) {
+        match self {
+            Sheet::Csv(lines) if csv::is_plain(source.as_bytes()) => {
+                lines.place(source, line, offset)
+            }
+            _ => self.text(&format!("{source}:{line}@{offset}")),
         }
     }
 

@@ -45,13 +45,8 @@ impl<'a> Names<'a> {
 
     /// `source:line@offset`.
     pub fn evidence(&self, evidence: &Evidence) -> String {
-        let mut text = self.source(evidence).to_owned();
-        let mut digits = itoa::Buffer::new();
-        for (before, number) in [(':', self.line(evidence)), ('@', evidence.offset)] {
-            text.push(before);
-            text.push_str(digits.format(number));
-        }
-        text
+        let Evidence { offset, .. } = evidence;
+        format!("{}:{}@{offset}", self.source(evidence), self.line(evidence))
     }
 }
 
@@ -67,7 +62,8 @@ pub fn failure(row: &Failure, names: &Names<'_>, sheet: &mut Sheet) {
     count(row.clients.finish(), sheet);
     instant(row.first_seen, sheet);
     instant(row.last_seen, sheet);
-    sheet.text(&names.evidence(&row.evidence));
+    let at = &row.evidence;
+    sheet.place(names.source(at), names.line(at), at.offset);
     sheet.end_row();
 }
 
@@ -203,7 +199,7 @@ fn text(text: Option<&str>, sheet: &mut Sheet) {
 
 fn bytes(bytes: Option<&[u8]>, sheet: &mut Sheet) {
     match bytes {
-        Some(bytes) => sheet.text(&text::for_table(bytes)),
+        Some(bytes) => sheet.bytes(bytes),
         None => sheet.null(),
     }
 }

@@ -5,19 +5,23 @@ use chrono::{DateTime, Datelike};
 /// Length of `2026-11-20T11:23:46Z`.
 pub const LEN: usize = 20;
 
-const DAY_S: i64 = 86_400;
+const MINUTE_S: i64 = 60;
+const HOUR_MINUTES: i64 = 60;
+const DAY_MINUTES: i64 = 24 * HOUR_MINUTES;
 
-/// Writes times; remembers the last date, since neighbours share it and chrono's formatter reads its pattern each time.
+/// Writes times; remembers the last minute, since neighbours share it and chrono's formatter reads its pattern each time.
 #[derive(Clone, Debug)]
 pub struct Dates {
+    minute: i64,
     day: i64,
-    /// With the time of day at zero.
+    /// With zero seconds.
     text: [u8; LEN],
 }
 
 impl Default for Dates {
     fn default() -> Dates {
         Dates {
+            minute: 0,
             day: 0,
             text: *b"1970-01-01T00:00:00Z",
         }
@@ -27,24 +31,33 @@ impl Default for Dates {
 impl Dates {
     /// `second` since 1970-01-01 00:00:00 UTC, between the years 0 and 9999: others are written as the nearest of those.
     pub fn rfc3339(&mut self, second: i64) -> [u8; LEN] {
-        let (day, of_day) = (second.div_euclid(DAY_S), second.rem_euclid(DAY_S));
+        let minute = second.div_euclid(MINUTE_S);
+        if minute != self.minute {
+            self.set_minute(minute);
+        }
+        let mut text = self.text;
+        put_two(&mut text, 17, second.rem_euclid(MINUTE_S) as u32);
+        text
+    }
+
+    #[inline(never)]
+    fn set_minute(&mut self, minute: i64) {
+        let (day, of_day) = (
+            minute.div_euclid(DAY_MINUTES),
+            minute.rem_euclid(DAY_MINUTES),
+        );
         if day != self.day {
             self.set_day(day);
         }
-        let mut text = self.text;
-        for (at, number) in [
-            (11, of_day / 3_600),
-            (14, of_day / 60 % 60),
-            (17, of_day % 60),
-        ] {
-            put_two(&mut text, at, number as u32);
-        }
-        text
+        put_two(&mut self.text, 11, (of_day / HOUR_MINUTES) as u32);
+        put_two(&mut self.text, 14, (of_day % HOUR_MINUTES) as u32);
+        self.minute = minute;
     }
 
     #[cold]
     fn set_day(&mut self, day: i64) {
-        let date = DateTime::from_timestamp(day.saturating_mul(DAY_S), 0).unwrap_or_default();
+        let date = DateTime::from_timestamp(day.saturating_mul(DAY_MINUTES * MINUTE_S), 0)
+            .unwrap_or_default();
         let year = date.year().clamp(0, 9999) as u32;
         let parts = [
             (0, year / 100),

@@ -1,11 +1,13 @@
 //! Where the bytes stand that structure a log: newlines, quotes, commas and brackets, as one bit per byte.
 //!
 //! Looking for the next quote of a record costs a call and a start-up each time; making the bits of 64 bytes costs less than
-//! one such call, and then every question about them is a shift and a count. They are made line by line just before the line
-//! is read, so that the processor fetches the next line from memory while it works on this one.
+//! one such call, and then every question about them is a shift and a count. They are made window by window: few
+//! enough to stay in the nearest cache, many enough that a loop over them keeps what it compares with in registers.
 //!
 //! Three instruction sets make the same bits: [`Plain`] words of eight bytes, anywhere; AVX2; AVX-512. The choice is made at
 //! run time by `pulp`, which also compiles the whole loop for the instruction set chosen.
+
+use super::window::{WINDOW_LEN, Window};
 
 /// Bits of 64 bytes, the first byte lowest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,15 @@ pub struct Bits {
 /// One way to make [`Bits`]. Values are proofs that this processor can.
 pub trait Cpu: Copy {
     fn bits(self, block: &[u8; BLOCK_LEN]) -> Bits;
+
+    /// A bit for each byte in which the two differ.
+    fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64;
+
+    /// A bit for each byte that is no digit.
+    fn non_digits(self, bytes: &[u8; 32]) -> u32;
+
+    /// Begins to fetch what will be read later, if the processor can be told so.
+    fn fetch(self, bytes: &[u8; FETCHED_LEN]);
 }
 
 /// Work that is compiled once for each instruction set.
@@ -47,6 +58,9 @@ pub fn with_best_cpu<W: Work>(work: W) -> W::Output {
 /// Bytes of one block.
 pub const BLOCK_LEN: usize = 64;
 
+/// Bytes fetched at a time: most lines are shorter.
+pub const FETCHED_LEN: usize = 8 * BLOCK_LEN;
+
 /// Any processor: eight bytes at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain;
@@ -61,6 +75,25 @@ impl Cpu for Plain {
             })
         };
         Bits::of(of)
+    }
+
+    #[inline(always)]
+    fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64 {
+        let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+        words.enumerate().fold(0, |bits, (at, (a, b))| {
+            let differs = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+            bits | (equal_bytes(differs, 0) ^ 0xff) << (8 * at)
+        })
+    }
+
+    #[inline(always)]
+    fn fetch(self, _: &[u8; FETCHED_LEN]) {}
+
+    #[inline(always)]
+    fn non_digits(self, bytes: &[u8; 32]) -> u32 {
+        (0..32).fold(0, |bits, at| {
+            bits | u32::from(!bytes[at].is_ascii_digit()) << at
+        })
     }
 }
 
@@ -89,7 +122,7 @@ impl Bits {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK_LEN, Bits, Cpu, Work};
+    use super::{BLOCK_LEN, Bits, Cpu, FETCHED_LEN, Work};
     use pulp::x86::{V3, V4};
 
     /// Work with the instruction set it is compiled for.
@@ -118,6 +151,37 @@ mod x86 {
                 half(low) | half(high) << 32
             })
         }
+
+        #[inline(always)]
+        fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64 {
+            let [a_low, a_high]: [pulp::u8x32; 2] = pulp::cast(*a);
+            let [b_low, b_high]: [pulp::u8x32; 2] = pulp::cast(*b);
+            let equal = |a, b| {
+                let equal = self.avx2._mm256_cmpeq_epi8(pulp::cast(a), pulp::cast(b));
+                u64::from(self.avx2._mm256_movemask_epi8(equal).cast_unsigned())
+            };
+            !(equal(a_low, b_low) | equal(a_high, b_high) << 32)
+        }
+
+        #[inline(always)]
+        fn non_digits(self, bytes: &[u8; 32]) -> u32 {
+            let bytes: pulp::u8x32 = pulp::cast(*bytes);
+            // Digits become -128 to -119 of signed bytes, the least there are.
+            let zero = self.avx._mm256_set1_epi8((b'0' ^ 0x80).cast_signed());
+            let last = self.avx._mm256_set1_epi8(-119);
+            let moved = self.avx2._mm256_sub_epi8(pulp::cast(bytes), zero);
+            let above = self.avx2._mm256_cmpgt_epi8(moved, last);
+            self.avx2._mm256_movemask_epi8(above).cast_unsigned()
+        }
+
+        #[inline(always)]
+        fn fetch(self, bytes: &[u8; FETCHED_LEN]) {
+            // To all levels of the cache; one byte stands for its block.
+            let (blocks, _) = bytes.as_chunks::<BLOCK_LEN>();
+            for block in blocks {
+                self.sse._mm_prefetch::<3>(block.as_ptr().cast());
+            }
+        }
     }
 
     impl Cpu for V4 {
@@ -130,177 +194,127 @@ mod x86 {
                 self.avx512bw._mm512_cmpeq_epi8_mask(bytes, wanted)
             })
         }
+
+        #[inline(always)]
+        fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64 {
+            let (a, b): (pulp::u8x64, pulp::u8x64) = (pulp::cast(*a), pulp::cast(*b));
+            self.avx512bw
+                ._mm512_cmpneq_epi8_mask(pulp::cast(a), pulp::cast(b))
+        }
+
+        #[inline(always)]
+        fn non_digits(self, bytes: &[u8; 32]) -> u32 {
+            (*self).non_digits(bytes)
+        }
+
+        #[inline(always)]
+        fn fetch(self, bytes: &[u8; FETCHED_LEN]) {
+            (*self).fetch(bytes);
+        }
     }
 }
 
-/// Blocks whose bits are kept: some of the longest records.
-const N_BLOCKS: usize = 256;
+/// Quotes and commas of one window, eight bits to a byte: a word of them can be read from any byte on.
+type Row = [u8; WINDOW_LEN / 8 + 8];
 
-/// Room is made when so many bytes are marked: as many are left for one record, twice the longest.
-const USED_MAX: usize = N_BLOCKS / 2 * BLOCK_LEN;
+/// Where in a line the bracket of its head stands.
+const HEAD_BRACKET_AT: u32 = 20;
 
-/// Bits of one kind, eight to a byte: a word of them can be read from any byte on.
-type Row = [u8; 8 * N_BLOCKS + 8];
-
-/// The marks of the last lines of one chunk.
+/// The marks of a window.
 #[derive(Debug, Clone)]
 pub struct Marks {
-    /// Offset of block 0.
-    from: usize,
-    quotes: Box<Row>,
-    commas: Box<Row>,
+    quotes: Row,
+    commas: Row,
+    /// Where newlines stand, and brackets but those expected in the head of each line.
+    stops: Box<[u16; 2 * WINDOW_LEN]>,
+    n_stops: usize,
 }
 
 impl Default for Marks {
     fn default() -> Marks {
-        let row = || Box::new([0; 8 * N_BLOCKS + 8]);
         Marks {
-            from: 0,
-            quotes: row(),
-            commas: row(),
+            quotes: [0; WINDOW_LEN / 8 + 8],
+            commas: [0; WINDOW_LEN / 8 + 8],
+            stops: Box::new([0; 2 * WINDOW_LEN]),
+            n_stops: 0,
         }
     }
 }
-
-/// The end of a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LineEnd {
-    /// Offset of its newline; the length of all bytes if there is none.
-    pub end: usize,
-    /// A bracket stands in the line behind its first [`BRACKETS_FROM`] bytes.
-    pub has_bracket: bool,
-}
-
-/// The first bytes of a line, in which brackets are usual.
-pub const BRACKETS_FROM: usize = 21;
 
 impl Marks {
-    /// Forgets all; the next line begins at `start` or behind it.
-    #[inline]
-    pub fn start(&mut self, start: usize) {
-        self.from = start;
-    }
-
-    /// Forgets what lies before the record that begins at `start`, if its marks would find no room. Also begins anew where
-    /// a line without room was looked at that lies behind `start`.
+    /// Makes the marks of the body of `window`, and forgets all others.
     #[inline(always)]
-    pub fn make_room(&mut self, start: usize) {
-        if start.wrapping_sub(self.from) > USED_MAX {
-            self.from = start;
+    pub fn mark(&mut self, cpu: impl Cpu, window: Window<'_>) {
+        let (blocks, _) = window.body().as_chunks::<BLOCK_LEN>();
+        let (quotes, _) = self.quotes.as_chunks_mut::<8>();
+        let (commas, _) = self.commas.as_chunks_mut::<8>();
+        let (mut n_stops, mut at) = (0, 0);
+        // Bits of the blocks to come where the bracket of a head is expected.
+        let mut heads = 1 << HEAD_BRACKET_AT;
+        for (block, (quotes, commas)) in blocks.iter().zip(quotes.iter_mut().zip(commas)) {
+            let bits = cpu.bits(block);
+            *quotes = bits.quotes.to_le_bytes();
+            *commas = bits.commas.to_le_bytes();
+            heads |= bits.newlines << (HEAD_BRACKET_AT + 1);
+            let stops = bits.newlines | (bits.brackets & !heads);
+            heads = bits.newlines >> (63 - HEAD_BRACKET_AT);
+            n_stops = put_stops(&mut self.stops, n_stops, at, stops);
+            at += BLOCK_LEN;
         }
+        self.n_stops = n_stops;
     }
 
-    /// Whether the marks are there from `start` to the end of the line asked for last.
+    /// Place of the stop with this number, from 0; `None` behind the last.
     #[inline(always)]
-    pub fn has(&self, start: usize) -> bool {
-        self.from <= start
+    pub fn stop(&self, number: usize) -> Option<usize> {
+        (number < self.n_stops).then(|| usize::from(self.stops[number % (2 * WINDOW_LEN)]))
     }
 
-    /// The end of the line that begins at `start`. Lines must be asked for in order, but the last may be asked for again. The
-    /// marks of a line without room are not kept.
-    #[inline(always)]
-    pub fn line_end(&mut self, cpu: impl Cpu, bytes: &[u8], start: usize) -> LineEnd {
-        let (mut block, shift) = (
-            (start - self.from) / BLOCK_LEN,
-            (start - self.from) % BLOCK_LEN,
-        );
-        // Of two blocks, the bits of this line, and those where a bracket counts.
-        let of_line = !0 << shift;
-        let behind_head = u128::MAX << (shift + BRACKETS_FROM);
-        let mut bits = self.make(cpu, bytes, block);
-        let mut newlines = bits.newlines & of_line;
-        let mut brackets = bits.brackets & behind_head as u64;
-        let mut later = (behind_head >> BLOCK_LEN) as u64;
-        let mut before = 0;
-        while newlines == 0 {
-            before |= brackets;
-            block += 1;
-            if self.from + block * BLOCK_LEN >= bytes.len() {
-                return LineEnd {
-                    end: bytes.len(),
-                    has_bracket: before != 0,
-                };
-            }
-            if block == N_BLOCKS {
-                return self.long_line_end(bytes, start);
-            }
-            bits = self.make(cpu, bytes, block);
-            newlines = bits.newlines;
-            brackets = bits.brackets & later;
-            later = !0;
-        }
-        // Brackets behind the newline are the next line's.
-        let below = newlines ^ newlines.wrapping_sub(1);
-        LineEnd {
-            end: self.from + block * BLOCK_LEN + newlines.trailing_zeros() as usize,
-            has_bracket: before | brackets & below != 0,
-        }
-    }
-
-    /// Makes and keeps the bits of `block`.
-    #[inline(always)]
-    fn make(&mut self, cpu: impl Cpu, bytes: &[u8], block: usize) -> Bits {
-        let at = self.from + block * BLOCK_LEN;
-        let bits = match bytes.get(at..).and_then(|rest| rest.first_chunk()) {
-            Some(whole) => cpu.bits(whole),
-            None => cpu.bits(&padded(bytes, at)),
-        };
-        put(&mut self.quotes, block, bits.quotes);
-        put(&mut self.commas, block, bits.commas);
-        bits
-    }
-
-    /// A line without room: the marks begin anew at its end.
-    #[cold]
-    fn long_line_end(&mut self, bytes: &[u8], start: usize) -> LineEnd {
-        let rest = &bytes[start..];
-        let end = memchr::memchr(b'\n', rest).map_or(bytes.len(), |newline| start + newline);
-        self.start(end);
-        LineEnd {
-            end,
-            has_bracket: true,
-        }
-    }
-
-    /// The first quote at or behind `from`, before `end`; else `end`. Both in the line asked for last or near before it.
+    /// The first quote at or behind `from`, before `end`; else `end`.
     #[inline(always)]
     pub fn next_quote(&self, from: usize, end: usize) -> usize {
-        next(&self.quotes, self.from, from, end)
+        next(&self.quotes, from, end)
     }
 
     /// Like [`next_quote`](Self::next_quote), for commas.
     #[inline(always)]
     pub fn next_comma(&self, from: usize, end: usize) -> usize {
-        next(&self.commas, self.from, from, end)
+        next(&self.commas, from, end)
     }
 }
 
+/// Appends the places of `bits` to the first `n` of `stops`. Most blocks have one or none: it is written without asking, and
+/// stays if it is there.
 #[inline(always)]
-fn put(row: &mut Row, block: usize, bits: u64) {
-    let (words, _) = row.as_chunks_mut::<8>();
-    words[block % N_BLOCKS] = bits.to_le_bytes();
+fn put_stops(stops: &mut [u16; 2 * WINDOW_LEN], n: usize, from: usize, bits: u64) -> usize {
+    stops[n % (2 * WINDOW_LEN)] = (from + bits.trailing_zeros() as usize) as u16;
+    let mut n = n + usize::from(bits != 0);
+    let mut bits = bits & bits.wrapping_sub(1);
+    while bits != 0 {
+        stops[n % (2 * WINDOW_LEN)] = (from + bits.trailing_zeros() as usize) as u16;
+        n += 1;
+        bits &= bits - 1;
+    }
+    n
 }
 
-/// The first bit of `row`, which begins with that of the byte at `base`, at or behind `from`.
+/// The first bit of `row` at or behind `from`.
 #[inline(always)]
-fn next(row: &Row, base: usize, from: usize, end: usize) -> usize {
-    let at = from - base;
+fn next(row: &Row, from: usize, end: usize) -> usize {
     // At least 57 bits from here on: most fields are shorter, and then no branch depends on their length.
-    let near = word(row, at / 8) >> (at % 8);
-    // What older marks stand behind the last block made lies behind `end`.
+    let near = word(row, from / 8) >> (from % 8);
     if near != 0 {
         return (from + near.trailing_zeros() as usize).min(end);
     }
-    next_far(row, base, from, end)
+    next_far(row, from / 8 + 8, end)
 }
 
 #[inline(always)]
-fn next_far(row: &Row, base: usize, from: usize, end: usize) -> usize {
-    let mut byte = (from - base) / 8 + 8;
-    while base + 8 * byte < end {
+fn next_far(row: &Row, mut byte: usize, end: usize) -> usize {
+    while 8 * byte < end {
         let bits = word(row, byte);
         if bits != 0 {
-            return (base + 8 * byte + bits.trailing_zeros() as usize).min(end);
+            return (8 * byte + bits.trailing_zeros() as usize).min(end);
         }
         byte += 8;
     }
@@ -310,115 +324,18 @@ fn next_far(row: &Row, base: usize, from: usize, end: usize) -> usize {
 #[inline(always)]
 fn word(row: &Row, byte: usize) -> u64 {
     // The remainder is there for the compiler, which then need not check.
-    let bytes = row[byte % (8 * N_BLOCKS)..].first_chunk();
+    let bytes = row[byte % (WINDOW_LEN / 8)..].first_chunk();
     bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-/// A text that can be asked where its quotes and commas stand: offsets in the text, its length where there are no more.
-pub trait Seek<'a>: Copy {
-    fn text(self) -> &'a [u8];
-
-    /// The first quote at or behind `from`.
-    fn quote(self, from: usize) -> usize;
-
-    /// The first comma at or behind `from`.
-    fn comma(self, from: usize) -> usize;
-
-    /// The text behind its first `len` bytes.
-    fn behind(self, len: usize) -> Self;
-}
-
-/// A text without marks: each question is a search.
-impl<'a> Seek<'a> for &'a [u8] {
-    #[inline(always)]
-    fn text(self) -> &'a [u8] {
-        self
-    }
-
-    #[inline]
-    fn quote(self, from: usize) -> usize {
-        search(b'"', self, from)
-    }
-
-    #[inline]
-    fn comma(self, from: usize) -> usize {
-        search(b',', self, from)
-    }
-
-    #[inline(always)]
-    fn behind(self, len: usize) -> Self {
-        &self[len..]
-    }
-}
-
-fn search(byte: u8, text: &[u8], from: usize) -> usize {
-    let rest = text.get(from..).unwrap_or_default();
-    memchr::memchr(byte, rest).map_or(text.len(), |found| from + found)
-}
-
-/// A text whose marks are there.
-#[derive(Clone, Copy, Debug)]
-pub struct Marked<'a, 'm> {
-    marks: &'m Marks,
-    bytes: &'a [u8],
-    start: usize,
-    end: usize,
-}
-
-impl<'a, 'm> Marked<'a, 'm> {
-    /// The text `bytes[start..end]`, of which `marks` has the marks.
-    #[inline(always)]
-    pub fn new(marks: &'m Marks, bytes: &'a [u8], start: usize, end: usize) -> Marked<'a, 'm> {
-        Marked {
-            marks,
-            bytes,
-            start,
-            end,
-        }
-    }
-}
-
-impl<'a> Seek<'a> for Marked<'a, '_> {
-    #[inline(always)]
-    fn text(self) -> &'a [u8] {
-        &self.bytes[self.start..self.end]
-    }
-
-    #[inline(always)]
-    fn quote(self, from: usize) -> usize {
-        self.marks.next_quote(self.start + from, self.end) - self.start
-    }
-
-    #[inline(always)]
-    fn comma(self, from: usize) -> usize {
-        self.marks.next_comma(self.start + from, self.end) - self.start
-    }
-
-    #[inline(always)]
-    fn behind(self, len: usize) -> Self {
-        Marked {
-            start: self.start + len,
-            ..self
-        }
-    }
-}
-
-/// The last bytes, with zeros behind them.
-#[cold]
-fn padded(bytes: &[u8], at: usize) -> [u8; BLOCK_LEN] {
-    let mut block = [0; BLOCK_LEN];
-    let rest = bytes.get(at..).unwrap_or_default();
-    block[..rest.len()].copy_from_slice(rest);
-    block
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lines::window::SPARE_LEN;
 
     /// Bytes near the marks in value, in an order without period.
     fn text(len: usize) -> Vec<u8> {
-        let near = b"\n\x0b\x09\"#!,-+[\\Z\x8a\xa2\xac\xdb\0\xff a";
+        let near = b"\n\x0b\x09\"#!,-+[\\Z\x8a\xa2\xac\xdb\0\xff a/0123456789:";
         (0..len)
             .map(|n| near[(n.wrapping_mul(0x9e37_79b9) >> 7) % near.len()])
             .collect()
@@ -437,41 +354,47 @@ mod tests {
 
         fn run<C: Cpu>(self, cpu: C) {
             for window in self.0.windows(BLOCK_LEN) {
-                let block = window.try_into().expect("of this length");
+                let block: &[u8; BLOCK_LEN] = window.try_into().expect("of this length");
                 assert_eq!(cpu.bits(block), slow_bits(block));
+                let half: &[u8; 32] = block.first_chunk().expect("shorter");
+                let slow = (0..32).fold(0, |bits, at| {
+                    bits | u32::from(!half[at].is_ascii_digit()) << at
+                });
+                assert_eq!(cpu.non_digits(half), slow);
+                let mut other = *block;
+                other.iter_mut().step_by(3).for_each(|byte| *byte ^= b'a');
+                let differs = (0..BLOCK_LEN).step_by(3).fold(0, |bits, at| bits | 1 << at);
+                assert_eq!(cpu.differs(block, &other), differs);
+                assert_eq!(cpu.differs(block, block), 0);
             }
+            let Some(window) = Window::at(self.0, 0) else {
+                return;
+            };
             let mut marks = Marks::default();
-            let (mut at, bytes) = (3, self.0);
-            marks.start(at);
-            while at < bytes.len() {
-                marks.make_room(at);
-                let LineEnd { end, has_bracket } = marks.line_end(cpu, bytes, at);
-                let find = |byte| {
-                    bytes[at..end]
-                        .iter()
-                        .position(|&b| b == byte)
-                        .map_or(end, |n| at + n)
-                };
-                assert!(end == bytes.len() || bytes[end] == b'\n');
-                assert_eq!(find(b'\n'), end);
-                let (_, behind) = bytes[at..end].split_at((end - at).min(BRACKETS_FROM));
-                assert!(has_bracket == behind.contains(&b'[') || !marks.has(at));
-                assert!(marks.has(at) || end - at > USED_MAX);
-                if marks.has(at) {
-                    assert_eq!(marks.next_quote(at, end), find(b'"'));
-                    assert_eq!(marks.next_comma(at, end), find(b','));
+            marks.mark(cpu, window);
+            let stops: Vec<usize> = (0..).map_while(|n| marks.stop(n)).collect();
+            let is_stop = |at: usize| {
+                let is_expected = || at == 20 || at > 20 && self.0[at - 21] == b'\n';
+                self.0[at] == b'\n' || self.0[at] == b'[' && !is_expected()
+            };
+            let slow: Vec<usize> = (0..WINDOW_LEN).filter(|&at| is_stop(at)).collect();
+            assert_eq!(stops, slow);
+            for end in [1, 200, WINDOW_LEN - 1] {
+                for from in 0..end {
+                    let find = |byte| (from..end).find(|&at| self.0[at] == byte).unwrap_or(end);
+                    assert_eq!(marks.next_quote(from, end), find(b'"'));
+                    assert_eq!(marks.next_comma(from, end), find(b','));
                 }
-                at = end + 1;
             }
         }
     }
 
     #[test]
     fn every_instruction_set_makes_the_same_bits() {
-        let mut long = vec![b'x'; 20_000];
-        long[19_000] = b'\n';
-        long.extend_from_slice(b"a\"b,[\n");
-        for bytes in [text(3_000), text(64), text(65), text(5), long] {
+        let mut sparse = vec![b'x'; WINDOW_LEN + SPARE_LEN];
+        sparse[2000..2006].copy_from_slice(b"a\"b,[\n");
+        let same = vec![b'\n'; WINDOW_LEN + SPARE_LEN];
+        for bytes in [text(WINDOW_LEN + SPARE_LEN), text(64), sparse, same] {
             Check(&bytes).run(Plain);
             with_best_cpu(Check(&bytes));
             #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,8 @@
 pub mod chunk;
 pub mod marks;
 pub mod near;
+pub mod window;
 
 pub use chunk::{Line, chunks, lines};
-pub use marks::{Cpu, LineEnd, Marked, Marks, Seek, Work, with_best_cpu};
+pub use marks::{Cpu, Marks, Work, with_best_cpu};
+pub use window::Window;

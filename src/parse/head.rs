@@ -71,6 +71,24 @@ impl HeadParser {
         }
     }
 
+    /// The time of the head that begins with `start`, if it is one and its time exists.
+    #[inline(always)]
+    pub fn time_of(&mut self, start: &[u8; TIME_LEN + 2]) -> Option<LocalTime> {
+        match self.known(start) {
+            Some(time) => (start[TIME_LEN..] == *b" [").then_some(time),
+            None => self.new_time(start),
+        }
+    }
+
+    #[cold]
+    fn new_time(&mut self, start: &[u8; TIME_LEN + 2]) -> Option<LocalTime> {
+        if is_head(start) {
+            self.time(start)
+        } else {
+            None
+        }
+    }
+
     /// Like [`is_head`]; most heads are of the second read last, and then it is a comparison.
     #[inline(always)]
     pub fn is_head(&self, line: &[u8]) -> bool {
@@ -192,6 +210,8 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
     }
 }
 
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
 /// The number that the bytes of `word`, lowest first, begin with, and how many digits it has.
 ///
 /// A byte that is no digit keeps a bit of its high half when that half should be 3, before or after adding 6. The digits
@@ -199,7 +219,6 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
 /// parsing eight digits").
 #[inline(always)]
 fn leading_digits(word: u64) -> (u64, usize) {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
     const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
     let plain = word ^ ZEROS;
     // Only the first other byte is of interest: a carry out of it does no harm.
@@ -208,13 +227,16 @@ fn leading_digits(word: u64) -> (u64, usize) {
     if n_digits == 0 {
         return (0, 0);
     }
-    let digits = plain << (64 - 8 * n_digits);
+    (value(word, n_digits), n_digits)
+}
+
+/// The number that the first `n_digits` bytes of `word` are, which must be digits, and at least one.
+#[inline(always)]
+pub(super) fn value(word: u64, n_digits: usize) -> u64 {
+    let digits = (word ^ ZEROS) << (64 - 8 * n_digits);
     let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
     let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
-    (
-        fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff,
-        n_digits,
-    )
+    fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
 
 /// Like [`digits`], for long numbers and the end of a line.

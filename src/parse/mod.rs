@@ -17,6 +17,7 @@ pub mod head;
 pub mod record;
 pub mod tail;
 pub mod upstream;
+pub mod usual;
 pub mod wrapper;
 
 pub use action::{Action, Side};

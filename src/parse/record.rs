@@ -17,10 +17,12 @@ pub const NGINX_RECORD_LEN: usize = 2048;
 /// Whether `line`, which is no head and begins `behind` bytes after the head of a record, continues it. `is_open`: the
 /// record has a `*N`, so a tail must come, and none of its lines so far [`has_tail`].
 pub fn continues(is_open: bool, line: &[u8], behind: usize) -> bool {
-    behind < RECORD_LEN_MAX
-        && !is_cut(behind - 1)
-        && (is_open || is_traceback(line))
-        && !is_access_line(line)
+    may_continue(is_open, line, behind) && !is_access_line(line)
+}
+
+/// Like [`continues`], for a line that is no access-log line.
+pub fn may_continue(is_open: bool, line: &[u8], behind: usize) -> bool {
+    behind < RECORD_LEN_MAX && !is_cut(behind - 1) && (is_open || is_traceback(line))
 }
 
 /// What the usual tail begins with.
@@ -28,7 +30,8 @@ pub const TAIL: &[u8] = b", client: ";
 
 /// Whether the usual tail begins in `line`.
 pub fn has_tail(line: &[u8]) -> bool {
-    memchr::memmem::find(line, TAIL).is_some()
+    // Commas are few: a searcher for the whole key takes longer to make.
+    memchr_iter(b',', line).any(|comma| line[comma..].starts_with(TAIL))
 }
 
 /// Whether a record of `len` bytes, without newline, has exactly the length at which nginx, or OpenResty, cuts.

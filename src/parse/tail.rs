@@ -13,7 +13,6 @@
 //! that ` HTTP/x.y` precedes, if there is such a one. What a client imitates inside its own fields changes nothing.
 
 use super::head::fits;
-use crate::lines::Seek;
 use memchr::{memchr, memchr_iter, memrchr};
 
 /// The fields of a tail, as slices of the record; `None` means not written or cut off.
@@ -28,7 +27,7 @@ pub struct Tail<'a> {
     /// The upstream value has no closing quote.
     pub upstream_open: bool,
     /// What follows the upstream: host and referrer, read when asked for.
-    rest: &'a [u8],
+    pub(super) rest: &'a [u8],
     /// A quoted value has no closing quote, or a key is incomplete: the record was cut.
     pub open: bool,
 }
@@ -86,30 +85,23 @@ const REQUEST_ID: usize = 7;
 
 /// Reads the tail that begins at `text[0]`, which is a comma or the end. A record may stop anywhere inside.
 pub fn parse_tail(text: &[u8]) -> Tail<'_> {
-    parse_marked_tail(text)
-}
-
-/// Like [`parse_tail`], for a text that knows where its quotes and commas are.
-#[inline(always)] // a tail is large: it should be made where it is used
-pub fn parse_marked_tail<'a>(marked: impl Seek<'a>) -> Tail<'a> {
-    let text = marked.text();
     let mut tail = Tail::default();
     let mut at = 0;
     if !text.starts_with(b", client: ") {
         at = skip_to_client(text);
     }
     if let Some(value_at) = behind_key(text, at, b", client: ") {
-        at = client_end(marked, value_at);
+        at = client_end(text, value_at);
         tail.client = Some(unquoted(&text[value_at..at]));
     }
     if let Some(value_at) = behind_key(text, at, b", server: ") {
-        at = server_end(marked, value_at);
+        at = server_end(text, value_at);
         tail.server = Some(unquoted(&text[value_at..at]));
         if text[at..].starts_with(PROTOCOL) {
             at += protocol_len(&text[at..]);
         }
     }
-    parse_quoted(marked, at, &mut tail);
+    parse_quoted(text, at, &mut tail);
     tail
 }
 
@@ -130,17 +122,15 @@ fn protocol_len(text: &[u8]) -> usize {
 }
 
 /// Reads the quoted keys from `at` on, in their order, up to the host.
-#[inline(always)]
-fn parse_quoted<'a>(marked: impl Seek<'a>, mut at: usize, tail: &mut Tail<'a>) {
-    let text = marked.text();
+fn parse_quoted<'a>(text: &'a [u8], mut at: usize, tail: &mut Tail<'a>) {
     let mut from = 0;
     let mut next = next_key(text, at, from);
     while let Some((key, value_at)) = next
         && key < HOST
     {
         let close = match key {
-            REQUEST | REQUEST_LINE => request_close(marked, value_at, key),
-            _ => value_close(marked, value_at, key),
+            REQUEST | REQUEST_LINE => request_close(text, value_at, key),
+            _ => value_close(text, value_at, key),
         };
         tail.take(
             key,
@@ -295,13 +285,8 @@ fn is_cut_key(rest: &[u8], from: usize) -> bool {
 }
 
 /// The quote that closes the value of `key`, which begins at `at`.
-#[inline(always)]
-fn value_close<'a>(marked: impl Seek<'a>, at: usize, key: usize) -> Option<Close> {
-    let text = marked.text();
-    let first = marked.quote(at);
-    if first == text.len() {
-        return None;
-    }
+fn value_close(text: &[u8], at: usize, key: usize) -> Option<Close> {
+    let first = at + memchr(b'"', text.get(at..)?)?;
     close_at(text, first, key).or_else(|| later_close(text, first + 1, key))
 }
 
@@ -317,13 +302,8 @@ fn later_close(text: &[u8], from: usize, key: usize) -> Option<Close> {
 }
 
 /// The quote that closes a request line, which begins at `at`: the first that ` HTTP/x.y` precedes, else the first that may.
-#[inline(always)]
-fn request_close<'a>(marked: impl Seek<'a>, at: usize, key: usize) -> Option<Close> {
-    let text = marked.text();
-    let first = marked.quote(at);
-    if first == text.len() {
-        return None;
-    }
+fn request_close(text: &[u8], at: usize, key: usize) -> Option<Close> {
+    let first = at + memchr(b'"', text.get(at..)?)?;
     if has_version(&text[at..first])
         && let Some(close) = close_at(text, first, key)
     {
@@ -351,8 +331,8 @@ fn imitated_request_end(value: &[u8]) -> Option<usize> {
 }
 
 /// Whether a request line ends with ` HTTP/1.1` or, of later protocols in some versions, ` HTTP/3`.
-#[inline]
-fn has_version(line: &[u8]) -> bool {
+#[inline(always)]
+pub(super) fn has_version(line: &[u8]) -> bool {
     if let Some([b' ', version @ ..]) = line.last_chunk::<9>()
         && fits(u64::from_le_bytes(*version), b"HTTP/0.0")
     {
@@ -382,9 +362,8 @@ fn referrer_end(rest: &[u8]) -> Option<usize> {
 }
 
 /// End of the client's address that begins at `at`.
-#[inline(always)]
-fn client_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
-    end_before(marked, at, b", server: ", |rest| {
+fn client_end(text: &[u8], at: usize) -> usize {
+    end_before(text, at, b", server: ", |rest| {
         b", server: ".starts_with(rest)
             || next_key(rest, 0, REQUEST).is_some()
             || is_cut_key(rest, REQUEST)
@@ -392,9 +371,8 @@ fn client_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
 }
 
 /// End of the server name that begins at `at`: the configuration writes it, so it may be empty, a regex, or hold commas.
-#[inline(always)]
-fn server_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
-    end_before(marked, at, b", request: \"", |rest| {
+fn server_end(text: &[u8], at: usize) -> usize {
+    end_before(text, at, b", request: \"", |rest| {
         next_key(rest, 0, REQUEST).is_some()
             || rest.starts_with(b", upstream: ")
             || rest.starts_with(b", bytes from/to")
@@ -406,26 +384,11 @@ fn server_end<'a>(marked: impl Seek<'a>, at: usize) -> usize {
 
 /// The first comma, not before `at`, where the text goes on with `usual`, or with something that `ends` takes; its length
 /// if there is none.
-#[inline(always)]
-fn end_before<'a>(
-    marked: impl Seek<'a>,
-    at: usize,
-    usual: &[u8],
-    ends: impl Fn(&[u8]) -> bool,
-) -> usize {
-    let (text, first) = (marked.text(), marked.comma(at));
-    if first == text.len() || text[first..].starts_with(usual) {
-        return first;
-    }
-    first_end(text, first, |rest| rest.starts_with(usual) || ends(rest))
-}
-
-/// The first comma, not before `from`, that `ends` takes.
-#[cold]
-fn first_end(text: &[u8], from: usize, ends: impl Fn(&[u8]) -> bool) -> usize {
-    let comma = memchr_iter(b',', &text[from..])
-        .map(|comma| from + comma)
-        .find(|&comma| ends(&text[comma..]));
+fn end_before(text: &[u8], at: usize, usual: &[u8], ends: impl Fn(&[u8]) -> bool) -> usize {
+    let is_end = |rest: &[u8]| rest.starts_with(usual) || ends(rest);
+    let comma = memchr_iter(b',', &text[at..])
+        .map(|comma| at + comma)
+        .find(|&comma| is_end(&text[comma..]));
     comma.unwrap_or(text.len())
 }
 

@@ -35,6 +35,16 @@ fn after_scheme(value: &[u8]) -> &[u8] {
     if let [b'h', b't', b't', b'p', b':', b'/', b'/', rest @ ..] = value {
         return rest; // by far the most frequent
     }
+    let known = value
+        .strip_prefix(b"fastcgi://")
+        .or_else(|| value.strip_prefix(b"https://"))
+        .or_else(|| value.strip_prefix(b"grpc://"));
+    known.unwrap_or_else(|| behind_name(value))
+}
+
+/// Likewise, for any scheme.
+#[cold]
+fn behind_name(value: &[u8]) -> &[u8] {
     let name = value
         .iter()
         .take_while(|b| b.is_ascii_alphanumeric())

@@ -142,7 +142,7 @@ impl Scanner<'_> {
                 evidence,
                 len_bytes: (next - at) as u64 + omitted,
             };
-            ledger.collect_more_lines(LineClass::Continuation, u64::from(n_more));
+            ledger.collect_lines(LineClass::Continuation, u64::from(n_more), 0);
             n_lines += 1 + n_more;
             let line = &bytes[at..end.min(at + LINE_LEN_MAX)];
             self.unwrap_line(&mut unwrapper, line, place, chain, ledger, sink);
@@ -289,7 +289,7 @@ impl Scanner<'_> {
             time: &mut time,
         };
         if is_head(text) {
-            self.read_unmarked(text, place, ledger, &mut with_facts);
+            self.read_record(text, place, ledger, &mut with_facts);
         } else {
             self.read_other(text, place, ledger, &mut with_facts);
         }

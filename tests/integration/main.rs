@@ -14,6 +14,7 @@ mod interrupt;
 mod layers;
 mod memo;
 mod packed;
+mod quick;
 mod readback;
 mod readme;
 mod real_nginx;

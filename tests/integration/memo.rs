@@ -7,7 +7,7 @@ use coroner::{
 };
 
 /// Everything a record came to, in a form that can be compared.
-fn told(known: &Classified<'_>) -> String {
+pub(crate) fn told(known: &Classified<'_>) -> String {
     let text = |value: Option<&[u8]>| value.map(|value| value.escape_ascii().to_string());
     let tail = &known.tail;
     let parts = [

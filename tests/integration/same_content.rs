@@ -29,13 +29,20 @@ fn tar(name: &str, text: &[u8]) -> Vec<u8> {
     header.set_size(text.len() as u64);
     header.set_mode(0o644);
     header.set_cksum();
-    builder.append_data(&mut header, name, text).expect("memory");
+    builder
+        .append_data(&mut header, name, text)
+        .expect("memory");
     builder.into_inner().expect("memory")
 }
 
 /// Duplicate lines by source.
 fn duplicates(dir: &Path) -> Vec<(String, u64)> {
-    let output = run(dir, &["export", "-q", "--table", "sources", "--format", "jsonl", "."]);
+    let output = run(
+        dir,
+        &[
+            "export", "-q", "--table", "sources", "--format", "jsonl", ".",
+        ],
+    );
     let row = |line: &str| {
         let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
         let n = row["n_duplicate"].as_u64().expect("a number");
@@ -63,7 +70,11 @@ fn a_copy_a_packed_copy_and_an_archive_count_once() {
             }
         }
         let twice: Vec<u64> = duplicates(dir).into_iter().map(|(_, n)| n).collect();
-        assert_eq!(twice.iter().filter(|&&n| n == n_lines).count(), 3, "{twice:?}");
+        assert_eq!(
+            twice.iter().filter(|&&n| n == n_lines).count(),
+            3,
+            "{twice:?}"
+        );
         let text = stdout(&run(dir, &["."]));
         assert!(text.contains("counted there"), "{text}");
         assert!(text.contains("link.log is the same file"), "{text}");
@@ -78,10 +89,18 @@ fn a_log_that_was_copied_and_not_cut_counts_what_is_new() {
         fs::write(dir.join("whole"), &whole).expect("written");
         let want = n_events(dir, &["whole"]);
         for packed in [false, true] {
-            let grown = if packed { packed::gzip(&whole) } else { whole.clone() };
+            let grown = if packed {
+                packed::gzip(&whole)
+            } else {
+                whole.clone()
+            };
             fs::write(dir.join("error.log"), grown).expect("written");
             fs::write(dir.join("error.log.1"), &old).expect("written");
-            assert_eq!(n_events(dir, &["error.log", "error.log.1"]), want, "{packed}");
+            assert_eq!(
+                n_events(dir, &["error.log", "error.log.1"]),
+                want,
+                "{packed}"
+            );
             let events = |arguments: &[&str]| {
                 let all = [&["export", "-q", "--table", "events"], arguments].concat();
                 stdout(&run(dir, &all)).lines().count()
@@ -96,7 +115,9 @@ fn what_merely_begins_alike_counts_twice() {
     in_directory(|dir| {
         let start = "2026/11/20 11:23:46 [notice] 1#1: start worker process 7\n";
         let record = |n: u32| {
-            format!("2026/11/20 11:23:46 [error] 7#7: *{n} no live upstreams while connecting to upstream, client: 10.0.0.{n}, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://g/\", host: \"a\"\n")
+            format!(
+                "2026/11/20 11:23:46 [error] 7#7: *{n} no live upstreams while connecting to upstream, client: 10.0.0.{n}, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://g/\", host: \"a\"\n"
+            )
         };
         fs::write(dir.join("web1.log"), format!("{start}{}", record(1))).expect("written");
         fs::write(dir.join("web2.log"), format!("{start}{}", record(2))).expect("written");
@@ -114,6 +135,10 @@ fn what_merely_begins_alike_counts_twice() {
         assert_eq!(n_events(dir, &["web1", "web2"]), 2);
         let output = run(dir, &["web1", "web2", "--host", "web2"]);
         assert_eq!(status(&output), 0);
-        assert!(stdout(&output).contains("1 gateway failure"), "{}", stdout(&output));
+        assert!(
+            stdout(&output).contains("1 gateway failure"),
+            "{}",
+            stdout(&output)
+        );
     });
 }

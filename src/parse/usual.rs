@@ -1,0 +1,183 @@
+//! Heads and tails as nginx nearly always writes them, read from a window without a search. What is unusual in any way is left
+//! to [`head`](super::head) and [`tail`](super::tail), which decide what it means; here it is `None`.
+
+use super::{
+    head::{Head, TIME_LEN, fits, value},
+    tail::Tail,
+};
+use crate::{
+    event::{Level, LocalTime},
+    lines::{Cpu, Marks, Window, window::wide},
+};
+
+/// Text before the process, and the level it names.
+#[derive(Clone, Copy)]
+struct LevelWord {
+    word: u64,
+    mask: u64,
+    len: usize,
+    level: Level,
+}
+
+/// Levels with a connection, by the low half of the first letter of their name: no two of them share it.
+const LEVELS: [LevelWord; 16] = {
+    let never = LevelWord {
+        word: 1,
+        mask: 0,
+        len: 0,
+        level: Level::Debug,
+    };
+    let mut levels = [never; 16];
+    levels[(b'e' % 16) as usize] = level_word(b"[error] ", Level::Error);
+    levels[(b'w' % 16) as usize] = level_word(b"[warn] ", Level::Warn);
+    levels[(b'i' % 16) as usize] = level_word(b"[info] ", Level::Info);
+    levels[(b'c' % 16) as usize] = level_word(b"[crit] ", Level::Crit);
+    levels[(b'a' % 16) as usize] = level_word(b"[alert] ", Level::Alert);
+    levels
+};
+
+const fn level_word(text: &[u8], level: Level) -> LevelWord {
+    let (word, mask) = wide(text);
+    LevelWord {
+        word: word as u64,
+        mask: mask as u64,
+        len: text.len(),
+        level,
+    }
+}
+
+/// The head of the record at `at`, which names `time`, up to the level; its process and connection must follow.
+#[inline(always)]
+pub fn parse_head(cpu: impl Cpu, window: Window<'_>, at: usize, time: LocalTime) -> Option<Head> {
+    let word = window.word(at + TIME_LEN + 1);
+    let level = &LEVELS[usize::from((word >> 8) as u8) % 16];
+    if word & level.mask != level.word {
+        return None;
+    }
+    let pid_at = at + TIME_LEN + 1 + level.len;
+    // `PID#TID: *CONNECTION `: where the bytes stand that are no digits.
+    let others = u64::from(cpu.non_digits(window.bytes(pid_at)));
+    let after_pid = others.trailing_zeros() as usize;
+    let after_tid = (others & others.wrapping_sub(1)).trailing_zeros() as usize;
+    if after_tid > 32 - 3 {
+        return None;
+    }
+    let behind = others & u64::MAX << (after_tid + 3);
+    let after_connection = behind.trailing_zeros() as usize;
+    let is_whole = (window.byte(pid_at + after_pid) == b'#')
+        & (window.word(pid_at + after_tid) << 40 == COLON_STAR << 40)
+        & (window.byte(pid_at + after_connection) == b' ')
+        & (after_pid > 0)
+        & (after_tid > after_pid + 1)
+        & (after_connection > after_tid + 3)
+        & (after_connection < 32);
+    let n_digits = [
+        after_pid,
+        after_tid - after_pid - 1,
+        after_connection.wrapping_sub(after_tid + 3),
+    ];
+    if !is_whole || n_digits.iter().any(|&n| n > 15) {
+        return None;
+    }
+    let [pid, tid, connection] = [pid_at, pid_at + after_pid + 1, pid_at + after_tid + 3];
+    // Numbers that nobody asks for are not computed: this is straight arithmetic, which the compiler leaves out.
+    Some(Head {
+        time: Some(time),
+        level: Some(level.level),
+        pid: Some(number(window, pid, n_digits[0])),
+        tid: Some(number(window, tid, n_digits[1])),
+        connection: Some(number(window, connection, n_digits[2])),
+        len: pid_at + after_connection + 1 - at,
+    })
+}
+
+const COLON_STAR: u64 = wide(b": *").0 as u64;
+
+/// The number of `n_digits` digits, 1 to 15, at `at`.
+#[inline(always)]
+fn number(window: Window<'_>, at: usize, n_digits: usize) -> u64 {
+    const POWERS: [u64; 8] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000];
+    let (first, second) = (window.word(at), window.word(at + 8));
+    if n_digits <= 8 {
+        value(first, n_digits)
+    } else {
+        value(first, 8) * POWERS[n_digits % 8] + value(second, n_digits - 8)
+    }
+}
+
+/// The tail whose client's address begins at `client`, behind its key, in a record that ends before the newline at `end`.
+#[inline(always)] // a tail is large: it should be made where it is used
+pub fn parse_tail<'a>(
+    window: Window<'a>,
+    marks: &Marks,
+    client: usize,
+    end: usize,
+) -> Option<Tail<'a>> {
+    let after_client = marks.next_comma(client, end);
+    let server = after_client + SERVER.len();
+    // Angie quotes client and server.
+    if !is_at(window, after_client, SERVER)
+        || (window.byte(client) == b'"') | (window.byte(server) == b'"')
+    {
+        return None;
+    }
+    let after_server = marks.next_comma(server, end);
+    let mut tail = Tail {
+        client: Some(window.slice(client, after_client)),
+        server: Some(window.slice(server, after_server)),
+        ..Tail::default()
+    };
+    if after_server == end {
+        return Some(tail);
+    }
+    let request = after_server + REQUEST.len();
+    if !is_at(window, after_server, REQUEST) {
+        return None;
+    }
+    let mut close = marks.next_quote(request, end);
+    if close < request + 9
+        || window.byte(close - 9) != b' '
+        || !fits(window.word(close - 8), b"HTTP/0.0")
+    {
+        return None;
+    }
+    tail.request = Some(window.slice(request, close));
+    if is_at(window, close, UPSTREAM) {
+        let upstream = close + UPSTREAM.len();
+        close = marks.next_quote(upstream, end);
+        tail.upstream = Some(window.slice(upstream, close));
+    }
+    let goes_on = is_at(window, close, HOST) || is_at(window, close, REFERRER);
+    let is_whole = if goes_on {
+        ends_whole(window, end)
+    } else {
+        window.byte(close) == b'"' && close + 1 == end
+    };
+    if !is_whole {
+        return None;
+    }
+    tail.rest = window.slice(close + 1, end);
+    Some(tail)
+}
+
+/// Whether a tail that ends at `end`, behind the key of host or referrer at least, ends with a quote that closes a value.
+#[inline(always)]
+fn ends_whole(window: Window<'_>, end: usize) -> bool {
+    window.byte(end - 1) == b'"' && window.word(end - 3) << 40 != OPENED << 40
+}
+
+const OPENED: u64 = wide(b": \"").0 as u64;
+
+const SERVER: &[u8] = b", server: ";
+const REQUEST: &[u8] = b", request: \"";
+/// With the quote that closes the value before.
+const UPSTREAM: &[u8] = b"\", upstream: \"";
+const HOST: &[u8] = b"\", host: \"";
+const REFERRER: &[u8] = b"\", referrer: \"";
+
+/// Whether `text`, a constant of at most 16 bytes, stands at `at`. It holds no newline, so where it does the line goes on.
+#[inline(always)]
+fn is_at(window: Window<'_>, at: usize, text: &'static [u8]) -> bool {
+    let (value, mask) = wide(text);
+    window.wide(at) & mask == value
+}
