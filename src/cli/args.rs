@@ -4,19 +4,24 @@ use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
 
+/// What stands below the options.
+const AFTER_HELP: &str = "Exit status: 0 all sources read and accounted for; 1 results valid, but something was damaged, unreadable, \
+cut or changed while read (listed); 2 usage, or nothing readable; 3 an output could not be written.\n\n\
+Examples:\n  coroner /var/log/nginx/error.log*\n  coroner export logs/ --table failures -o failures.parquet\n  coroner web1.tar.gz web2.tar.gz --host web2\n  \
+coroner explain no-live-upstreams";
+
 /// Finds out why a gateway answered 502, 504 or 499, from what is left after an outage
 ///
-/// Reads nginx error logs, offline: says which upstream failed, how, when and whom it hit, with every number traceable
+/// Reads nginx error logs, offline, as rotation left them (gzip, zstd, bzip2, xz, lz4, tar; docker, CRI, syslog, journald
+/// and other envelopes): says which upstream failed, how, when and whom it hit, with every number traceable
 /// to a byte offset in a file.
 #[derive(Debug, Parser)]
 #[command(
     name = "coroner",
     version,
     args_conflicts_with_subcommands = true,
-    after_help = "Exit status: 0 all sources read and accounted for; 1 results valid, but something was damaged, unreadable, \
-cut or changed while read (listed); 2 usage, or nothing readable; 3 an output could not be written.\n\n\
-Examples:\n  coroner /var/log/nginx/error.log*\n  coroner export logs/ --table failures -o failures.parquet\n  \
-coroner explain no-live-upstreams"
+    after_long_help = format!("{AFTER_HELP}\n\n{}", super::limits::help()),
+    after_help = AFTER_HELP
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -89,16 +94,17 @@ pub struct ExplainArgs {
 /// What to read and what of it to keep.
 #[derive(Debug, clap::Args)]
 pub struct InputArgs {
-    /// Log files, directories, globs; `-` is stdin
+    /// Log files, archives, directories, globs; `-` is stdin. What they are, their content tells
     #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
     /// Kind of the logs; by default told by their content, for each source
     #[arg(long, value_name = "K", env = "CORONER_KIND")]
     pub kind: Option<InputKind>,
-    /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; UTC is assumed, and said so
+    /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; envelopes may tell it, else UTC is
+    /// assumed, and said so
     #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]
     pub tz: Option<String>,
-    /// Keep what happened at T or later: RFC 3339, `2026-11-20 10:00` (in --tz), or -2h before the newest record
+    /// Keep what happened at T or later: RFC 3339, `2026-11-20 10:00` (by the logs' clock), or -2h before the newest record
     #[arg(
         long,
         value_name = "T",

@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 #[cfg(unix)]
 pub mod interrupt;
+pub mod limits;
 pub mod message;
 pub mod plan;
 pub mod progress;

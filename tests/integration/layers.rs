@@ -85,6 +85,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "filter",
             "glob",
             "input",
+            "parse",
             "progress",
             "report",
             "scan",

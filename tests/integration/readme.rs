@@ -32,6 +32,16 @@ fn tables() -> String {
     text
 }
 
+/// The limits, as the README shows them.
+fn limits() -> String {
+    let rows = coroner::cli::limits::rows();
+    let lines = rows.iter().map(|row| format!("| {} |\n", row.join(" | ")));
+    format!(
+        "| limit | value | past it |\n|---|---|---|\n{}",
+        lines.collect::<String>()
+    )
+}
+
 /// Replaces what stands between two marks if `CORONER_BLESS=1`, and compares it.
 fn check_section(name: &str, want: &str) {
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
@@ -56,6 +66,7 @@ fn check_section(name: &str, want: &str) {
 #[test]
 fn its_tables_and_its_screen_are_true() {
     check_section("tables", &tables());
+    check_section("limits", &limits());
     let output = run(&root(), &["samples/php-fpm-down/error.log"]);
     check_section("screen", &format!("```text\n{}```\n", stdout(&output)));
 }
@@ -69,6 +80,11 @@ fn its_commands_run() {
     for name in ["error.log", "error.log.1", "logs/error.log"] {
         std::fs::write(directory.path().join(name), &log).expect("written");
     }
+    std::fs::write(
+        directory.path().join("logs.tar.gz"),
+        crate::packed::gzip(&log),
+    )
+    .expect("written");
     let readme = readme();
     let commands: Vec<&str> = readme
         .lines()

@@ -1,0 +1,147 @@
+//! Every limit with its value and what happens past it, for `--help` and the README.
+
+use crate::{
+    aggregate::{ledger, limits},
+    input::{stored, unpack::Limits},
+    parse::wrapper,
+};
+
+/// What is limited, the limit, and what happens past it.
+pub fn rows() -> Vec<[String; 3]> {
+    let unpack = Limits::default();
+    let row = |what: &str, value: String, past: &str| [what.into(), value, past.into()];
+    let number = |n: usize| grouped(n as u64);
+    vec![
+        row(
+            "rows of `failures`",
+            number(limits::FAILURE_ROWS_MAX),
+            "buckets get wider, up to 15 minutes; then upstreams are pooled as `(other)`",
+        ),
+        row(
+            "upstreams by name",
+            number(limits::UPSTREAMS_MAX),
+            "the rest is pooled as `(other)`",
+        ),
+        row(
+            "shapes of `other` messages",
+            number(limits::SHAPES_MAX),
+            "the rest is only counted",
+        ),
+        row(
+            "clients of one row, exactly",
+            number(limits::CLIENTS_EXACT_MAX),
+            "a HyperLogLog estimate, standard error 2.3 %",
+        ),
+        row(
+            "hosts of one source by name",
+            number(ledger::MACHINES_MAX),
+            "the rest is shown as `…`",
+        ),
+        row(
+            "bytes of a line that are looked at",
+            bytes(limits::LINE_LEN_MAX as u64),
+            "the rest is counted, not read",
+        ),
+        row(
+            "bytes between the parts of a line that a runtime split",
+            bytes(wrapper::PIECE_GAP_MAX),
+            "the parts are lines of their own",
+        ),
+        row(
+            "layers of envelopes around a line",
+            number(wrapper::LAYERS_MAX),
+            "the rest is text",
+        ),
+        row(
+            "years of records",
+            "2001 to 2099".into(),
+            "the line counts as unparsed",
+        ),
+        row(
+            "bytes decoded from one file",
+            bytes(unpack.decoded_bytes_max),
+            "reading stops there, exit status 1",
+        ),
+        row(
+            "files within files that are opened",
+            number(unpack.depth_max),
+            "what lies deeper is named and not read, exit status 1",
+        ),
+        row(
+            "members of one archive",
+            grouped(unpack.members_max),
+            "the rest is not read, exit status 1",
+        ),
+        row(
+            "memory an xz header may ask for",
+            bytes(unpack.xz_memory_max),
+            "that stream is not read, exit status 1",
+        ),
+        row(
+            "zstd window",
+            bytes(1 << unpack.zstd_window_log_max),
+            "that frame is not read, exit status 1",
+        ),
+        row(
+            "hole of a sparse member that is read",
+            bytes(unpack.hole_bytes_max),
+            "the hole is left out",
+        ),
+        row(
+            "problems told of one file",
+            grouped(unpack.problems_max),
+            "one says that there are more",
+        ),
+        row(
+            "bytes of a file of /proc or /sys",
+            bytes(stored::PSEUDO_LEN_MAX),
+            "reading stops there, exit status 1",
+        ),
+    ]
+}
+
+/// The limits as `--help` shows them.
+pub fn help() -> String {
+    let lines = rows()
+        .into_iter()
+        .map(|[what, value, past]| format!("  {what}: {value}; past it {past}\n").replace('`', ""));
+    format!(
+        "Limits, all told when reached:\n{}",
+        lines.collect::<String>()
+    )
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        _ if n >= 1 << 30 => format!("{} GiB", n >> 30),
+        _ if n >= 1 << 20 => format!("{} MiB", n >> 20),
+        _ => format!("{} KiB", n >> 10),
+    }
+}
+
+/// `524,288`.
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_readable() {
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!((grouped(7), grouped(1000)), ("7".into(), "1,000".into()));
+        assert_eq!(bytes(1 << 20), "1 MiB");
+        assert_eq!(bytes(64 << 30), "64 GiB");
+        assert!(help().contains("2001 to 2099"));
+    }
+}
