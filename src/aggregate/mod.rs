@@ -5,6 +5,7 @@
 //! and the order of files change nothing. Times stay local here: the zone of an error log may be known only at the end.
 
 pub mod bucket;
+mod cells;
 pub mod clients;
 pub mod evidence;
 pub mod failures;

@@ -18,6 +18,7 @@ use crate::{
 };
 use memchr::{memchr, memrchr_iter};
 use regex_automata::{Anchored, Input, meta, util::syntax};
+use std::sync::OnceLock;
 
 /// What follows a message.
 #[derive(Clone, Copy, Debug, Default)]
@@ -99,14 +100,15 @@ pub(super) struct Matcher {
     nodes: Vec<Node>,
     /// Root's children by first byte.
     first: Box<[u16; 256]>,
-    floating: meta::Regex,
-    /// Pattern of each regex, in its order.
+    /// Made when it is first asked: a log may never need it.
+    floating: OnceLock<meta::Regex>,
+    /// Pattern of each regex in it, in its order.
     floating_patterns: Vec<u16>,
 }
 
 /// What a worker needs for itself to search with.
 #[derive(Debug, Clone)]
-pub(super) struct Scratch(meta::Cache);
+pub(super) struct Scratch(Option<meta::Cache>);
 
 impl Matcher {
     pub(super) fn new() -> Matcher {
@@ -124,20 +126,6 @@ impl Matcher {
         patterns.sort_by_key(|pattern| std::cmp::Reverse(pattern.rank));
         let (anchored, floating): (Vec<usize>, Vec<usize>) = (0..patterns.len())
             .partition(|&index| matches!(patterns[index].pieces[0], Piece::Literal(_)));
-        let regexes: Vec<String> = floating
-            .iter()
-            .map(|&index| regex_of(&patterns[index].pieces))
-            .collect();
-        let floating_regex = meta::Regex::builder()
-            .syntax(
-                syntax::Config::new()
-                    .unicode(false)
-                    .utf8(false)
-                    .dot_matches_new_line(true),
-            )
-            .configure(meta::Config::new().utf8_empty(false))
-            .build_many(&regexes)
-            .expect("patterns made from the table's templates are valid");
         let nodes = build_trie(&patterns, &anchored);
         let mut first = Box::new([0u16; 256]);
         for &(byte, node) in &nodes[0].children {
@@ -147,13 +135,13 @@ impl Matcher {
             patterns,
             nodes,
             first,
-            floating: floating_regex,
+            floating: OnceLock::new(),
             floating_patterns: floating.iter().map(|&index| index as u16).collect(),
         }
     }
 
     pub(super) fn scratch(&self) -> Scratch {
-        Scratch(self.floating.create_cache())
+        Scratch(None)
     }
 
     /// The first row, by rank, whose pattern fits `text` and that `accepts` takes. `text` is message and tail.
@@ -434,6 +422,23 @@ impl Matcher {
         n_passed
     }
 
+    fn floating_regex(&self) -> meta::Regex {
+        let regexes: Vec<String> = self
+            .floating_patterns
+            .iter()
+            .map(|&index| regex_of(&self.patterns[usize::from(index)].pieces))
+            .collect();
+        let syntax = syntax::Config::new()
+            .unicode(false)
+            .utf8(false)
+            .dot_matches_new_line(true);
+        meta::Regex::builder()
+            .syntax(syntax)
+            .configure(meta::Config::new().utf8_empty(false))
+            .build_many(&regexes)
+            .expect("patterns made from the table's templates are valid")
+    }
+
     #[cold]
     fn find_floating<A>(
         &self,
@@ -445,7 +450,9 @@ impl Matcher {
         A: FnMut(u16, &Shape) -> bool,
     {
         let input = Input::new(&text[..message_end(text)]).anchored(Anchored::Yes);
-        let found = self.floating.search_with(&mut scratch.0, &input)?;
+        let regex = self.floating.get_or_init(|| self.floating_regex());
+        let cache = scratch.0.get_or_insert_with(|| regex.create_cache());
+        let found = regex.search_with(cache, &input)?;
         let pattern = &self.patterns[usize::from(self.floating_patterns[found.pattern()])];
         let shape = Shape {
             rest: parse_rest(text, found.end())?,

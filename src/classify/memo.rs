@@ -156,45 +156,18 @@ impl Memo {
         if self.recall(matcher, head, text).is_some() {
             return;
         }
-        let (start, variable) = if matcher.is_literal(pattern) {
-            if !matcher.is_first_choice(text, pattern) {
-                return;
-            }
-            (&text[..end_at], None)
-        } else {
-            let Some(node) = matcher.only_choice_at(text, pattern) else {
-                return;
-            };
-            let rest: Box<[u8]> = text[shape.pattern_end..end_at].into();
-            (
-                matcher.opening(pattern),
-                Some(Variable {
-                    pattern,
-                    node: matcher.has_children(node).then_some(node),
-                    closing: matcher
-                        .closing_quote(pattern)
-                        .map(|literal| ([literal, &rest].concat().into(), literal.len())),
-                    rest,
-                }),
-            )
+        let Some(way) =
+            Remembered::new(matcher, head, text, pattern, shape, (end, end_at), meaning)
+        else {
+            return;
         };
-        let words = words(text);
-        let ways = if start.len() < 8 {
+        let ways = if way.start.len() < 8 {
             &mut self.brief
         } else {
-            &mut self.buckets[bucket(head, words[0])]
+            &mut self.buckets[bucket(head, words(text)[0])]
         };
         ways.truncate(N_WAYS - 1);
-        ways.push(Remembered {
-            level: head.level,
-            has_connection: head.connection.is_some(),
-            glance: Glance::new(words, start.len()),
-            start: start.into(),
-            variable,
-            end,
-            meaning,
-            n_met: 0,
-        });
+        ways.push(way);
     }
 }
 
@@ -272,6 +245,46 @@ fn bucket(head: &Head, first_word: u64) -> usize {
 }
 
 impl Remembered {
+    /// The way of `text`, whose message ends at `end`; `None` if its words may mean something else.
+    fn new(
+        matcher: &Matcher,
+        head: &Head,
+        text: &[u8],
+        pattern: u16,
+        shape: &Shape,
+        (end, end_at): (End, usize),
+        meaning: Meaning,
+    ) -> Option<Remembered> {
+        let (start, variable) = if matcher.is_literal(pattern) {
+            if !matcher.is_first_choice(text, pattern) {
+                return None;
+            }
+            (&text[..end_at], None)
+        } else {
+            let node = matcher.only_choice_at(text, pattern)?;
+            let rest: Box<[u8]> = text[shape.pattern_end..end_at].into();
+            let variable = Variable {
+                pattern,
+                node: matcher.has_children(node).then_some(node),
+                closing: matcher
+                    .closing_quote(pattern)
+                    .map(|literal| ([literal, &rest].concat().into(), literal.len())),
+                rest,
+            };
+            (matcher.opening(pattern), Some(variable))
+        };
+        Some(Remembered {
+            level: head.level,
+            has_connection: head.connection.is_some(),
+            glance: Glance::new(words(text), start.len()),
+            start: start.into(),
+            variable,
+            end,
+            meaning,
+            n_met: 0,
+        })
+    }
+
     /// What the text means, if it goes our way.
     #[inline(always)]
     fn read(&self, matcher: &Matcher, text: &[u8]) -> Option<Understood> {

@@ -18,19 +18,17 @@ pub(super) fn expand(template: &'static str) -> Vec<Vec<Piece>> {
     while !rest.is_empty() {
         if let Some(inner) = enclosed(rest, '{', '}') {
             rest = &rest[inner.len() + 2..];
-            patterns = product(&patterns, &alternatives(inner));
+            patterns = product(patterns, alternatives(inner));
         } else if let Some(inner) = enclosed(rest, '[', ']').filter(|_| !literal_bracket) {
             rest = &rest[inner.len() + 2..];
             let mut with = expand(inner);
             with.push(Vec::new());
-            patterns = product(&patterns, &with);
+            patterns = product(patterns, with);
         } else {
             literal_bracket = false;
             let len = 1 + rest[1..].find(['{', '[']).unwrap_or(rest.len() - 1);
-            patterns = product(
-                &patterns,
-                &[vec![Piece::Literal(rest.as_bytes()[..len].to_vec())]],
-            );
+            let literal = Piece::Literal(rest.as_bytes()[..len].to_vec());
+            patterns = product(patterns, vec![vec![literal]]);
             rest = &rest[len..];
         }
     }
@@ -77,7 +75,13 @@ fn alternatives(inner: &'static str) -> Vec<Vec<Piece>> {
         .collect()
 }
 
-fn product(heads: &[Vec<Piece>], tails: &[Vec<Piece>]) -> Vec<Vec<Piece>> {
+fn product(mut heads: Vec<Vec<Piece>>, tails: Vec<Vec<Piece>>) -> Vec<Vec<Piece>> {
+    if let [tail] = &tails[..] {
+        heads
+            .iter_mut()
+            .for_each(|head| head.extend_from_slice(tail));
+        return heads;
+    }
     heads
         .iter()
         .flat_map(|head| tails.iter().map(|tail| [&head[..], &tail[..]].concat()))
@@ -87,6 +91,11 @@ fn product(heads: &[Vec<Piece>], tails: &[Vec<Piece>]) -> Vec<Vec<Piece>> {
 /// Neighbouring literals as one, neighbouring variables as one, empty literals dropped.
 fn joined(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut out: Vec<Piece> = Vec::new();
+    if let [Piece::Literal(text)] = &pieces[..]
+        && !text.is_empty()
+    {
+        return pieces;
+    }
     for piece in pieces {
         match (out.last_mut(), piece) {
             (_, Piece::Literal(text)) if text.is_empty() => {}
