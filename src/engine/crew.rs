@@ -126,6 +126,7 @@ impl<S: Send> Crew<S> {
         each: impl Fn(&mut S, F::Portion) + Sync,
     ) -> Vec<F> {
         let board = Board {
+            n_ready: self.states.len(),
             state: Mutex::new(BoardState {
                 idle: springs.into(),
                 ready: VecDeque::new(),
@@ -150,6 +151,8 @@ impl<S: Send> Crew<S> {
 
 /// What there is to draw from and to do.
 struct Board<F: Spring> {
+    /// Portions that may wait while there is something to draw from.
+    n_ready: usize,
     state: Mutex<BoardState<F>>,
     changed: Condvar,
 }
@@ -162,11 +165,13 @@ struct BoardState<F: Spring> {
 }
 
 impl<F: Spring> Board<F> {
-    /// What each thread does: what is ready, else draw, else wait until something is ready or all is done.
+    /// What each thread does: draw while less is ready than threads could do, else do what is ready, else wait until
+    /// something is ready or all is done. So whoever draws goes on drawing, and nothing waits for him.
     fn run(&self, mut each: impl FnMut(F::Portion)) {
         let mut state = self.lock();
         loop {
-            if let Some(portion) = state.ready.pop_front() {
+            let is_time = state.ready.len() >= self.n_ready || state.idle.is_empty();
+            if is_time && let Some(portion) = state.ready.pop_front() {
                 drop(state);
                 each(portion);
                 state = self.lock();
