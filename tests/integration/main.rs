@@ -5,6 +5,7 @@
 mod agreement;
 mod bad_input;
 mod catalogue;
+mod containers;
 mod corpus;
 mod every_path;
 mod generate;
