@@ -69,6 +69,8 @@ struct Place {
     evidence: Evidence,
     /// Bytes of its first line, terminator included.
     len_bytes: u64,
+    /// Its text stands there as it is, not within an envelope.
+    is_exact: bool,
 }
 
 impl<'c> Scanner<'c> {
@@ -128,6 +130,7 @@ impl<'c> Scanner<'c> {
                     line_in_chunk: n_lines,
                 },
                 len_bytes: (first.next - first.start) as u64 + omitted,
+                is_exact: true,
             };
             n_lines += 1;
             at = first.next;
@@ -303,9 +306,10 @@ impl<'c> Scanner<'c> {
             let known =
                 self.classifier
                     .classify(&mut self.searcher, &head, &text[second + head.len..]);
-            let offset = place.evidence.offset + second as u64;
+            // Within an envelope, both are where the line is.
+            let second = if place.is_exact { second as u64 } else { 0 };
             let evidence = Evidence {
-                offset,
+                offset: place.evidence.offset + second,
                 ..place.evidence
             };
             emit(
@@ -337,7 +341,8 @@ impl<'c> Scanner<'c> {
             // More follows that is not looked at: it may be a record behind a large hole.
             return refuse(Reason::Overlong, place, ledger);
         }
-        if n_nul > 0 {
+        // A hole is one of the file; what stands in an envelope was written.
+        if n_nul > 0 && place.is_exact {
             ledger.n_hole_bytes += n_nul as u64;
             let rest = Place {
                 evidence: Evidence {
@@ -345,6 +350,7 @@ impl<'c> Scanner<'c> {
                     ..place.evidence
                 },
                 len_bytes: place.len_bytes - n_nul as u64,
+                ..place
             };
             return self.read_stripped(text, rest, ledger, sink);
         }

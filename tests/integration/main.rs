@@ -7,6 +7,7 @@ mod bad_input;
 mod catalogue;
 mod containers;
 mod corpus;
+mod enveloped;
 mod every_path;
 mod generate;
 mod interrupt;
