@@ -3,6 +3,7 @@
 //! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
 //! thread at a time unpacks a block of it while others scan those before.
 
+mod again;
 mod crew;
 mod feed;
 mod tally;
@@ -80,6 +81,8 @@ pub struct SourceState {
     /// What unpacking met, damage and notes.
     pub troubles: Vec<Problem>,
     pub changed: Option<Change>,
+    /// It was scanned in place; else in blocks of a stream.
+    pub is_mapped: bool,
 }
 
 /// What happened to a file while it was read.
@@ -186,7 +189,10 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             .ok()
     };
     match MappedFile::open(path) {
-        Ok(file) if container::recognise(&file).is_some() => Opened::Stream(found, stored),
+        // What has no size may have bytes all the same, as files in /proc have.
+        Ok(file) if file.is_empty() || container::recognise(&file).is_some() => {
+            Opened::Stream(found, stored)
+        }
         Ok(file) => {
             (state.kind, state.chain) = kind_of(&file, found.named, config.kind);
             if state.chain.block().is_some() {
@@ -194,9 +200,12 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             }
             state.size_bytes = file.len() as u64;
             state.decoded_bytes = state.size_bytes;
+            state.is_mapped = true;
             state.name_machine();
             Opened::File(state, file, modified())
         }
+        // Where address space is scarce, or the file system cannot map, it can still be read.
+        Err(Error::Map { .. }) => Opened::Stream(found, stored),
         Err(error) => {
             state.kind = Kind::Unread("unreadable");
             state.problems.push(error);
@@ -353,6 +362,7 @@ impl SourceState {
             problems: Vec::new(),
             troubles: Vec::new(),
             changed: None,
+            is_mapped: false,
         }
     }
 
@@ -385,7 +395,8 @@ fn name_directories(sources: &mut [SourceState]) {
 }
 
 /// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
-/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before.
+/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
+/// not be read again as it was.
 pub fn replay<T: Send>(
     scanned: &Scanned,
     classifier: &Classifier,
@@ -393,7 +404,7 @@ pub fn replay<T: Send>(
     sheet: impl Fn() -> T + Sync,
     collect: impl Fn(&mut T, &Event<'_>) + Sync,
     mut take: impl FnMut(T) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Vec<Error>, Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     let rows_of =
         |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, chain: &Chain| {
@@ -410,22 +421,24 @@ pub fn replay<T: Send>(
         ..config.clone()
     };
     let (spares, progress) = (Spares::default(), Progress::default());
+    let mut missed = Vec::new();
     for (found, stored) in scanned.found.iter().zip(0..) {
-        match open(found, stored, config) {
-            Opened::Failed(_) => {}
-            Opened::File(state, file, _) => {
-                let Ok(index) = scanned.sources.binary_search_by_key(&state.key, |s| s.key) else {
-                    continue;
-                };
-                let len = usize::try_from(scanned.sources[index].size_bytes).unwrap_or(usize::MAX);
-                // The chunks of the first pass: lines are counted from their starts.
+        let first = again::of_stored(scanned, stored).first();
+        let was_mapped = first.is_some_and(|state| state.is_mapped);
+        let again = match open(found, stored, config) {
+            Opened::Failed(state) => vec![state],
+            // Lines are counted from the starts of the chunks, or blocks, of the first pass: others would not do.
+            Opened::File(state, file, _) if was_mapped => {
+                let len = first.map_or(0, |state| state.size_bytes);
+                let len = usize::try_from(len).unwrap_or(usize::MAX);
                 let jobs = jobs(&state, &file[..file.len().min(len)], config);
                 let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
                     rows_of(scanner, job.block, job.range.clone(), &job.chain)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
+                vec![state]
             }
-            Opened::Stream(..) => {
+            Opened::Stream(..) if !was_mapped => {
                 let mut feed = Feed::new(found, stored, config, &spares, &progress);
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
@@ -440,10 +453,13 @@ pub fn replay<T: Send>(
                     };
                     crew.in_order(&portions, rows, &mut take)?;
                 }
+                feed.sources
             }
-        }
+            Opened::File(..) | Opened::Stream(..) => vec![],
+        };
+        missed.extend(again::missed(scanned, stored, again));
     }
-    Ok(())
+    Ok(missed)
 }
 
 /// Makes something of each of `items` on many threads, and gives it to `take` in their order.

@@ -8,6 +8,8 @@ use std::{fmt, io, path::PathBuf};
 pub enum Error {
     /// A path that names nothing that can be opened.
     Open { path: PathBuf, source: io::Error },
+    /// A file that is open, but cannot be mapped.
+    Map { path: PathBuf, source: io::Error },
     /// Reading stopped at this offset.
     Read {
         path: PathBuf,
@@ -34,6 +36,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Open { path, .. } => write!(f, "cannot open `{}`", path.display()),
+            Error::Map { path, .. } => write!(f, "cannot map `{}`", path.display()),
             Error::Read {
                 path, offset_bytes, ..
             } => {
@@ -58,6 +61,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Open { source, .. }
+            | Error::Map { source, .. }
             | Error::Read { source, .. }
             | Error::List { source, .. }
             | Error::Write { source, .. } => Some(source),

@@ -29,7 +29,10 @@ impl MappedFile {
         if meta.len() == 0 {
             return Ok(MappedFile::Read(Vec::new()));
         }
-        MappedFile::map(&file).map_err(failed)
+        MappedFile::map(&file).map_err(|source| Error::Map {
+            path: path.to_owned(),
+            source,
+        })
     }
 
     /// Maps a file that is open.
