@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod torn;
 mod wrapped;
 
 use self::wrapped::Unwrapper;
@@ -260,71 +261,6 @@ impl<'c> Scanner<'c> {
             .classifier
             .classify(&mut self.searcher, &head, &text[head.len..]);
         emit_record(head, known, text.len(), place, ledger, sink);
-    }
-
-    /// One line with two heads. Where the second stands inside a value a client writes, he may have written it: then it is
-    /// shown but not counted, and the first record is read as if nothing were there.
-    #[cold]
-    fn read_torn(
-        &mut self,
-        text: &[u8],
-        second: usize,
-        place: Place,
-        ledger: &mut Ledger,
-        sink: &mut impl Sink,
-    ) {
-        let head = match self.heads.parse(text) {
-            Ok(head) => head,
-            Err(unparsed) => return refuse_head(unparsed, place, ledger),
-        };
-        ledger.collect_line(LineClass::Torn, place.len_bytes);
-        let before = self.classifier.classify(
-            &mut self.searcher,
-            &head,
-            &text[head.len.min(second)..second],
-        );
-        let is_open =
-            before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
-        let first_text = if is_open {
-            &text[head.len..]
-        } else {
-            &text[head.len.min(second)..second]
-        };
-        let known = self
-            .classifier
-            .classify(&mut self.searcher, &head, first_text);
-        let first = Event {
-            head,
-            known,
-            trust: Trust::Torn,
-            is_doubtful: false,
-            evidence: place.evidence,
-            machine: None,
-        };
-        emit(first, ledger, sink);
-        if let Ok(head) = self.heads.parse(&text[second..]) {
-            let known =
-                self.classifier
-                    .classify(&mut self.searcher, &head, &text[second + head.len..]);
-            // Within an envelope, both are where the line is.
-            let second = if place.is_exact { second as u64 } else { 0 };
-            let evidence = Evidence {
-                offset: place.evidence.offset + second,
-                ..place.evidence
-            };
-            emit(
-                Event {
-                    head,
-                    known,
-                    trust: Trust::Torn,
-                    is_doubtful: is_open,
-                    evidence,
-                    machine: None,
-                },
-                ledger,
-                sink,
-            );
-        }
     }
 
     /// A line that does not begin like a record.
