@@ -13,6 +13,7 @@ use coroner::{
     input,
 };
 use std::{
+    collections::HashMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -282,6 +283,7 @@ const RECORD_LEN_MIN: usize = 40;
 fn d2_what_stands_before_a_cut_is_counted_and_the_cut_is_said() {
     let lab = Lab::new();
     let log = small_log();
+    let mut wanted = HashMap::new();
     for (name, pack) in FORMS {
         let stored = pack(&log);
         // Behind its last entry an archive has padding and an end mark, of which half is enough.
@@ -290,8 +292,9 @@ fn d2_what_stands_before_a_cut_is_counted_and_the_cut_is_said() {
         } else {
             stored.len()
         };
-        // Nor need every byte of its zeros be tried.
-        let is_dull = |len: &usize| name == "tar" && *len > 512 + log.len() && len % 32 != 1;
+        // Nor need every byte of it be tried.
+        let is_dull =
+            |len: &usize| name == "tar" && len % if *len > 512 + log.len() { 64 } else { 5 } != 1;
         for len in (1..whole_len).filter(|len| !is_dull(len)) {
             let got = lab.scan(&stored[..len], 1, 1 << 20);
             let what = format!("{name} cut at {len}");
@@ -306,8 +309,10 @@ fn d2_what_stands_before_a_cut_is_counted_and_the_cut_is_said() {
             if state.kind != input::Kind::NginxError && n_decoded < RECORD_LEN_MIN {
                 continue; // and too little of a member to tell that it is a log
             }
-            let want = lab.scan(&log[..n_decoded], 1, 1 << 20);
-            assert_eq!(digest(&got), digest(&want), "{what}");
+            let want = wanted
+                .entry(n_decoded)
+                .or_insert_with(|| digest(&lab.scan(&log[..n_decoded], 1, 1 << 20)));
+            assert_eq!(digest(&got), *want, "{what}");
         }
         let got = lab.scan(&stored, 1, 1 << 20);
         assert_eq!(problems(&got), [""; 0], "{name}");
@@ -322,7 +327,7 @@ fn d4_a_flipped_byte_is_never_silent() {
     for (name, pack) in FORMS {
         let stored = pack(&log);
         for at in 0..stored.len() {
-            if name == "tar" && at >= 512 && (at < 512 + log.len() || at % 32 != 0) {
+            if name == "tar" && at >= 512 && (at < 512 + log.len() || at % 128 != 0) {
                 continue; // nothing guards the text itself, and zeros are alike
             }
             let mask = [0x01, 0xff, 0x20][at % 3];

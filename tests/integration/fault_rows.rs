@@ -1,27 +1,24 @@
-//! Faults of the catalogue that no other file has: bytes and lines (B), strange and changing files (A), memory and limits (E),
-//! archives as attacks (D). Each test bears the name of its row.
+//! Faults of the catalogue that no other file has: bytes and lines (B), strange and changing files (A), nesting (E). Each test bears the name of its row.
 
 use crate::{
     every_path::{config, digest},
-    packed::{PACKERS, gzip, zstd},
+    packed::gzip,
     support::{Rows, coroner, run, run_with_input, status, stderr, stdout},
-    unpack_tar::{archive, entry, file, header},
 };
 use coroner::{classify::Classifier, engine, input};
 use std::{
     fs,
     path::Path,
-    process::{Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Stdio},
+    time::Duration,
 };
-use tar::Header;
 
-fn in_directory(test: impl FnOnce(&Path)) {
+pub(crate) fn in_directory(test: impl FnOnce(&Path)) {
     let directory = tempfile::tempdir().expect("a directory");
     test(directory.path());
 }
 
-fn record(n: usize) -> String {
+pub(crate) fn record(n: usize) -> String {
     format!(
         "2026/11/20 11:{:02}:{:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, \
          client: 192.0.2.{}, server: a, request: \"GET /{n} HTTP/1.1\", upstream: \"http://10.0.0.{}:80/{n}\", host: \"a\"\n",
@@ -32,7 +29,7 @@ fn record(n: usize) -> String {
     )
 }
 
-fn log(n: usize) -> String {
+pub(crate) fn log(n: usize) -> String {
     (0..n).map(record).collect()
 }
 
@@ -40,24 +37,6 @@ fn log(n: usize) -> String {
 fn account(directory: &Path, log: &str) -> Rows {
     let output = run(directory, &["export", "--table", "sources", log]);
     Rows::parse(&stdout(&output))
-}
-
-/// The program with resources taken away as `prlimit` does, if that is there.
-#[cfg(target_os = "linux")]
-fn starved(directory: &Path, limit: &str, arguments: &[&str]) -> Option<Output> {
-    let program = coroner();
-    let output = Command::new("prlimit")
-        .arg(limit)
-        .arg(program.get_program())
-        .args(arguments)
-        .current_dir(directory)
-        .env_remove("CORONER_THREADS")
-        .stdin(Stdio::null())
-        .output();
-    if output.is_err() {
-        eprintln!("skipped: no prlimit");
-    }
-    output.ok()
 }
 
 /// Every line once, wherever chunks meet, also the last one that is longer than a chunk.
@@ -160,37 +139,6 @@ fn b5_bytes_that_differ_stay_apart() {
         fs::write(dir.join("a.log"), odd.map(line).concat()).expect("written");
         let rows = Rows::parse(&stdout(&run(dir, &["export", "a.log"])));
         assert_eq!(rows.len(), odd.len());
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn b6_one_line_of_a_hundred_megabytes() {
-    in_directory(|dir| {
-        let mut text = record(1).into_bytes();
-        text.extend(std::iter::repeat_n(b'a', 100 << 20));
-        text.extend_from_slice(format!("\n{}", record(2)).as_bytes());
-        fs::write(dir.join("a.log.zst"), zstd(&text)).expect("written");
-        let arguments = [
-            "export",
-            "--table",
-            "sources",
-            "--threads",
-            "2",
-            "a.log.zst",
-        ];
-        let Some(output) = starved(dir, "--as=209715200", &arguments) else {
-            return;
-        };
-        assert_eq!(status(&output), 1, "{}", stderr(&output));
-        assert!(
-            stderr(&output).contains("longer than 1 MiB"),
-            "{}",
-            stderr(&output)
-        );
-        let rows = Rows::parse(&stdout(&output));
-        assert_eq!((rows.sum("n_events"), rows.sum("n_unparsed")), (2, 1));
-        assert_eq!(rows.sum("decoded_bytes"), text.len() as u64);
     });
 }
 
@@ -493,200 +441,6 @@ fn a16_reading_changes_nothing() {
     });
 }
 
-#[cfg(target_os = "linux")]
-#[test]
-fn d7_bombs_fill_no_memory() {
-    in_directory(|dir| {
-        let zeros = vec![0; 4 << 20];
-        for (name, pack) in PACKERS {
-            fs::write(dir.join("bomb"), pack(&zeros).repeat(40)).expect("written");
-            let arguments = ["export", "--table", "sources", "--threads", "2", "bomb"];
-            let Some(output) = starved(dir, "--as=209715200", &arguments) else {
-                return;
-            };
-            assert_eq!(status(&output), 1, "{name}: {}", stderr(&output));
-            assert_eq!(
-                Rows::parse(&stdout(&output)).sum("decoded_bytes"),
-                160 << 20,
-                "{name}"
-            );
-        }
-    });
-}
-
-#[test]
-fn d10_depth_is_limited_and_said() {
-    in_directory(|dir| {
-        let ten = (0..10).fold(log(2).into_bytes(), |inner, _| gzip(&inner));
-        fs::write(dir.join("ten.gz"), ten).expect("written");
-        let output = run(dir, &["export", "ten.gz"]);
-        assert!(matches!(status(&output), 1 | 2), "{}", stderr(&output));
-        assert!(
-            stderr(&output).contains("nested deeper than 3"),
-            "{}",
-            stderr(&output)
-        );
-    });
-}
-
-/// Names in archives are attackers' text, as those of files are.
-#[test]
-fn d11_names_in_archives_lead_nowhere_and_draw_nothing() {
-    in_directory(|dir| {
-        let evil = "../../x\u{1b}]0;owned\u{7}\u{1b}[2J\n=cmd|' /C calc'!A0.log";
-        let entries = [
-            file(evil, log(2).as_bytes()),
-            file("/etc/cron.d/x", log(2).as_bytes()),
-            file("hurt\u{9b}31m.gz", &gzip(log(9).as_bytes())[..90]),
-        ];
-        fs::create_dir(dir.join("inner")).expect("made");
-        fs::write(dir.join("inner/evil.tar"), archive(&entries)).expect("written");
-        for arguments in [
-            &["inner/evil.tar"][..],
-            &["--color", "always", "inner/evil.tar"],
-            &["export", "inner/evil.tar"],
-            &["export", "--table", "events", "inner/evil.tar"],
-            &["export", "--table", "sources", "inner/evil.tar"],
-            &["-v", "inner/evil.tar"],
-        ] {
-            let output = run(dir, arguments);
-            assert_eq!(status(&output), 1, "{arguments:?}: {}", stderr(&output));
-            for text in [stdout(&output), stderr(&output)] {
-                let ours = ["0m", "1m", "2m", "31m", "32m"]
-                    .iter()
-                    .fold(text, |text, code| {
-                        text.replace(&format!("\u{1b}[{code}"), "")
-                    });
-                let is_harmful = |c: char| c.is_control() && !"\n\t\r".contains(c);
-                assert!(
-                    !ours.chars().any(is_harmful),
-                    "{arguments:?}: {}",
-                    ours.escape_debug()
-                );
-            }
-        }
-        let names = |path: &Path| {
-            let entries = fs::read_dir(path).expect("listed");
-            entries
-                .map(|entry| entry.expect("there").file_name())
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(names(dir), ["inner"]);
-        assert_eq!(names(&dir.join("inner")), ["evil.tar"]);
-    });
-}
-
-#[test]
-fn d12_an_exabyte_in_two_kilobytes() {
-    in_directory(|dir| {
-        let mut sparse = header(Header::new_gnu(), "s.log", b'S', 512);
-        let gnu = sparse.as_gnu_mut().expect("it is");
-        gnu.set_real_size(1 << 60);
-        gnu.sparse[0].set_offset((1 << 60) - 512);
-        gnu.sparse[0].set_length(512);
-        let text = format!("{:\n<512}", log(2));
-        let bomb = archive(&[
-            entry(sparse, text.as_bytes()),
-            file("b.log", log(3).as_bytes()),
-        ]);
-        fs::write(dir.join("bomb.tar"), bomb).expect("written");
-        let started = Instant::now();
-        let output = run(dir, &["export", "bomb.tar"]);
-        assert!(started.elapsed() < Duration::from_secs(10));
-        let n_events = Rows::parse(&stdout(&output)).sum("n_events");
-        assert_eq!(n_events, 5, "{}", stderr(&output));
-        let rows = account(dir, "bomb.tar");
-        assert!(
-            rows.get(0, "notes").contains("hole of"),
-            "{}",
-            rows.get(0, "notes")
-        );
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn e1_many_distinct_names_fit_in_memory() {
-    in_directory(|dir| {
-        let line = |n: usize| {
-            record(n)
-                .replace("192.0.2.", &format!("10.{}.{}.", n / 62_500, n / 250 % 250))
-                .replace("10.0.0.", &format!("up-{n}.example."))
-        };
-        let log: String = (0..60_000).map(line).collect();
-        fs::write(dir.join("a.log"), log).expect("written");
-        let arguments = ["export", "--threads", "2", "a.log"];
-        let Some(output) = starved(dir, "--as=536870912", &arguments) else {
-            return;
-        };
-        assert_eq!(status(&output), 0, "{}", stderr(&output));
-        assert_eq!(Rows::parse(&stdout(&output)).sum("n_events"), 60_000);
-    });
-}
-
-/// Threads that the system does not grant are done without.
-#[cfg(target_os = "linux")]
-#[test]
-fn e7_e8_with_less_memory_it_is_slower_or_says_so() {
-    in_directory(|dir| {
-        fs::write(dir.join("a.log"), log(2_000)).expect("written");
-        fs::write(dir.join("b.log.gz"), gzip(log(2_000).as_bytes())).expect("written");
-        let arguments = ["export", "--threads", "64", "a.log", "b.log.gz"];
-        let mut n_whole = 0;
-        for megabytes in [100, 140, 200, 300, 500, 1_000] {
-            let limit = format!("--as={}", megabytes << 20);
-            let Some(output) = starved(dir, &limit, &arguments) else {
-                return;
-            };
-            assert!(
-                output.status.code().is_some_and(|code| code <= 2),
-                "{megabytes}: {output:?}"
-            );
-            if output.status.success() {
-                n_whole += 1;
-                assert_eq!(Rows::parse(&stdout(&output)).sum("n_events"), 4_000);
-            }
-        }
-        assert!(n_whole >= 4, "{n_whole}");
-    });
-}
-
-/// Pieces of a line that never ends, and an entry that claims to be larger than the world.
-#[cfg(target_os = "linux")]
-#[test]
-fn e8_what_belongs_together_without_end_fills_no_memory() {
-    in_directory(|dir| {
-        let piece = format!("2026-11-20T11:24:48.5Z stderr P {}\n", "x".repeat(960));
-        let pieces = log(3)
-            .lines()
-            .map(|line| format!("2026-11-20T11:24:48.5Z stderr F {line}\n"))
-            .collect::<String>()
-            + &piece.repeat(100_000);
-        let mut entry =
-            b"__CURSOR=s=1;i=1\n__REALTIME_TIMESTAMP=1795173888000000\nMESSAGE\n".to_vec();
-        entry.extend_from_slice(&(1u64 << 60).to_le_bytes());
-        entry.extend_from_slice(log(300_000).as_bytes());
-        for (name, text) in [("pieces", pieces.as_bytes()), ("entry", &entry)] {
-            fs::write(dir.join("a.gz"), zstd(text)).expect("written");
-            let arguments = ["export", "--table", "sources", "--threads", "2", "a.gz"];
-            let Some(output) = starved(dir, "--as=268435456", &arguments) else {
-                return;
-            };
-            assert!(
-                matches!(status(&output), 0 | 1),
-                "{name}: {}",
-                stderr(&output)
-            );
-            let rows = Rows::parse(&stdout(&output));
-            assert_eq!(rows.sum("decoded_bytes"), text.len() as u64, "{name}");
-            assert!(
-                !rows.get(0, "problems").contains("internal error"),
-                "{name}"
-            );
-        }
-    });
-}
-
 #[test]
 fn e9_nesting_overflows_no_stack() {
     in_directory(|dir| {
@@ -709,31 +463,6 @@ fn e9_nesting_overflows_no_stack() {
             let output = run(dir, &["export", "--table", "sources", "a.log"]);
             assert!(matches!(status(&output), 0 | 1), "{}", stderr(&output));
             assert_eq!(Rows::parse(&stdout(&output)).sum("n_events"), 2);
-        }
-    });
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn e10_few_descriptors_are_enough() {
-    in_directory(|dir| {
-        for n in 0..300 {
-            fs::write(dir.join(format!("{n}.log")), log(2)).expect("written");
-            fs::write(dir.join(format!("{n}.gz")), gzip(log(1).as_bytes())).expect("written");
-        }
-        for table in ["failures", "events"] {
-            let arguments = ["export", "--table", table, "--threads", "4", "."];
-            let Some(output) = starved(dir, "--nofile=16", &arguments) else {
-                return;
-            };
-            assert_eq!(status(&output), 0, "{}", stderr(&output));
-            let rows = Rows::parse(&stdout(&output));
-            let n_events = if table == "events" {
-                rows.len() as u64
-            } else {
-                rows.sum("n_events")
-            };
-            assert_eq!(n_events, 900);
         }
     });
 }
