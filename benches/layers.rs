@@ -3,7 +3,7 @@
 //! `cargo bench --no-default-features`; whole runs against other programs are measured by `benches/compare`.
 
 use coroner::{
-    aggregate::{Aggregate, Ledger, Width, bucket::Grain},
+    aggregate::{Aggregate, Ledger, SourceKey, Width, bucket::Grain},
     classify::{Classifier, taxonomy::ROWS},
     lines,
     parse::{
@@ -118,7 +118,7 @@ fn scan(bencher: Bencher<'_, '_>) {
     let classifier = Classifier::default();
     let mut scanner = Scanner::new(&classifier);
     let block = Block {
-        source: coroner::aggregate::SourceKey::new(0, 0),
+        source: SourceKey::new(0, 0),
         offset: 0,
         bytes: &LOG,
         n_omitted: 0,

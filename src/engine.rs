@@ -3,6 +3,7 @@
 //! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
 //! thread at a time unpacks a block of it while others scan those before.
 
+mod again;
 mod crew;
 mod feed;
 mod same;
@@ -90,6 +91,8 @@ pub struct SourceState {
     pub lost_from: Option<u64>,
     /// Number of the file that holds its first bytes too, where they are counted.
     pub same_as: Option<u32>,
+    /// It was scanned in place; else in blocks of a stream.
+    pub is_mapped: bool,
 }
 
 /// What one pass found.
@@ -227,6 +230,7 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             }
             state.size_bytes = bytes.len() as u64;
             state.decoded_bytes = state.size_bytes;
+            state.is_mapped = true;
             state.name_machine();
             Opened::File(state, file)
         }
@@ -415,6 +419,7 @@ impl SourceState {
             changed: None,
             lost_from: None,
             same_as: None,
+            is_mapped: false,
         }
     }
 
@@ -447,7 +452,8 @@ fn name_directories(sources: &mut [SourceState]) {
 }
 
 /// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
-/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before.
+/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
+/// not be read again as it was.
 pub fn replay<T: Send>(
     scanned: &Scanned,
     classifier: &Classifier,
@@ -455,7 +461,7 @@ pub fn replay<T: Send>(
     sheet: impl Fn() -> T + Sync,
     collect: impl Fn(&mut T, &Event<'_>) + Sync,
     mut take: impl FnMut(T) -> Result<(), Error>,
-) -> Result<(), Error> {
+) -> Result<Vec<Error>, Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     let rows_of =
         |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, chain: &Chain| {
@@ -478,21 +484,19 @@ pub fn replay<T: Send>(
         beginnings: &scanned.beginnings,
         progress: &progress,
     };
+    let mut missed = Vec::new();
     for (found, stored) in scanned.found.iter().zip(0..) {
-        match open(found, stored, config) {
-            Opened::Failed(_) => {}
-            Opened::File(state, file) => {
-                let mut opened = Opened::File(state, file);
-                let same_len = same_len(&mut opened, &world);
-                let Opened::File(state, file) = opened else {
-                    continue;
-                };
-                let Ok(index) = scanned.sources.binary_search_by_key(&state.key, |s| s.key) else {
-                    continue;
-                };
-                let len = usize::try_from(scanned.sources[index].size_bytes).unwrap_or(usize::MAX);
+        let first = again::of_stored(scanned, stored).first();
+        let was_mapped = first.is_some_and(|state| state.is_mapped);
+        let mut opened = open(found, stored, config);
+        let same_len = same_len(&mut opened, &world);
+        let again = match opened {
+            Opened::Failed(state) => vec![state],
+            // Lines are counted from the starts of the chunks, or blocks, of the first pass: others would not do.
+            Opened::File(state, file) if was_mapped => {
+                let len = first.map_or(0, |state| state.size_bytes);
+                let len = usize::try_from(len).unwrap_or(usize::MAX);
                 let bytes = mapped(&file);
-                // The chunks of the first pass: lines are counted from their starts.
                 let bytes = &bytes[..bytes.len().min(len)];
                 let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
                 let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
@@ -500,8 +504,9 @@ pub fn replay<T: Send>(
                     rows_of(scanner, job.block, range, &job.chain)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
+                vec![state]
             }
-            Opened::Stream(..) => {
+            Opened::Stream(..) if !was_mapped => {
                 let mut feed = Feed::new(found, stored, &world, &spares);
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
@@ -521,10 +526,13 @@ pub fn replay<T: Send>(
                     };
                     crew.in_order(&portions, rows, &mut take)?;
                 }
+                feed.sources
             }
-        }
+            Opened::File(..) | Opened::Stream(..) => vec![],
+        };
+        missed.extend(again::missed(scanned, stored, again));
     }
-    Ok(())
+    Ok(missed)
 }
 
 /// Makes something of each of `items` on many threads, and gives it to `take` in their order.

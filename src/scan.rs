@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod torn;
 mod wrapped;
 
 use self::wrapped::Unwrapper;
@@ -94,6 +95,8 @@ struct Place {
     evidence: Evidence,
     /// Bytes of its first line, terminator included.
     len_bytes: u64,
+    /// Its text stands there as it is, not within an envelope.
+    is_exact: bool,
 }
 
 impl<'c> Scanner<'c> {
@@ -164,6 +167,7 @@ impl<'c> Scanner<'c> {
         let place = Place {
             evidence: run.evidence(at),
             len_bytes: (first.next - first.start) as u64 + omitted,
+            is_exact: true,
         };
         run.n_lines += 1;
         run.at = first.next;
@@ -236,70 +240,6 @@ impl<'c> Scanner<'c> {
         emit_record(head, known, text.len(), place, ledger, sink);
     }
 
-    /// One line with two heads. Where the second stands inside a value a client writes, he may have written it: then it is
-    /// shown but not counted, and the first record is read as if nothing were there.
-    #[cold]
-    fn read_torn(
-        &mut self,
-        text: &[u8],
-        second: usize,
-        place: Place,
-        ledger: &mut Ledger,
-        sink: &mut impl Sink,
-    ) {
-        let head = match self.heads.parse(text) {
-            Ok(head) => head,
-            Err(unparsed) => return refuse_head(unparsed, place, ledger),
-        };
-        ledger.collect_line(LineClass::Torn, place.len_bytes);
-        let before = self.classifier.classify(
-            &mut self.searcher,
-            &head,
-            &text[head.len.min(second)..second],
-        );
-        let is_open =
-            before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
-        let first_text = if is_open {
-            &text[head.len..]
-        } else {
-            &text[head.len.min(second)..second]
-        };
-        let known = self
-            .classifier
-            .classify(&mut self.searcher, &head, first_text);
-        let first = Event {
-            head,
-            known,
-            trust: Trust::Torn,
-            is_doubtful: false,
-            evidence: place.evidence,
-            machine: None,
-        };
-        emit(first, ledger, sink);
-        if let Ok(head) = self.heads.parse(&text[second..]) {
-            let known =
-                self.classifier
-                    .classify(&mut self.searcher, &head, &text[second + head.len..]);
-            let offset = place.evidence.offset + second as u64;
-            let evidence = Evidence {
-                offset,
-                ..place.evidence
-            };
-            emit(
-                Event {
-                    head,
-                    known,
-                    trust: Trust::Torn,
-                    is_doubtful: is_open,
-                    evidence,
-                    machine: None,
-                },
-                ledger,
-                sink,
-            );
-        }
-    }
-
     /// A line that does not begin like a record.
     #[cold]
     fn read_other(&mut self, line: &[u8], place: Place, ledger: &mut Ledger, sink: &mut impl Sink) {
@@ -314,7 +254,8 @@ impl<'c> Scanner<'c> {
             // More follows that is not looked at: it may be a record behind a large hole.
             return refuse(Reason::Overlong, place, ledger);
         }
-        if n_nul > 0 {
+        // A hole is one of the file; what stands in an envelope was written.
+        if n_nul > 0 && place.is_exact {
             ledger.n_hole_bytes += n_nul as u64;
             let rest = Place {
                 evidence: Evidence {
@@ -322,6 +263,7 @@ impl<'c> Scanner<'c> {
                     ..place.evidence
                 },
                 len_bytes: place.len_bytes - n_nul as u64,
+                ..place
             };
             return self.read_stripped(text, rest, ledger, sink);
         }

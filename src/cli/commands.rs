@@ -263,9 +263,10 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     plan.engine.digests = outputs
         .iter()
         .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
-    let read = read(plan, named, &args.input);
+    let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
-        write_table(&read, table, format, output)?;
+        let missed = write_table(&read, table, format, output)?;
+        read.errors.extend(missed);
     }
     let status = read.status(args.input.quiet);
     // The process ends here: to give back hundreds of thousands of rows one by one would only take time.
@@ -338,12 +339,13 @@ fn open_outputs(
 /// Rows made and written at a time: few enough to stay in the cache, enough to be written without being copied once more.
 const ROWS_AT_A_TIME: usize = 1024;
 
+/// Writes one table; gives back what could not be read for it.
 fn write_table(
     read: &Read,
     table: &'static Table,
     format: Format,
     mut output: Output,
-) -> Result<(), Failure> {
+) -> Result<Vec<Error>, Failure> {
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
@@ -351,6 +353,7 @@ fn write_table(
     let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
     let names = Names::new(&read.scanned);
     let zone = &read.zone.zone;
+    let mut missed = Vec::new();
     match table.name {
         "failures" => {
             let groups: Vec<&[diagnose::Failure]> =
@@ -378,7 +381,7 @@ fn write_table(
                     rows::event(event, zone, &names, sheet);
                 }
             };
-            engine::replay(
+            missed = engine::replay(
                 &read.scanned,
                 &read.classifier,
                 &read.plan.engine,
@@ -390,7 +393,7 @@ fn write_table(
     }
     writer.finish().map_err(failed)?;
     output.finish()?;
-    Ok(())
+    Ok(missed)
 }
 
 fn explain(args: &ExplainArgs) -> Result<Status, Failure> {

@@ -18,16 +18,18 @@ pub(super) struct Crew<S> {
 }
 
 impl<S: Send> Crew<S> {
-    /// As many threads as asked for, or as many fewer as the system grants; one needs no thread at all.
+    /// As many threads as asked for, or as many fewer as the system grants and leaves room for; one needs no thread at all.
     pub(super) fn new(n_threads: usize, make: impl Fn() -> S) -> Crew<S> {
         let mut n = n_threads.max(1);
         let mut pool = None;
         while n > 1 && pool.is_none() {
-            pool = ThreadPoolBuilder::new()
-                .num_threads(n)
-                .build()
-                .ok()
-                .map(Arc::new);
+            if has_room(n) {
+                pool = ThreadPoolBuilder::new()
+                    .num_threads(n)
+                    .build()
+                    .ok()
+                    .map(Arc::new);
+            }
             n = if pool.is_some() { n } else { n / 2 };
         }
         Crew {
@@ -104,6 +106,20 @@ impl<S: Send> Crew<S> {
         results.sort_unstable_by_key(|&(index, _)| index);
         results.into_iter().map(|(_, result)| result).collect()
     }
+}
+
+/// Address space a thread may need: a stack, blocks and a decoder, and what the allocator sets aside for it.
+const ROOM_PER_THREAD: usize = 32 << 20;
+
+/// Whether so many threads have room to work: where address space is limited, running out of it would end the run.
+fn has_room(n_threads: usize) -> bool {
+    let mut room: Vec<u8> = Vec::new();
+    let is_there = room
+        .try_reserve_exact(n_threads.saturating_mul(ROOM_PER_THREAD))
+        .is_ok();
+    // Else the compiler leaves it out, and takes it for granted.
+    std::hint::black_box(&mut room);
+    is_there
 }
 
 /// Results per thread that wait to be taken in order.

@@ -12,8 +12,8 @@ use crate::{
         unpack::{Item, Member, Problem},
     },
     parse::{
-        record,
-        wrapper::{self, Chain, Scratch},
+        head, record,
+        wrapper::{self, Chain, PIECE_GAP_MAX, Scratch},
     },
     scan::Block,
 };
@@ -216,9 +216,11 @@ impl<'a> Feed<'a> {
         self.world.progress.read(n_read - stream.n_told);
         self.world.progress.file_done();
         let size_bytes = match &self.found.place {
-            Place::File(path) => std::fs::metadata(path).map_or(n_read, |meta| meta.len()),
-            Place::Pipe(_) | Place::Stdin => n_read,
+            Place::File(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
+            Place::Pipe(_) | Place::Stdin => 0,
         };
+        // Files in /proc have no size either.
+        let size_bytes = if size_bytes == 0 { n_read } else { size_bytes };
         // A digest of less than the file would be none of it: then it is read by itself.
         let sha256 = stream.digest.and_then(|digest| match &self.found.place {
             Place::File(path) if digest.len() != size_bytes => file_digest(path),
@@ -281,8 +283,15 @@ impl OpenMember {
         }
         let chain = state.chain;
         let find_cut = |bytes: &[u8]| match chain.block() {
-            Some(kind) => last_entry_end(kind, bytes),
-            None => last_start(bytes, |bytes, at| may_start(&chain, bytes, at, scratch)),
+            Some(_) => last_entry_end(&chain, bytes, scratch),
+            None if chain.is_bare() => last_start(bytes, record::may_start),
+            None => {
+                // What comes behind the cut must be at hand to see that it goes on with nothing before.
+                let n_known = bytes.len().saturating_sub(PIECE_GAP_MAX as usize + 1);
+                last_start(&bytes[..n_known], |_, at| {
+                    wrapper::may_start(&chain, bytes, at, scratch)
+                })
+            }
         };
         blocks.next_block(|room| fill(unpacker, state, room), find_cut, spare)
     }
@@ -295,7 +304,7 @@ pub(super) fn cut_at(chain: &Chain, bytes: &[u8], common: usize, scratch: &mut S
         return common;
     }
     match chain.block() {
-        Some(kind) => last_entry_end(kind, &bytes[..common]).unwrap_or(0),
+        Some(_) => last_entry_end(chain, &bytes[..common], scratch).unwrap_or(0),
         // A line that starts where they part may begin a record as well.
         None => last_start(&bytes[..bytes.len().min(common + 1)], |_, at| {
             may_start(chain, bytes, at, scratch)
@@ -376,18 +385,29 @@ pub(super) fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Sc
     }
 }
 
-/// Where the last whole entry of `bytes` ends. The entry at the end may go on in bytes that are not there yet.
-fn last_entry_end(kind: wrapper::Wrapper, bytes: &[u8]) -> Option<usize> {
-    let mut end = None;
-    let mut at = 0;
+/// Where the last whole entry of `bytes` ends that no record goes on behind; if there is none, the last of all. The entry at the
+/// end may go on in bytes that are not there yet.
+fn last_entry_end(chain: &Chain, bytes: &[u8], scratch: &mut Scratch) -> Option<usize> {
+    let kind = chain.block()?;
+    let (mut ends, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
         at += wrapper::block_len(kind, &bytes[at..]).max(1);
-        if at < bytes.len() {
-            end = Some(at);
-        }
+        ends.push(at);
     }
-    end
+    ends.pop();
+    let mut begins = |at: usize| {
+        let entry = &bytes[at..at + wrapper::block_len(kind, &bytes[at..])];
+        head::is_head(wrapper::strip(chain, entry, scratch).text)
+    };
+    let tried = ends.iter().rev().take(ENTRIES_TRIED);
+    tried
+        .copied()
+        .find(|&at| begins(at))
+        .or(ends.last().copied())
 }
+
+/// Entries tried, from the end, for one that begins a record: a journal has those of other programs too.
+const ENTRIES_TRIED: usize = 256;
 
 impl SourceState {
     /// Takes over what the archive says of a member.

@@ -5,6 +5,10 @@ use memchr::{memchr, memrchr};
 /// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
 pub const BLOCK_LEN: usize = 1 << 20;
 
+/// A block is cut at any line, though a record or an entry may go on there, before it grows longer: what is made of pieces
+/// without end, or claims a length that never comes, must not fill the memory.
+pub const BLOCK_LEN_MAX: usize = 16 << 20;
+
 /// What a source of bytes did with the room it was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filled {
@@ -83,6 +87,10 @@ impl Blocks {
             }
             if self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
                 return Some(self.skip_line(&mut fill, spare));
+            }
+            if self.len >= BLOCK_LEN_MAX {
+                let end = memrchr(b'\n', &self.buffer[..self.len]).map_or(self.len, |at| at + 1);
+                return Some(self.take(end, spare));
             }
             wanted = self.len + BLOCK_LEN;
         }
@@ -218,6 +226,25 @@ mod tests {
         assert_eq!(n_bytes, text.len() as u64);
         assert_eq!(got.last().expect("some").bytes, b"last\n");
         assert!(got.iter().all(|block| block.bytes.len() <= 2 * BLOCK_LEN));
+    }
+
+    #[test]
+    fn lines_that_belong_together_without_end_are_cut() {
+        let text = b"piece\n".repeat(2 * BLOCK_LEN_MAX / 6);
+        let mut rest = &text[..];
+        let mut fill = |room: &mut [u8]| match rest.read(room).expect("memory") {
+            0 => Filled::End,
+            n => Filled::Bytes(n),
+        };
+        let mut blocks = Blocks::new(100);
+        let got: Vec<StreamBlock> =
+            std::iter::from_fn(|| blocks.next_block(&mut fill, |_| None, Vec::new())).collect();
+        assert!(got.iter().all(|block| block.bytes.len() <= BLOCK_LEN_MAX));
+        assert!(got.iter().all(|block| block.bytes.ends_with(b"piece\n")));
+        assert_eq!(
+            got.iter().map(|block| block.bytes.len()).sum::<usize>(),
+            text.len()
+        );
     }
 
     #[test]

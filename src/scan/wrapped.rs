@@ -12,8 +12,8 @@ use crate::{
         head::is_head,
         record,
         wrapper::{
-            self, Chain, Joined, Outer, OuterTime, Part, Pieces, Scratch, Stream, continuation,
-            learn_offset, strip,
+            self, Chain, Joined, Outer, OuterTime, PIECE_GAP_MAX, Part, Pieces, Scratch, Stream,
+            continuation, learn_offset, strip,
         },
     },
 };
@@ -31,8 +31,16 @@ pub(super) struct Unwrapper {
     /// Buffers of texts that were read.
     spares: Vec<Vec<u8>>,
     machine: Option<Arc<[u8]>>,
-    /// Length of the envelope before the line that began last.
+    header: Header,
+}
+
+/// The line with an envelope that came last: indented lines go on with it.
+#[derive(Debug, Default)]
+struct Header {
+    offset: u64,
+    /// Length of its envelope.
     width: usize,
+    facts: Facts,
 }
 
 impl Default for Unwrapper {
@@ -44,7 +52,7 @@ impl Default for Unwrapper {
             texts: VecDeque::new(),
             spares: Vec::new(),
             machine: None,
-            width: 0,
+            header: Header::default(),
         }
     }
 }
@@ -78,7 +86,7 @@ struct Facts {
 impl Facts {
     /// `lately` is the machine of the line before.
     fn of(outer: &Outer<'_>, lately: &mut Option<Arc<[u8]>>) -> Facts {
-        let machine = outer.host.or(outer.pod).or(outer.container);
+        let machine = outer.machine();
         if machine != lately.as_deref() {
             *lately = machine.map(Arc::from);
         }
@@ -141,6 +149,7 @@ impl Scanner<'_> {
             let place = Place {
                 evidence,
                 len_bytes: (next - at) as u64 + omitted,
+                is_exact: false,
             };
             ledger.collect_lines(LineClass::Continuation, u64::from(n_more), 0);
             n_lines += 1 + n_more;
@@ -172,23 +181,22 @@ impl Scanner<'_> {
             texts,
             spares,
             machine,
-            width,
+            header,
         } = unwrapper;
         let stripped = strip(chain, line, scratch);
-        let facts = Facts::of(&stripped.outer, machine);
         if stripped.part == Part::Indented {
-            let text = continuation(line, *width).unwrap_or(line);
-            let before = texts.back().map(|text| text.facts.clone());
-            self.take_text(
-                texts,
-                spares,
-                text,
-                (place, before.unwrap_or(facts)),
-                ledger,
-            );
+            if place.evidence.offset.saturating_sub(header.offset) > PIECE_GAP_MAX {
+                *header = Header::default();
+            }
+            let text = continuation(line, header.width).unwrap_or(line);
+            let from = (place, header.facts.clone());
+            self.take_text(texts, spares, text, from, ledger);
             return self.read_whole(texts, spares, ledger, sink);
         }
-        *width = stripped.offset.unwrap_or(0);
+        let facts = Facts::of(&stripped.outer, machine);
+        header.offset = place.evidence.offset;
+        header.width = stripped.offset.unwrap_or(0);
+        header.facts.clone_from(&facts);
         if stripped.part == Part::Whole && pieces.is_empty() {
             self.take_text(texts, spares, stripped.text, (place, facts), ledger);
             return self.read_whole(texts, spares, ledger, sink);
@@ -229,7 +237,9 @@ impl Scanner<'_> {
         let begins = is_head(bytes);
         let same_writer = |text: &&mut Text| !text.is_whole && text.facts.are_of_one_writer(&facts);
         if let Some(open) = texts.iter_mut().rev().find(same_writer) {
-            if !begins && record::continues(open.is_open, bytes, open.bytes.len() + 1) {
+            let is_near = place.evidence.offset - open.place.evidence.offset <= PIECE_GAP_MAX;
+            let behind = open.bytes.len() + 1;
+            if is_near && !begins && record::continues(open.is_open, bytes, behind) {
                 open.is_open &= !record::has_tail(bytes);
                 open.bytes.push(b'\n');
                 open.bytes.extend_from_slice(bytes);
@@ -326,7 +336,7 @@ impl Scanner<'_> {
         }
         texts.iter_mut().for_each(|text| text.is_whole = true);
         self.read_whole(texts, spares, ledger, sink);
-        unwrapper.width = 0;
+        unwrapper.header = Header::default();
     }
 }
 

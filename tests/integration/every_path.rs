@@ -15,7 +15,7 @@ use coroner::{
 use std::{fmt::Write, path::Path};
 
 /// Everything a scan counts, as text.
-fn digest(scanned: &Scanned) -> String {
+pub(crate) fn digest(scanned: &Scanned) -> String {
     let mut text = String::new();
     let placed = place(
         scanned.aggregate.failures.clone(),
@@ -83,7 +83,7 @@ fn digest(scanned: &Scanned) -> String {
     text
 }
 
-fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
+pub(crate) fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
     EngineConfig {
         n_threads,
         chunk_len,
@@ -108,7 +108,7 @@ fn scan(path: &Path, n_threads: usize, chunk_len: usize, classifier: &Classifier
 }
 
 /// All events of a replay, as text.
-fn replay(
+pub(crate) fn replay(
     scanned: &Scanned,
     n_threads: usize,
     chunk_len: usize,
@@ -143,7 +143,7 @@ fn replay(
 
 /// A log with everything awkward in it: records over several lines, junk, blanks, CRLF, NULs, two heads in a line, no final
 /// newline.
-fn awkward_log(seed: u64, n: usize) -> Vec<u8> {
+pub(crate) fn awkward_log(seed: u64, n: usize) -> Vec<u8> {
     let mut rng = Rng::new(seed);
     let mut log = generate::log(&mut rng, n);
     log.extend_from_slice(b"\x00\x00\x00\x002026/11/20 11:23:46 [error] 1#1: *1 no live upstreams while connecting to upstream, client: ::1, server: a\n");

@@ -6,7 +6,7 @@ use std::{fs, process::Command};
 use tar::{Builder, EntryType, Header};
 
 /// A header and its data, padded.
-fn entry(mut header: Header, data: &[u8]) -> Vec<u8> {
+pub(crate) fn entry(mut header: Header, data: &[u8]) -> Vec<u8> {
     header.set_cksum();
     let mut bytes = header.as_bytes().to_vec();
     bytes.extend(data);
@@ -14,7 +14,7 @@ fn entry(mut header: Header, data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn header(mut header: Header, name: &str, kind: u8, size: u64) -> Header {
+pub(crate) fn header(mut header: Header, name: &str, kind: u8, size: u64) -> Header {
     header.as_mut_bytes()[..name.len()].copy_from_slice(name.as_bytes());
     header.set_entry_type(EntryType::new(kind));
     header.set_mode(0o644);
@@ -22,7 +22,7 @@ fn header(mut header: Header, name: &str, kind: u8, size: u64) -> Header {
     header
 }
 
-fn file(name: &str, data: &[u8]) -> Vec<u8> {
+pub(crate) fn file(name: &str, data: &[u8]) -> Vec<u8> {
     let header = header(Header::new_gnu(), name, b'0', data.len() as u64);
     entry(header, data)
 }
@@ -38,7 +38,7 @@ fn pax(records: &[(&str, &str)]) -> Vec<u8> {
     entry(header(Header::new_ustar(), "pax", b'x', len), &data)
 }
 
-fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
+pub(crate) fn archive(entries: &[Vec<u8>]) -> Vec<u8> {
     [entries.concat(), vec![0; 1024]].concat()
 }
 

@@ -237,6 +237,11 @@ pub struct Outer<'a> {
 }
 
 impl<'a> Outer<'a> {
+    /// What tells machines apart: host, pod or container.
+    pub fn machine(&self) -> Option<&'a [u8]> {
+        self.host.or(self.pod).or(self.container)
+    }
+
     /// Takes over what the layer further in says.
     fn overlay(&mut self, inner: &Outer<'a>) {
         self.host = inner.host.or(self.host);

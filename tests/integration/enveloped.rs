@@ -1,0 +1,416 @@
+//! Logs as other programs wrap them, through the whole engine: the failures are those of the bare log.
+
+use crate::{
+    envelopes::{LINE_BY_LINE, SHORT, cri, docker, journal_export, prefixed, text_log, two_pods},
+    every_path::{awkward_log, config, digest, replay},
+    support::{Rows, run, status, stderr, stdout},
+};
+use coroner::{
+    aggregate::{Ledger, LineClass, Width},
+    classify::Classifier,
+    diagnose::{Placement, place},
+    engine::{self, Scanned},
+    event::Trust,
+    input,
+    parse::head::is_head,
+    zone::Zone,
+};
+use std::{fmt::Write, fs, path::Path};
+
+struct Lab {
+    directory: tempfile::TempDir,
+    classifier: Classifier,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        Lab {
+            directory: tempfile::tempdir().expect("a directory"),
+            classifier: Classifier::default(),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn scan_all(&self, sources: &[&[u8]], n_threads: usize, chunk_len: usize) -> Scanned {
+        let paths: Vec<_> = (0..sources.len())
+            .map(|n| self.path().join(format!("{n}.log")))
+            .collect();
+        for (path, bytes) in paths.iter().zip(sources) {
+            fs::write(path, bytes).expect("written");
+        }
+        let (found, errors) = input::discover(&paths);
+        assert!(errors.is_empty());
+        let config = config(n_threads, chunk_len);
+        let scanned = engine::scan(&found, &self.classifier, &config, &Default::default());
+        for (state, ledger) in scanned.sources.iter().zip(&scanned.ledgers) {
+            assert_eq!(ledger.n_bytes(), state.decoded_bytes, "the ledger");
+        }
+        scanned
+    }
+
+    fn scan(&self, source: &[u8]) -> Scanned {
+        self.scan_all(&[source], 1, 1 << 20)
+    }
+}
+
+/// Counts of failures, without where they stand.
+fn failures(scanned: &Scanned) -> String {
+    let placement = Placement {
+        since: None,
+        until: None,
+        bucket: Some(Width::Second),
+    };
+    let placed = place(scanned.aggregate.failures.clone(), &placement, &Zone::utc());
+    let mut text = String::new();
+    for row in &placed.rows {
+        let upstream = row.upstream.as_deref().unwrap_or_default().escape_ascii();
+        writeln!(
+            text,
+            "{:?} {upstream} {:?} {} {} {:?} {:?}",
+            row.bucket,
+            row.kind,
+            row.n_events,
+            row.clients.finish(),
+            row.first_seen,
+            row.last_seen
+        )
+        .expect("memory");
+    }
+    text
+}
+
+/// The first line where two texts differ.
+fn difference(got: &str, want: &str) -> String {
+    let pairs = got.lines().zip(want.lines());
+    let first = pairs.clone().find(|(got, want)| got != want);
+    let (n_got, n_want) = (got.lines().count(), want.lines().count());
+    format!("{n_got} lines for {n_want}: {first:#?}")
+}
+
+#[test]
+fn every_envelope_gives_the_failures_of_the_bare_log() {
+    let lab = Lab::new();
+    for seed in 40..46 {
+        let log = text_log(seed, 150);
+        let bare = lab.scan(&log);
+        let want = failures(&bare);
+        assert!(want.lines().count() > 80);
+        for (chain, wrap) in LINE_BY_LINE {
+            let scanned = lab.scan(&wrap(&log));
+            let what = format!("{chain}, seed {seed}");
+            assert_eq!(scanned.sources[0].chain.to_string(), chain, "{what}");
+            let got = failures(&scanned);
+            assert!(got == want, "{what}: {}", difference(&got, &want));
+            // Line by line they are of the same classes.
+            let (got, want) = (&scanned.ledgers[0], &bare.ledgers[0]);
+            let classes = |ledger: &Ledger| {
+                let mut lines = ledger.lines;
+                // A header within a header without a text is junk, or nothing at all.
+                lines[LineClass::Unparsed as usize] += lines[LineClass::Blank as usize];
+                lines[LineClass::Blank as usize] = 0;
+                lines
+            };
+            assert_eq!(classes(got), classes(want), "{what}");
+            assert_eq!(got.n_events, want.n_events, "{what}");
+        }
+    }
+}
+
+#[test]
+fn texts_in_pieces_give_the_failures_of_the_bare_log() {
+    let lab = Lab::new();
+    for seed in 50..53 {
+        let log = text_log(seed, 60);
+        let want = failures(&lab.scan(&log));
+        for len_max in [29, 100, 1_000, 16_384] {
+            for (name, source) in [
+                ("docker-json", docker(&log, len_max)),
+                ("cri", cri(&log, len_max)),
+            ] {
+                let scanned = lab.scan(&source);
+                let what = format!("{name}, pieces of {len_max}, seed {seed}");
+                assert_eq!(scanned.sources[0].chain.to_string(), name, "{what}");
+                let got = failures(&scanned);
+                assert!(got == want, "{what}: {}", difference(&got, &want));
+            }
+        }
+    }
+}
+
+/// Over several blocks of a stream, for entries are found from the first only.
+#[test]
+fn entries_give_the_failures_of_the_bare_log() {
+    let lab = Lab::new();
+    for (seed, n_records) in [(54, 60), (55, 60), (56, 7_000)] {
+        let log = text_log(seed, n_records);
+        let want = failures(&lab.scan(&log));
+        let source = journal_export(&log);
+        assert!(n_records < 1_000 || source.len() > 2 << 20);
+        let scanned = lab.scan(&source);
+        assert_eq!(scanned.sources[0].chain.to_string(), "journald-export");
+        let got = failures(&scanned);
+        assert!(got == want, "seed {seed}: {}", difference(&got, &want));
+    }
+}
+
+/// `journalctl` shows one text of several lines under one header, and where the machine started.
+#[test]
+fn indented_lines_go_on_with_their_record() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{n:02} [error] 7#7: *{n} FastCGI sent in stderr: \"PHP message: a\nStack trace:\n#0 {{main}}\" while \
+             reading response header from upstream, client: 192.0.2.{n}, server: a, upstream: \"fastcgi://10.0.0.{n}:9000\"\n"
+        )
+    };
+    let log: String = (0..20).map(record).collect();
+    let mut short = "-- Boot fedcba9876543210fedcba9876543210 --\n".to_owned();
+    for line in log.lines() {
+        let begins = is_head(line.as_bytes());
+        let before = if begins {
+            SHORT.to_owned()
+        } else {
+            " ".repeat(SHORT.len())
+        };
+        writeln!(short, "{before}{line}").expect("memory");
+    }
+    let scanned = lab.scan(short.as_bytes());
+    assert_eq!(scanned.sources[0].chain.to_string(), "journald-short");
+    assert_eq!(failures(&scanned), failures(&lab.scan(log.as_bytes())));
+    assert_eq!(scanned.ledgers[0].n_events, 20);
+}
+
+#[test]
+fn two_pods_line_by_line_stay_apart() {
+    let lab = Lab::new();
+    for seed in 60..64 {
+        let (a, b) = (text_log(seed, 80), text_log(seed + 100, 80));
+        let want = failures(&lab.scan_all(&[&a, &b], 1, 1 << 20));
+        let scanned = lab.scan(&two_pods(&a, &b));
+        let got = failures(&scanned);
+        assert!(got == want, "seed {seed}: {}", difference(&got, &want));
+        let machines: Vec<_> = scanned.ledgers[0].machines.keys().collect();
+        assert_eq!(
+            machines,
+            [&b"web-1"[..], b"web-2"]
+                .map(Box::from)
+                .iter()
+                .collect::<Vec<_>>()
+        );
+    }
+}
+
+/// Awkward sources of every kind, small.
+fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
+    let log = text_log(70, n_records);
+    let mut sources: Vec<_> = LINE_BY_LINE
+        .iter()
+        .map(|(name, wrap)| (*name, wrap(&log)))
+        .collect();
+    sources.extend([
+        ("docker in pieces", docker(&log, 100)),
+        ("cri in pieces", cri(&log, 90)),
+        ("journald-export", journal_export(&log)),
+        ("two pods", two_pods(&log, &text_log(71, n_records))),
+        (
+            "any bytes",
+            prefixed(&awkward_log(72, n_records), |_| "nginx-1  | ".to_owned()),
+        ),
+    ]);
+    sources
+}
+
+#[test]
+fn every_chunk_length_gives_the_same_answer() {
+    let lab = Lab::new();
+    for (name, source) in sources(7) {
+        let scanned = lab.scan(&source);
+        let want = digest(&scanned);
+        let events = replay(&scanned, 1, 1 << 20, &lab.classifier);
+        let (found, _) = input::discover(&[lab.path().join("0.log")]);
+        // Past the length of a few lines, one is like the next.
+        for chunk_len in (1..=source.len()).filter(|n| *n < 300 || n % 19 == 0) {
+            let config = config(1, chunk_len);
+            let got = engine::scan(&found, &lab.classifier, &config, &Default::default());
+            let text = digest(&got);
+            assert!(
+                text == want,
+                "{name}, chunks of {chunk_len}: {}",
+                difference(&text, &want)
+            );
+            if chunk_len % 97 == 1 {
+                let got = replay(&got, 1, chunk_len, &lab.classifier);
+                assert!(
+                    got == events,
+                    "{name}, chunks of {chunk_len}: {}",
+                    difference(&got, &events)
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_answer() {
+    let lab = Lab::new();
+    for (name, source) in sources(400) {
+        let scanned = lab.scan(&source);
+        let want = digest(&scanned);
+        let events = replay(&scanned, 1, 1 << 20, &lab.classifier);
+        for (n_threads, chunk_len) in [(2, 1), (3, 777), (4, 4_096), (2, 65_537)] {
+            let got = lab.scan_all(&[&source], n_threads, chunk_len);
+            let text = digest(&got);
+            assert!(
+                text == want,
+                "{name}, {n_threads} threads, chunks of {chunk_len}: {}",
+                difference(&text, &want)
+            );
+            let got = replay(&got, n_threads, chunk_len, &lab.classifier);
+            assert!(
+                got == events,
+                "{name}, {n_threads} threads, chunks of {chunk_len}: {}",
+                difference(&got, &events)
+            );
+        }
+    }
+}
+
+/// Packed, it comes in blocks whose cuts depend on nothing but the bytes.
+#[test]
+fn a_packed_source_gives_the_same_answer() {
+    let lab = Lab::new();
+    for (name, source) in sources(2_500) {
+        let want = lab.scan(&source);
+        let got = lab.scan_all(&[&crate::packed::gzip(&source)], 3, 1);
+        let (got, want) = (digest(&got), digest(&want));
+        assert!(got == want, "{name}: {}", difference(&got, &want));
+    }
+}
+
+/// Offset and line number lead to the first physical line of a record.
+#[test]
+fn evidence_points_at_the_first_line() {
+    let lab = Lab::new();
+    for (name, source) in sources(120) {
+        let scanned = lab.scan_all(&[&source], 2, 3_000);
+        let mut places = Vec::new();
+        let collect = |rows: &mut Vec<(u64, u64, Trust)>, event: &coroner::scan::Event<'_>| {
+            let starts = &scanned.ledgers[0].line_starts;
+            let line = starts.line_number(&event.evidence);
+            rows.push((event.evidence.offset, line, event.trust));
+        };
+        let take = |rows| {
+            places.push(rows);
+            Ok(())
+        };
+        let config = config(2, 3_000);
+        engine::replay(&scanned, &lab.classifier, &config, Vec::new, collect, take)
+            .expect("memory");
+        let places = places.concat();
+        assert_eq!(places.len() as u64, scanned.ledgers[0].n_events, "{name}");
+        assert!(
+            places.is_sorted_by_key(|(offset, ..)| *offset),
+            "{name}: in the order of the file"
+        );
+        for (offset, line, trust) in places {
+            let offset = usize::try_from(offset).expect("few");
+            let before = &source[..offset];
+            let n_lines = before.iter().filter(|b| **b == b'\n').count() as u64;
+            assert_eq!(line, n_lines + 1, "{name} at {offset}");
+            let is_start = offset == 0 || source[offset - 1] == b'\n';
+            assert!(is_start, "{name} at {offset} ({trust:?})");
+        }
+    }
+}
+
+fn hosts(rows: &Rows) -> Vec<String> {
+    (0..rows.len())
+        .map(|n| rows.get(n, "host").to_owned())
+        .collect()
+}
+
+#[test]
+fn machines_are_told_and_asked_for() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{n:02} [error] 7#7: *{n} no live upstreams while connecting to upstream, client: 192.0.2.1, server: a\n"
+        )
+    };
+    let log = |n: usize| (0..n).map(record).collect::<String>();
+    fs::write(
+        lab.path().join("pods.log"),
+        two_pods(log(30).as_bytes(), log(12).as_bytes()),
+    )
+    .expect("written");
+    let before = |_| SHORT.to_owned();
+    fs::write(
+        lab.path().join("syslog"),
+        prefixed(log(5).as_bytes(), before),
+    )
+    .expect("written");
+    fs::write(lab.path().join("bare.log"), log(2)).expect("written");
+    let export = |more: &[&str]| {
+        let logs = ["export", "pods.log", "syslog", "bare.log"];
+        let output = run(lab.path(), &[&logs, more].concat());
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        Rows::parse(&stdout(&output))
+    };
+    let sources = export(&["--table", "sources"]);
+    assert_eq!(hosts(&sources), ["", "web-1, web-2", "web1"]);
+    for (host, n_events) in [
+        ("web-1", 30),
+        ("web-2", 12),
+        ("web-*", 42),
+        ("web1", 5),
+        ("web*", 47),
+        ("db*", 0),
+    ] {
+        assert_eq!(
+            export(&["--host", host]).sum("n_events"),
+            n_events,
+            "{host}"
+        );
+        let events = export(&["--host", host, "--table", "events"]);
+        assert_eq!(events.len() as u64, n_events, "{host}");
+    }
+}
+
+/// A writer that dies in the middle of a line.
+#[test]
+fn a_cut_envelope_loses_no_record_silently() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{n:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, \
+             client: 192.0.2.1, server: a, request: \"GET /<a>?\\x22 HTTP/1.1\", upstream: \"http://10.0.0.1:80/\"\n"
+        )
+    };
+    let log: String = (0..4).map(record).collect();
+    for (name, wrap) in LINE_BY_LINE {
+        let source = wrap(log.as_bytes());
+        let last = source.len()
+            - 1
+            - source[..source.len() - 1]
+                .iter()
+                .rev()
+                .position(|b| *b == b'\n')
+                .expect("lines");
+        for len in (last..source.len()).filter(|len| len % 2 == 0 || source.len() - len < 40) {
+            let scanned = lab.scan(&source[..len]);
+            let what = format!("{name} cut at {len}: {}", source[last..len].escape_ascii());
+            assert_eq!(scanned.sources[0].chain.to_string(), name, "{what}");
+            let ledger = &scanned.ledgers[0];
+            assert_eq!(ledger.n_lines(), 3 + u64::from(len > last), "{what}");
+            assert!(ledger.n_events >= 3, "{what}");
+            // Once the message is there, so is the event.
+            let shown = source[last..len].windows(7).any(|at| at == b"refused");
+            if shown {
+                assert_eq!(ledger.n_events, 4, "{what}");
+            }
+        }
+    }
+}
