@@ -21,6 +21,7 @@ use crate::{
     aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
     classify::{Classifier, loose},
     error::Error,
+    event::Timestamp,
     filter::Filter,
     input::{
         self, Change, Content, Found, Kind, LineKind, Mmap, Place, Stored,
@@ -37,6 +38,7 @@ use crate::{
 use std::{
     ops::Range,
     sync::{Arc, PoisonError},
+    time::SystemTime,
 };
 
 /// How to scan. Neither threads nor chunk length ever changes an answer.
@@ -76,6 +78,8 @@ pub struct SourceState {
     pub units: Vec<(&'static str, u64)>,
     /// The machine that its path names, or its directory where sources lie in several.
     pub machine: Option<Arc<str>>,
+    /// What the file was when it was opened: device and inode, and when it was last changed. Of a pipe nothing.
+    pub file: Option<FileState>,
     /// Bytes of the stored stream when it was opened; of a pipe, those read.
     pub size_bytes: u64,
     pub decoded_bytes: u64,
@@ -93,6 +97,29 @@ pub struct SourceState {
     pub same_as: Option<u32>,
     /// It was scanned in place; else in blocks of a stream.
     pub is_mapped: bool,
+}
+
+/// What tells one file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    pub device: u64,
+    pub inode: u64,
+    /// Second of its last change, UTC.
+    pub modified: Option<Timestamp>,
+}
+
+impl FileState {
+    fn of(stored: &Stored) -> Option<FileState> {
+        let snapshot = stored.snapshot()?;
+        let (device, inode) = snapshot.identity;
+        let since_1970 = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let modified = snapshot.modified.and_then(since_1970);
+        Some(FileState {
+            device,
+            inode,
+            modified: modified.map(|since| Timestamp(since.as_secs() as i64)),
+        })
+    }
 }
 
 /// What one pass found.
@@ -231,6 +258,7 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             state.size_bytes = bytes.len() as u64;
             state.decoded_bytes = state.size_bytes;
             state.is_mapped = true;
+            state.file = FileState::of(&file);
             state.name_machine();
             Opened::File(state, file)
         }
@@ -411,6 +439,7 @@ impl SourceState {
             decode: String::new(),
             units: Vec::new(),
             machine: None,
+            file: None,
             size_bytes: 0,
             decoded_bytes: 0,
             sha256: None,

@@ -1,6 +1,6 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{SourceState, World, kind_of, same::Twin};
+use super::{FileState, SourceState, World, kind_of, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::Spring,
@@ -226,8 +226,10 @@ impl<'a> Feed<'a> {
             Place::File(path) if digest.len() != size_bytes => file_digest(path),
             _ => Some(digest.finish()),
         });
+        let file = stream.stored.as_ref().and_then(FileState::of);
         let changed = stream.stored.and_then(|stored| stored.change());
         for state in &mut self.sources {
+            state.file = file;
             state.changed = changed;
             state.size_bytes = size_bytes;
             state.sha256.clone_from(&sha256);

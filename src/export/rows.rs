@@ -156,6 +156,11 @@ pub fn sources(
         let notes = account.sources[index].notes.join("; ");
         text((!notes.is_empty()).then_some(&notes), sheet);
         count(ledger.n_of(LineClass::Duplicate), sheet);
+        let identity = state
+            .file
+            .map(|file| format!("{}:{}", file.device, file.inode));
+        text(identity.as_deref(), sheet);
+        instant(state.file.and_then(|file| file.modified), sheet);
         sheet.end_row();
     }
 }

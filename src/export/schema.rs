@@ -202,6 +202,11 @@ pub static SOURCES: Table = Table {
             "n_duplicate",
             "lines that another source holds too and that are counted there",
         ),
+        text("identity", "device and inode of the file it is stored in"),
+        time(
+            "modified",
+            "when that file was last changed, before it was read",
+        ),
     ],
 };
 
