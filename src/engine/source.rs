@@ -1,0 +1,125 @@
+//! What is known of a source besides its lines.
+
+use crate::{
+    aggregate::SourceKey,
+    error::Error,
+    event::Timestamp,
+    input::{Change, Found, Kind, Place, Stored, unpack::Problem},
+    parse::wrapper::{self, Chain},
+};
+use std::{sync::Arc, time::SystemTime};
+
+/// What is known of a source besides its lines.
+#[derive(Debug)]
+pub struct SourceState {
+    pub key: SourceKey,
+    /// The stored stream it is in.
+    pub place: Place,
+    /// What people call it: its path as given, and the names of the archives' members. Hostile bytes.
+    pub name: Vec<u8>,
+    pub named: bool,
+    pub kind: Kind,
+    /// What is wrapped around its lines.
+    pub chain: Chain,
+    /// How it was packed, from outside in: `tar > gzip`; empty for plain bytes.
+    pub decode: String,
+    /// Compressed members, frames or streams of each layer.
+    pub units: Vec<(&'static str, u64)>,
+    /// The machine that its path names, or its directory where sources lie in several.
+    pub machine: Option<Arc<str>>,
+    /// What the file was when it was opened: device and inode, and when it was last changed. Of a pipe nothing.
+    pub file: Option<FileState>,
+    /// Bytes of the stored stream when it was opened; of a pipe, those read.
+    pub size_bytes: u64,
+    pub decoded_bytes: u64,
+    /// Of the stored stream, if asked for.
+    pub sha256: Option<String>,
+    /// What could not be opened or read.
+    pub problems: Vec<Error>,
+    /// What unpacking met, damage and notes.
+    pub troubles: Vec<Problem>,
+    /// What happened to the file while it was read.
+    pub changed: Option<Change>,
+    /// From this offset on the map of the file was not to be believed.
+    pub lost_from: Option<u64>,
+    /// Number of the file that holds its first bytes too, where they are counted.
+    pub same_as: Option<u32>,
+    /// It was scanned in place; else in blocks of a stream.
+    pub is_mapped: bool,
+}
+
+/// What tells one file from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState {
+    pub device: u64,
+    pub inode: u64,
+    /// Second of its last change, UTC.
+    pub modified: Option<Timestamp>,
+}
+
+impl FileState {
+    pub(super) fn of(stored: &Stored) -> Option<FileState> {
+        let snapshot = stored.snapshot()?;
+        let (device, inode) = snapshot.identity;
+        let since_1970 = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok();
+        let modified = snapshot.modified.and_then(since_1970);
+        Some(FileState {
+            device,
+            inode,
+            modified: modified.map(|since| Timestamp(since.as_secs() as i64)),
+        })
+    }
+}
+
+impl SourceState {
+    pub(super) fn new(key: SourceKey, found: &Found, kind: Kind) -> SourceState {
+        SourceState {
+            key,
+            place: found.place.clone(),
+            name: found.name.as_os_str().as_encoded_bytes().to_vec(),
+            named: found.named,
+            kind,
+            chain: Chain::default(),
+            decode: String::new(),
+            units: Vec::new(),
+            machine: None,
+            file: None,
+            size_bytes: 0,
+            decoded_bytes: 0,
+            sha256: None,
+            problems: Vec::new(),
+            troubles: Vec::new(),
+            changed: None,
+            lost_from: None,
+            same_as: None,
+            is_mapped: false,
+        }
+    }
+
+    /// Takes the machine from the name, if it lies where machines keep their logs.
+    pub(super) fn name_machine(&mut self) {
+        let name = String::from_utf8_lossy(&self.name).replace('!', "/");
+        let place = wrapper::place(&name);
+        self.machine = place.host.or(place.pod).or(place.container).map(Arc::from);
+    }
+}
+
+/// Where sources lie in several directories that have names of their own, these stand for machines: `web1/error.log`.
+pub(super) fn name_directories(sources: &mut [SourceState]) {
+    let directory = |state: &SourceState| {
+        let name = String::from_utf8_lossy(&state.name).replace('!', "/");
+        wrapper::place(&name).directory.map(Arc::from)
+    };
+    let mut directories: Vec<Option<Arc<str>>> = sources.iter().map(directory).collect();
+    let first = directories.iter().flatten().next().cloned();
+    if directories
+        .iter()
+        .flatten()
+        .all(|directory| Some(directory) == first.as_ref())
+    {
+        return;
+    }
+    for (state, directory) in sources.iter_mut().zip(&mut directories) {
+        state.machine = state.machine.take().or(directory.take());
+    }
+}
