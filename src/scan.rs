@@ -299,29 +299,7 @@ impl<'c> Scanner<'c> {
                     &line[found.head.len..],
                 );
                 let is_whole = found.wrapped && !known.tail.open;
-                let class = if is_whole {
-                    LineClass::Record
-                } else {
-                    LineClass::Cut
-                };
-                let trust = if is_whole {
-                    Trust::Confirmed
-                } else {
-                    Trust::Cut
-                };
-                ledger.collect_line(class, place.len_bytes);
-                emit(
-                    Event {
-                        head: found.head,
-                        known,
-                        trust,
-                        is_doubtful: false,
-                        evidence: place.evidence,
-                        machine: None,
-                    },
-                    ledger,
-                    sink,
-                );
+                emit_whole_or_cut(is_whole, found.head, known, place, ledger, sink);
             }
             None if line.len() >= LINE_LEN_MAX => refuse(Reason::Overlong, place, ledger),
             None => refuse(Reason::NoRecord, place, ledger),
@@ -376,10 +354,24 @@ fn emit_record(
     ledger: &mut Ledger,
     sink: &mut impl Sink,
 ) {
-    let (class, trust) = if known.tail.open || record::is_cut(len) {
-        (LineClass::Cut, Trust::Cut)
-    } else {
+    let is_whole = !known.tail.open && !record::is_cut(len);
+    emit_whole_or_cut(is_whole, head, known, place, ledger, sink);
+}
+
+/// A record of which all is there, or not.
+#[inline(always)]
+fn emit_whole_or_cut(
+    is_whole: bool,
+    head: Head,
+    known: Classified<'_>,
+    place: Place,
+    ledger: &mut Ledger,
+    sink: &mut impl Sink,
+) {
+    let (class, trust) = if is_whole {
         (LineClass::Record, Trust::Confirmed)
+    } else {
+        (LineClass::Cut, Trust::Cut)
     };
     ledger.collect_line(class, place.len_bytes);
     emit(
