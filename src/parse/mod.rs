@@ -12,6 +12,7 @@
 //! known only to who knows the messages: `classify`. What other programs put around a line is taken off by [`wrapper`]. nginx escapes nothing here, so a field counts only where nginx
 //! itself writes it: keys in their fixed order, values to the quote that such a key or the end of the record follows.
 
+pub mod access;
 pub mod action;
 pub mod head;
 pub mod record;
