@@ -13,6 +13,7 @@ pub mod intern;
 pub mod ledger;
 pub mod limits;
 pub mod shapes;
+pub mod table;
 
 pub use bucket::Width;
 pub use clients::Clients;
