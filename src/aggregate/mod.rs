@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod limits;
 pub mod shapes;
 pub mod table;
+pub mod traces;
 
 pub use bucket::Width;
 pub use clients::Clients;
