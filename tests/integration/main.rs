@@ -30,6 +30,7 @@ mod samples;
 mod starved;
 mod support;
 mod unpack;
+mod unpack_ahead;
 mod unpack_tar;
 mod wrapper_twins;
 mod wrappers;
