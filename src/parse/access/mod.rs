@@ -4,6 +4,18 @@
 //! variables. A reader, whatever it reads (text in a format, JSON), fills an [`AccessLine`]: one slot per *meaning*, since
 //! several variables tell the same (`$time_local`, `$msec`). Slots hold the bytes as they stand in the log, escapes and all.
 
-pub mod field;
+//! [`format`] compiles a format, [`cut`] reads its lines; [`builtin`] holds the formats known by name.
 
+pub mod builtin;
+mod class;
+pub mod cut;
+mod directive;
+pub mod field;
+pub mod format;
+mod search;
+mod step;
+mod variable;
+
+pub use cut::Cutter;
 pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};
+pub use format::{FormatError, LogFormat};
