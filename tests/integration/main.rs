@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stderr, reason = "skipped tests say so")]
 
+mod access_cases;
 mod agreement;
 mod bad_input;
 mod catalogue;

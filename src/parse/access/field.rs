@@ -6,7 +6,7 @@
 pub enum Field {
     /// When the record was written, which is the end of the request: `$msec`, `$time_iso8601`, `$time_local`; the form shows in the value.
     Time,
-    /// `$remote_addr`; else `$realip_remote_addr`, or the address a local format calls the client's.
+    /// `$remote_addr`; else `$realip_remote_addr`, or the address a local format calls the client's (`$the_real_ip`, `$http_x_real_ip`).
     Client,
     /// The request line: `$request`.
     Request,
@@ -159,6 +159,8 @@ pub enum Misfit {
     Value(Field),
     /// The line goes on after the format ends.
     Rest,
+    /// It can be read in several ways that tell different things: unquoted text of a client imitates the format.
+    Ambiguous,
     /// It is not JSON, even when repaired.
     Json,
 }
