@@ -2,7 +2,7 @@
 
 use super::{
     model::Report,
-    terminal::{duration, grouped},
+    terminal::{config_text, duration, grouped},
 };
 use std::fmt::Write;
 
@@ -44,6 +44,9 @@ fn write_report(report: &Report, out: &mut String) -> std::fmt::Result {
         grouped(read.n_lines),
         read.percent_understood
     )?;
+    if let Some(config) = &report.config {
+        writeln!(out, "- config: {}", code(&config_text(config)))?;
+    }
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }

@@ -3,6 +3,7 @@
 use crate::{
     aggregate::{Clients, LineClass, shapes::Shape},
     classify::taxonomy::ROWS,
+    config::{Config, ScopeKind},
     diagnose::{Account, Failure, Gap, KnownZone, Placed, ZoneBasis, gaps},
     engine::{Scanned, SourceState},
     event::{Category, Severity, Timestamp},
@@ -21,6 +22,8 @@ pub struct Findings<'a> {
     pub placed: &'a Placed,
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
+    /// Of the gateway, if there is one.
+    pub config: Option<&'a Config>,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -40,6 +43,8 @@ pub struct Report {
     pub span: Option<Span>,
     pub bucket: &'static str,
     pub completeness: Completeness,
+    /// The nginx configuration that was read.
+    pub config: Option<ConfigLine>,
     pub n_events: u64,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
@@ -84,6 +89,20 @@ pub struct Completeness {
     pub n_lines_unparsed: u64,
     /// Share of the bytes of all sources that ended in a record, in per cent, rounded down to a hundredth.
     pub percent_understood: f64,
+}
+
+/// What an nginx configuration holds.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConfigLine {
+    /// Its main file.
+    pub path: String,
+    pub n_files: usize,
+    /// Its `upstream` blocks.
+    pub n_groups: usize,
+    /// Those it defines.
+    pub n_log_formats: usize,
+    /// What nginx would refuse in it, and what of it is missing.
+    pub n_problems: usize,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -202,6 +221,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         span: span(&placed.rows),
         bucket: placed.width.name(),
         completeness: completeness(findings),
+        config: findings.config.map(config),
         n_events: placed.rows.iter().map(|row| row.n_events).sum(),
         severities: severities(&placed.rows),
         failures: categories(&failing, &axis, findings.names),
@@ -465,7 +485,7 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
             .zip(&scanned.ledgers)
             .zip(&account.sources)
     };
-    let is_log = |state: &&SourceState| state.kind != Kind::NoLog;
+    let is_log = |state: &&SourceState| state.kind.is_log();
     let size_bytes: u64 = scanned
         .sources
         .iter()
@@ -505,6 +525,25 @@ fn completeness(findings: &Findings<'_>) -> Completeness {
             // Rounded down: 100 means all.
             size => (understood as u128 * 10_000 / u128::from(size)) as f64 / 100.0,
         },
+    }
+}
+
+fn config(config: &Config) -> ConfigLine {
+    let groups = [ScopeKind::HttpUpstream, ScopeKind::StreamUpstream];
+    let path = config.files.first().map(|file| &file.path[..]);
+    ConfigLine {
+        path: text::for_terminal(path.unwrap_or_default()),
+        n_files: config.files.len(),
+        n_groups: groups
+            .iter()
+            .map(|&kind| config.scopes_of(kind).count())
+            .sum(),
+        n_log_formats: config
+            .log_formats()
+            .iter()
+            .filter(|format| format.position.is_some())
+            .count(),
+        n_problems: config.problems.len(),
     }
 }
 

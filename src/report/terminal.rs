@@ -1,6 +1,6 @@
 //! The report as text, for 80 columns and more, with or without colour.
 
-use super::model::{CategoryCount, CategoryLine, Completeness, Report, UpstreamLine};
+use super::model::{CategoryCount, CategoryLine, Completeness, ConfigLine, Report, UpstreamLine};
 use crate::text::{truncated, wrapped};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
@@ -94,6 +94,9 @@ impl Page {
         self.line(&format!("{verdict}{headline}"));
         self.line("");
         self.fact("read", &read(&report.completeness));
+        if let Some(config) = &report.config {
+            self.fact("config", &config_text(config));
+        }
         if let Some(span) = &report.span {
             let text = format!(
                 "{} to {} ({}), buckets of {}",
@@ -326,6 +329,22 @@ fn headline(report: &Report) -> String {
         format!(", most at {}", truncated(&line.upstream, 40))
     });
     format!(": {} {}{at}", grouped(worst.n_events), worst.category)
+}
+
+/// `nginx.conf: 3 files, 2 upstream groups, 1 log format`
+pub(super) fn config_text(config: &ConfigLine) -> String {
+    let count = |n: usize, what: &str| format!("{} {}", grouped(n as u64), plural(n as u64, what));
+    let mut text = format!(
+        "{}: {}, {}, {}",
+        config.path,
+        count(config.n_files, "file"),
+        count(config.n_groups, "upstream group"),
+        count(config.n_log_formats, "log format"),
+    );
+    if config.n_problems > 0 {
+        text.push_str(&format!(", {}", count(config.n_problems, "problem")));
+    }
+    text
 }
 
 fn read(completeness: &Completeness) -> String {
