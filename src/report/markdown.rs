@@ -61,6 +61,9 @@ fn head(report: &Report, out: &mut String) -> Result {
         grouped(read.n_lines),
         read.percent_understood
     )?;
+    if let Some(config) = &report.config {
+        writeln!(out, "- config: {}", code(&config.text()))?;
+    }
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }

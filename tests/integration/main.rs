@@ -8,6 +8,7 @@ mod bad_input;
 mod catalogue;
 #[cfg(unix)]
 mod changing_files;
+mod config;
 mod containers;
 mod corpus;
 mod enveloped;

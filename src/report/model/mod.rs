@@ -5,6 +5,7 @@
 
 mod axis;
 mod categories;
+mod config;
 mod messages;
 mod notes;
 mod read;
@@ -16,6 +17,7 @@ mod worst;
 
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
+pub use config::ConfigLine;
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
 pub use section::Section;
@@ -24,6 +26,7 @@ pub use upstreams::{CategoryCount, UpstreamLine};
 pub use worst::WorstBucket;
 
 use crate::{
+    config::Config,
     diagnose::{Account, Failure, KnownZone, Placed, ZoneBasis},
     engine::Scanned,
     event::Severity,
@@ -40,6 +43,8 @@ pub struct Findings<'a> {
     pub placed: &'a Placed,
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
+    /// Of the gateway, if there is one.
+    pub config: Option<&'a Config>,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -59,6 +64,8 @@ pub struct Report {
     pub span: Option<Span>,
     pub bucket: &'static str,
     pub completeness: Completeness,
+    /// The nginx configuration that was read.
+    pub config: Option<ConfigLine>,
     pub n_events: u64,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
@@ -107,6 +114,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         span: axis::span(&placed.rows),
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
+        config: findings.config.map(config::config),
         n_events: placed.rows.iter().map(|row| row.n_events).sum(),
         severities: categories::severities(&placed.rows),
         failures: categories::categories(&failing, &axis, findings.names),

@@ -61,6 +61,9 @@ impl Page {
         self.line(&format!("{verdict}{headline}"));
         self.line("");
         self.fact("read", &read(&report.completeness));
+        if let Some(config) = &report.config {
+            self.fact("config", &config.text());
+        }
         if let Some(span) = &report.span {
             let text = format!(
                 "{} to {} ({}), buckets of {}",
