@@ -10,7 +10,7 @@ use coroner::{
         HeadParser, record, tail,
         wrapper::{Chain, Scratch, Wrapper, strip},
     },
-    scan::{Block, Event, Scanner, Sink},
+    scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 use divan::{Bencher, black_box, counter::BytesCount};
 use std::sync::LazyLock;
@@ -58,6 +58,10 @@ struct Nothing;
 impl Sink for Nothing {
     fn collect(&mut self, event: &Event<'_>) {
         black_box(event);
+    }
+
+    fn request(&mut self, request: &Request<'_>) {
+        black_box(request);
     }
 }
 
@@ -125,7 +129,15 @@ fn scan(bencher: Bencher<'_, '_>) {
     };
     bencher
         .counter(BytesCount::of_slice(&**LOG))
-        .bench_local(|| scanner.scan(block, 0..LOG.len(), &mut Ledger::default(), &mut Nothing));
+        .bench_local(|| {
+            scanner.scan(
+                block,
+                0..LOG.len(),
+                &Reading::default(),
+                &mut Ledger::default(),
+                &mut Nothing,
+            )
+        });
 }
 
 /// The records as lines of a wrapper, taken out of it again; bytes are those of the wrapped lines.

@@ -9,9 +9,12 @@ mod feed;
 mod same;
 mod source;
 mod tally;
+mod told;
 
 pub use same::rotation_set;
 pub use source::{FileState, SourceState};
+pub use tally::Wanted;
+pub use told::KnownFormats;
 
 use self::{
     crew::{Crew, Spring},
@@ -22,20 +25,17 @@ use self::{
 };
 use crate::{
     aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
-    classify::{Classifier, loose},
+    classify::Classifier,
     error::Error,
     filter::Filter,
     input::{
-        self, Content, Found, Kind, LineKind, Mmap, Place, Stored,
+        self, Content, Found, Kind, Mmap, Place, Stored,
         digest::sha256,
         unpack::{Ahead, Limits, ahead::Budget, container},
     },
-    parse::{
-        HeadParser, record,
-        wrapper::{self, Chain, Scratch},
-    },
+    parse::wrapper::Scratch,
     progress::Progress,
-    scan::{Block, Event, Scanner, Sink},
+    scan::{Block, Reading, Scanner, Sink},
 };
 use std::{
     ops::Range,
@@ -53,6 +53,10 @@ pub struct EngineConfig {
     pub filter: Filter,
     /// What all sources are taken for, whatever their content says; `None`: each is told by its content.
     pub kind: Option<Kind>,
+    /// Formats that access lines may be in, besides those that are built in.
+    pub formats: Arc<dyn KnownFormats>,
+    /// What is counted of requests.
+    pub wanted: Wanted,
     /// How far unpacking goes.
     pub limits: Limits,
     /// Compute SHA-256 of the stored bytes.
@@ -158,7 +162,7 @@ impl World<'_> {
 
     /// The elder stream that one begins like.
     fn twin(&self, state: &SourceState, sample: &[u8], is_plain: bool) -> Option<Twin> {
-        if state.kind != Kind::NginxError {
+        if !state.is_scanned() {
             return None;
         }
         let stream = Stream {
@@ -166,6 +170,7 @@ impl World<'_> {
             is_plain,
             is_member: !state.named && state.name.contains(&b'!'),
             machine: state.machine.as_deref(),
+            needs_client: state.kind == Kind::NginxError,
         };
         self.beginnings
             .twin(self.found, stream, sample, &self.config.limits)
@@ -202,8 +207,8 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
         Ok(file) if container::recognise(mapped(&file)).is_some() => Opened::Stream(found, stored),
         Ok(file) => {
             let bytes = mapped(&file);
-            (state.kind, state.chain) = kind_of(bytes, found.named, config.kind);
-            if state.chain.block().is_some() {
+            state.recognise(bytes, config);
+            if state.reading.chain.block().is_some() {
                 return Opened::Stream(found, stored); // entries are found from the first only
             }
             state.size_bytes = bytes.len() as u64;
@@ -219,31 +224,6 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             Opened::Failed(state)
         }
     }
-}
-
-/// What a source that begins with `sample` holds, and what is wrapped around its lines.
-fn kind_of(sample: &[u8], named: bool, kind: Option<Kind>) -> (Kind, Chain) {
-    let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
-    let chain = wrapper::detect(sample, |_| false);
-    if let Some(kind) = kind.filter(|_| !sample.is_empty()) {
-        return (kind, chain);
-    }
-    if chain.block().is_some() {
-        return (Kind::NginxError, chain);
-    }
-    let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
-    let told = input::detect(sample, named, |line| {
-        let text = wrapper::strip(&chain, line, &mut scratch).text;
-        let text = &text[..text.len().min(1024)];
-        if record::is_access_line(text) {
-            LineKind::Access
-        } else if loose::find_wrapped(text, &mut heads).is_some() {
-            LineKind::Error
-        } else {
-            LineKind::Other
-        }
-    });
-    (told, chain)
 }
 
 /// Scans what is open, and looks afterwards whether files changed meanwhile.
@@ -273,7 +253,7 @@ fn scan_batch(
             tally.scan(
                 job.block,
                 job.range.clone(),
-                &job.chain,
+                &job.reading,
                 job.machine.as_deref(),
             );
         }
@@ -307,11 +287,11 @@ fn scan_batch(
 
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     let block = portion.block();
-    let (chain, machine) = (&portion.chain, portion.machine.as_deref());
+    let (reading, machine) = (&portion.reading, portion.machine.as_deref());
     if portion.is_same {
         tally.skip(block);
     } else {
-        tally.scan(block, 0..block.bytes.len(), chain, machine);
+        tally.scan(block, 0..block.bytes.len(), reading, machine);
     }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);
@@ -321,7 +301,7 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
 struct Job<'a> {
     block: Block<'a>,
     range: Range<usize>,
-    chain: Chain,
+    reading: Reading,
     machine: Option<Arc<str>>,
     /// Another source holds it too.
     is_same: bool,
@@ -338,7 +318,7 @@ fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
         return 0;
     };
     let common = twin.common(bytes);
-    let len = feed::cut_at(&state.chain, bytes, common, &mut Scratch::default());
+    let len = feed::cut_at(&state.reading.chain, bytes, common, &mut Scratch::default());
     state.same_as = (len > 0).then_some(twin.elder);
     len
 }
@@ -350,7 +330,7 @@ fn jobs<'a>(
     same_len: usize,
     config: &EngineConfig,
 ) -> Vec<Job<'a>> {
-    if state.kind != Kind::NginxError {
+    if !state.is_scanned() {
         return vec![];
     }
     let (same, bytes) = bytes.split_at(same_len);
@@ -363,13 +343,13 @@ fn jobs<'a>(
     let block = block_at(same_len, bytes);
     let scratch = std::cell::RefCell::new(Scratch::default());
     let may_start = |bytes: &[u8], at: usize| {
-        feed::may_start(&state.chain, bytes, at, &mut scratch.borrow_mut())
+        feed::may_start(&state.reading.chain, bytes, at, &mut scratch.borrow_mut())
     };
     let ranges = crate::lines::chunks(bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
     let job = |block: Block<'a>, range, is_same| Job {
         block,
         range,
-        chain: state.chain,
+        reading: state.reading.clone(),
         machine: state.machine.clone(),
         is_same,
     };
@@ -378,27 +358,22 @@ fn jobs<'a>(
     same.into_iter().chain(new).collect()
 }
 
-/// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
-/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
+/// Reads the sources of `scanned` again. The events and requests of each chunk go to a sink that `make` makes, on many threads,
+/// and the sinks to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
 /// not be read again as it was.
-pub fn replay<T: Send>(
+pub fn replay<S: Sink + Send>(
     scanned: &Scanned,
     classifier: &Classifier,
     config: &EngineConfig,
-    sheet: impl Fn() -> T + Sync,
-    collect: impl Fn(&mut T, &Event<'_>) + Sync,
-    mut take: impl FnMut(T) -> Result<(), Error>,
+    make: impl Fn() -> S + Sync,
+    mut take: impl FnMut(S) -> Result<(), Error>,
 ) -> Result<Vec<Error>, Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
     let rows_of =
-        |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, chain: &Chain| {
-            let mut rows = Rows {
-                sheet: sheet(),
-                collect: &collect,
-            };
-            let mut ledger = Ledger::default();
-            tally::scan(scanner, block, range, chain, &mut ledger, &mut rows);
-            rows.sheet
+        |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, reading: &Reading| {
+            let mut sink = make();
+            scanner.scan(block, range, reading, &mut Ledger::default(), &mut sink);
+            sink
         };
     let config = &EngineConfig {
         digests: false,
@@ -430,7 +405,7 @@ pub fn replay<T: Send>(
                 let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
                 let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
                     let range = if job.is_same { 0..0 } else { job.range.clone() };
-                    rows_of(scanner, job.block, range, &job.chain)
+                    rows_of(scanner, job.block, range, &job.reading)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
                 vec![state]
@@ -451,7 +426,7 @@ pub fn replay<T: Send>(
                         } else {
                             block.bytes.len()
                         };
-                        rows_of(scanner, block, 0..len, &portion.chain)
+                        rows_of(scanner, block, 0..len, &portion.reading)
                     };
                     crew.in_order(&portions, rows, &mut take)?;
                 }
@@ -472,16 +447,4 @@ pub fn in_order<I: Sync, T: Send>(
     take: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     Crew::new(n_threads, || ()).in_order(items, |(), item| make(item), take)
-}
-
-/// Gives the events of one chunk to `collect`.
-struct Rows<'c, T, C> {
-    sheet: T,
-    collect: &'c C,
-}
-
-impl<T, C: Fn(&mut T, &Event<'_>)> Sink for Rows<'_, T, C> {
-    fn collect(&mut self, event: &Event<'_>) {
-        (self.collect)(&mut self.sheet, event);
-    }
 }

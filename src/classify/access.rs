@@ -74,7 +74,7 @@ pub struct Verdict {
 
 /// What became of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct Outcome {
     /// What the client got; 0 if no answer was begun, 9 for one in HTTP/0.9.
     pub status: Option<u16>,
     pub n_attempts: u32,
@@ -88,7 +88,7 @@ pub struct Request {
     pub is_cut: bool,
 }
 
-impl Request {
+impl Outcome {
     /// Whether it belongs to the table `requests`: failed, retried or cut, or saved from a failure by the cache or an error page.
     pub fn is_row(&self) -> bool {
         let has_failed = self
@@ -105,14 +105,14 @@ impl Request {
 
 /// Classifies a request and its attempts, which are handed to `each` in order; the last one answered the client, if any did.
 #[inline]
-pub fn classify<'a>(
+pub fn classify_request<'a>(
     line: &AccessLine<'a>,
     escape: Escape,
     mut each: impl FnMut(&Attempt<'a>, Option<Verdict>),
-) -> Request {
+) -> Outcome {
     let mut attempts = attempts(line);
     let told = Told::new(line, &attempts);
-    let mut request = Request {
+    let mut request = Outcome {
         status: told.status,
         n_attempts: 0,
         n_failed_attempts: 0,

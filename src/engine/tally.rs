@@ -2,14 +2,34 @@
 
 use super::EngineConfig;
 use crate::{
-    aggregate::{Aggregate, Evidence, Ledger, SourceKey, failures::Kind},
-    classify::{Classifier, residue, taxonomy::ROWS},
-    event::{Basis, Category},
+    aggregate::{
+        Aggregate, AttemptCount, Evidence, Failures, Ledger, SourceKey, TrafficCount,
+        failures::Kind,
+    },
+    classify::{Classifier, Verdict, classify_request, residue, taxonomy::ROWS},
+    event::{Basis, Category, LocalTime, Severity},
     filter::Filter,
-    parse::wrapper::Chain,
-    scan::{Block, Event, Scanner, Sink},
+    parse::access::{Attempt, Field, FieldSet, value, write_route},
+    scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 use std::{collections::BTreeMap, ops::Range};
+
+/// What is to be counted of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What is cut out of their lines.
+    pub fields: FieldSet,
+    /// Routes, and the clients of failed requests.
+    pub routes: bool,
+}
+
+impl Wanted {
+    /// Everything that can be counted.
+    pub const ALL: Wanted = Wanted {
+        fields: FieldSet::ALL,
+        routes: true,
+    };
+}
 
 /// Counts and ledgers of a worker, and what it scans with.
 pub(super) struct Tally<'a> {
@@ -21,7 +41,9 @@ pub(super) struct Tally<'a> {
 struct Counts<'a> {
     aggregate: Aggregate,
     filter: &'a Filter,
+    wanted: Wanted,
     shape: Vec<u8>,
+    route: Vec<u8>,
 }
 
 impl<'a> Tally<'a> {
@@ -32,7 +54,9 @@ impl<'a> Tally<'a> {
             counts: Counts {
                 aggregate: Aggregate::new(ROWS.len(), config.grain),
                 filter: &config.filter,
+                wanted: config.wanted,
                 shape: Vec::new(),
+                route: Vec::new(),
             },
         }
     }
@@ -43,12 +67,12 @@ impl<'a> Tally<'a> {
         ledger.collect_duplicate(block.offset, block.bytes);
     }
 
-    /// Scans one chunk of a source wrapped in `chain`, on the machine `machine` if its lines do not tell.
+    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell.
     pub(super) fn scan(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
-        chain: &Chain,
+        reading: &Reading,
         machine: Option<&str>,
     ) {
         let ledger = self.ledgers.entry(block.source).or_default();
@@ -56,23 +80,7 @@ impl<'a> Tally<'a> {
             counts: &mut self.counts,
             machine: machine.map(str::as_bytes),
         };
-        scan(&mut self.scanner, block, range, chain, ledger, &mut sink);
-    }
-}
-
-/// Scans one chunk with whatever its envelope needs.
-pub(super) fn scan(
-    scanner: &mut Scanner<'_>,
-    block: Block<'_>,
-    range: Range<usize>,
-    chain: &Chain,
-    ledger: &mut Ledger,
-    sink: &mut impl Sink,
-) {
-    if chain.is_bare() {
-        scanner.scan(block, range, ledger, sink);
-    } else {
-        scanner.scan_wrapped(block, range, chain, ledger, sink);
+        self.scanner.scan(block, range, reading, ledger, &mut sink);
     }
 }
 
@@ -87,6 +95,13 @@ impl Sink for OnMachine<'_, '_> {
     fn collect(&mut self, event: &Event<'_>) {
         if self.counts.filter.keeps(event, self.machine) {
             self.counts.collect(event);
+        }
+    }
+
+    fn request(&mut self, request: &Request<'_>) {
+        let filter = self.counts.filter;
+        if filter.is_open() || filter.keeps_line(request, self.machine) {
+            self.counts.collect_request(request);
         }
     }
 }
@@ -118,12 +133,119 @@ impl Counts<'_> {
         }
     }
 
+    fn collect_request(&mut self, request: &Request<'_>) {
+        let Request { line, escape, .. } = *request;
+        let filter = self.filter;
+        let requests = &mut self.aggregate.requests;
+        let time = request.end.map(|end| LocalTime(end.second.0));
+        let client = line.value(Field::Client);
+        let is_asked_for = |upstream: Option<&[u8]>| {
+            filter.upstreams.is_empty() || filter.upstreams.matches(upstream.unwrap_or_default())
+        };
+        let fail = |failures: &mut Failures, upstream: Option<&[u8]>, verdict: Verdict| {
+            let is_kept =
+                filter.categories.is_empty() || filter.categories.contains(&verdict.category);
+            if is_kept && is_asked_for(upstream) {
+                failures.collect(time, upstream, kind(verdict), client, request.evidence);
+            }
+        };
+        let is_served = request
+            .status
+            .is_some_and(|status| status < 500 && status != 499);
+        // The last is counted together with the request, most often in one cell.
+        let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
+        let outcome = classify_request(line, escape, |attempt, verdict| {
+            if let Some((attempt, verdict)) = last.replace((*attempt, verdict)) {
+                if is_asked_for(attempt.addr) {
+                    let counted = AttemptCount {
+                        is_masked: is_failed(verdict) && is_served,
+                        ..counted(&attempt, verdict)
+                    };
+                    let count = |cell: &mut TrafficCount, _| cell.collect_attempt(counted);
+                    requests.traffic.collect(time, attempt.addr, 0, count);
+                }
+            }
+            if let Some(verdict) = verdict {
+                fail(&mut requests.failures, attempt.addr, verdict);
+            }
+        });
+        let upstream = last.and_then(|(attempt, _)| attempt.addr);
+        if let Some(verdict) = outcome.verdict
+            && last.is_none_or(|(_, verdict)| verdict.is_none())
+        {
+            fail(&mut requests.failures, upstream, verdict);
+        }
+        if !is_asked_for(upstream) {
+            return;
+        }
+        let bytes_sent = line.value(Field::BytesSent).and_then(value::count);
+        let request_ms = line.value(Field::RequestTime).and_then(value::duration_ms);
+        requests.traffic.collect(time, upstream, 0, |cell, _| {
+            if let Some((attempt, verdict)) = &last {
+                cell.collect_attempt(counted(attempt, *verdict));
+            }
+            cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
+        });
+        let status = usize::from(outcome.status.unwrap_or(0));
+        requests.n_requests += 1;
+        requests.by_status[status] += 1;
+        if self.wanted.routes {
+            self.collect_route(request, status, request_ms);
+        }
+    }
+
+    /// Counts the route of a request, and its client if it failed.
+    fn collect_route(&mut self, request: &Request<'_>, status: usize, request_ms: Option<u32>) {
+        let requests = &mut self.aggregate.requests;
+        let is_5xx = status >= 500;
+        let is_failed = is_5xx || status == 499;
+        if let (_, Some(uri)) = request.method_and_uri() {
+            self.route.clear();
+            write_route(uri, &mut self.route);
+            requests
+                .routes
+                .collect(None, Some(&self.route), 0, |cell, _| {
+                    cell.collect(is_failed, is_5xx, request_ms, request.evidence);
+                });
+        }
+        if let Some(client) = request.line.value(Field::Client)
+            && is_failed
+        {
+            requests
+                .clients
+                .collect(None, Some(client), 0, |cell, _| cell.n_failed += 1);
+        }
+    }
+
     #[cold]
     fn collect_shape(&mut self, message: &[u8], evidence: Evidence) {
         residue::write_shape(message, &mut self.shape);
         self.aggregate
             .shapes
             .collect(&self.shape, message, evidence);
+    }
+}
+
+fn kind(verdict: Verdict) -> Kind {
+    Kind {
+        category: verdict.category,
+        phase: verdict.phase,
+        severity: verdict.severity,
+        basis: Basis::AccessLog,
+    }
+}
+
+fn is_failed(verdict: Option<Verdict>) -> bool {
+    verdict.is_some_and(|verdict| verdict.severity == Severity::Failure)
+}
+
+fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {
+    AttemptCount {
+        is_failed: is_failed(verdict),
+        is_masked: false,
+        response_ms: attempt.response_ms,
+        connect_ms: attempt.connect_ms,
+        header_ms: attempt.header_ms,
     }
 }
 

@@ -14,6 +14,8 @@ mod class;
 pub mod cut;
 mod directive;
 pub mod format;
+mod formats;
+mod recognise;
 mod search;
 mod step;
 mod variable;
@@ -21,6 +23,7 @@ mod variable;
 pub mod attempt;
 pub mod escape;
 pub mod request_line;
+
 pub mod time;
 pub mod value;
 
@@ -29,5 +32,8 @@ pub use cut::Cutter;
 pub use escape::unescape;
 pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};
 pub use format::{FormatError, LogFormat};
+pub use formats::{Formats, How, Reader};
+pub use recognise::{Refusal, recognise};
 pub use request_line::{RequestLine, parse_request_line};
+pub use route::write_route;
 pub use time::{Instant, TimeReader, Written};
