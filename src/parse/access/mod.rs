@@ -4,13 +4,15 @@
 //! variables. A reader, whatever it reads (text in a format, JSON), fills an [`AccessLine`]: one slot per *meaning*, since
 //! several variables tell the same (`$time_local`, `$msec`). Slots hold the bytes as they stand in the log, escapes and all.
 //!
-//! What the bytes of a slot say is read from them only where it is asked for: [`time`], [`value`], [`escape`], [`request_line`], [`attempt`].
+//! What the bytes of a slot say is read from them only where it is asked for: [`time`], [`value`], [`escape`], [`request_line`], [`attempt`],
+//! [`route`].
 
 pub mod field;
 
 pub mod attempt;
 pub mod escape;
 pub mod request_line;
+pub mod route;
 pub mod time;
 pub mod value;
 
@@ -18,4 +20,5 @@ pub use attempt::{Attempt, Attempts, attempts};
 pub use escape::unescape;
 pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};
 pub use request_line::{RequestLine, parse_request_line};
+pub use route::write_route;
 pub use time::{Instant, TimeReader, Written};
