@@ -5,7 +5,7 @@
 //! several variables tell the same (`$time_local`, `$msec`). Slots hold the bytes as they stand in the log, escapes and all.
 //!
 //! [`format`] compiles a format, [`cut`] reads its lines; [`builtin`] holds the formats known by name. What the bytes of a slot say
-//! is read from them only where it is asked for: [`time`], [`value`], [`escape`], [`request_line`], [`attempt`].
+//! is read from them only where it is asked for: [`time`], [`value`], [`escape`], [`request_line`], [`attempt`], [`route`].
 
 pub mod field;
 
@@ -23,7 +23,7 @@ mod variable;
 pub mod attempt;
 pub mod escape;
 pub mod request_line;
-
+pub mod route;
 pub mod time;
 pub mod value;
 
