@@ -4,10 +4,10 @@
 //! object = { [ member { , member } ] }     member = string : value     RFC 8259
 //! ```
 //!
-//! Not a validator: it finds members as long as it can, and says whether it came to the end of the object. `serde_json` is
-//! the reference it is tested against (`tests/integration/wrapper_twins.rs`).
+//! Not a validator: it finds members as long as it can, and says whether it came to the end of the object, since of a damaged
+//! envelope the text is wanted all the same. `serde_json` is the reference it is tested against
+//! (`tests/integration/wrapper_twins.rs`).
 
-use super::Pool;
 use memchr::{memchr, memchr2, memchr3};
 
 /// A value as it is written.
@@ -151,7 +151,7 @@ impl<'a> Iterator for Members<'a> {
 
 /// Offset of the quote that ends the string whose first byte is at `from`.
 #[inline]
-fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
+pub(super) fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
         if text[at] == b'"' {
@@ -246,20 +246,6 @@ fn unit(text: &[u8]) -> Option<u32> {
     let hex = text.strip_prefix(b"\\u")?.get(..4)?;
     let digit = |value: u32, b: &u8| Some(value << 4 | (*b as char).to_digit(16)?);
     hex.iter().try_fold(0, digit)
-}
-
-/// The string `raw` without escapes: as it stands if it has none, else in a buffer.
-pub(super) fn text<'a>(raw: &'a [u8], pool: &mut Pool<'a>) -> &'a [u8] {
-    if memchr(b'\\', raw).is_none() {
-        return raw;
-    }
-    match pool.take() {
-        Some(buffer) => {
-            unescape(raw, buffer);
-            buffer
-        }
-        None => raw,
-    }
 }
 
 /// The bytes of `[27,91,51]`, as journald writes texts that are no UTF-8; numbers past 255 are left out. `None` if it is no
