@@ -7,7 +7,9 @@ use coroner::{
     classify::{Classifier, taxonomy::ROWS},
     lines,
     parse::{
-        HeadParser, record, tail,
+        HeadParser,
+        access::{AccessLine, Field, FieldSet, json::JsonFormat},
+        record, tail,
         wrapper::{Chain, Scratch, Wrapper, strip},
     },
     scan::{Block, Event, Reading, Request, Scanner, Sink},
@@ -167,6 +169,60 @@ fn wrappers(bencher: Bencher<'_, '_>, wrapper: Wrapper) {
             let text_len = |line: &String| strip(&chain, line.as_bytes(), &mut scratch).text.len();
             lines.iter().map(text_len).sum::<usize>()
         });
+}
+
+/// Lines of an access log in JSON, 18 keys in 740 bytes: those that statistics of upstreams need, and all that is known.
+#[divan::bench(args = ["needed", "all"])]
+fn json_access(bencher: Bencher<'_, '_>, wanted: &str) {
+    let log = json_log();
+    let lines: Vec<&[u8]> = log.iter().map(String::as_bytes).collect();
+    let needed = [
+        Field::Time,
+        Field::Status,
+        Field::UpstreamAddr,
+        Field::UpstreamStatus,
+        Field::UpstreamResponseTime,
+        Field::UpstreamConnectTime,
+        Field::UpstreamHeaderTime,
+    ];
+    let format = JsonFormat::learn(lines.iter().copied(), &[]).expect("an access log");
+    let format = match wanted {
+        "needed" => format.only(needed.into_iter().collect()),
+        _ => format.only(FieldSet::ALL),
+    };
+    bencher
+        .counter(BytesCount::new(
+            lines.iter().map(|line| line.len()).sum::<usize>(),
+        ))
+        .bench_local(|| {
+            let mut out = AccessLine::default();
+            let cuts = lines.iter().map(|line| format.cut(line, &mut out));
+            cuts.filter(Result::is_ok).count()
+        });
+}
+
+fn json_log() -> Vec<String> {
+    let line = |n: usize| {
+        let (status, query) = ([502, 200, 200][n % 3], "x".repeat(n % 80));
+        format!(
+            "{{\"time_iso8601\":\"2026-11-20T11:23:{:02}+00:00\",\"remote_addr\":\"192.0.2.{}\",\"remote_user\":\"\",\
+             \"request\":\"GET /shop/articles/{n}?page=2&q={query} HTTP/1.1\",\"status\":\"{status}\",\"body_bytes_sent\":\"{}\",\
+             \"request_time\":\"0.{:03}\",\"http_referer\":\"https://shop.example/shop/articles?page=1&sort=price\",\
+             \"http_user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 \
+             Safari/537.36\",\"http_x_forwarded_for\":\"198.51.100.7, 10.0.0.1\",\"host\":\"shop.example\",\
+             \"server_name\":\"shop.example\",\"upstream_addr\":\"10.0.0.{}:8080\",\"upstream_status\":\"{status}\",\
+             \"upstream_response_time\":\"0.{:03}\",\"upstream_connect_time\":\"0.001\",\"upstream_header_time\":\"0.{:03}\",\
+             \"request_id\":\"5f1e0d7c9a{n:022x}\"}}",
+            n % 60,
+            n % 91,
+            n * 7,
+            n % 1000,
+            n % 7,
+            n % 999,
+            n % 998
+        )
+    };
+    (0..4_000).map(line).collect()
 }
 
 #[divan::bench]

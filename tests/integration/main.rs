@@ -19,6 +19,8 @@ mod generate;
 mod hostile_archives;
 mod injected_faults;
 mod interrupt;
+mod json_access;
+mod json_access_twin;
 mod layers;
 mod memo;
 mod packed;
