@@ -88,8 +88,8 @@ impl Class {
     pub(super) fn end(self, line: &[u8], from: usize) -> Option<usize> {
         match self {
             Class::Number => Some(number_end(line, from)),
-            Class::Numbers => Some(list_end(line, from, number_end)),
-            Class::Addresses => Some(list_end(line, from, address_end)),
+            Class::Numbers => Some(list_end(line, from, Element::Number)),
+            Class::Addresses => Some(list_end(line, from, Element::Address)),
             Class::LocalTime => is_local_time(line, from).then_some(from + 26),
             Class::IsoTime => is_iso_time(line, from).then_some(from + 25),
             Class::EpochTime => epoch_end(line, from),
@@ -99,34 +99,47 @@ impl Class {
     }
 }
 
-/// Where the list that begins at `from` ends, its elements read by `element_end`.
+/// What a list is made of.
+#[derive(Clone, Copy)]
+enum Element {
+    Address,
+    Number,
+}
+
+impl Element {
+    #[inline(always)]
+    fn end(self, line: &[u8], from: usize) -> usize {
+        match self {
+            Element::Address => address_end(line, from),
+            Element::Number => number_end(line, from),
+        }
+    }
+}
+
+/// Where the list that begins at `from` ends.
 #[inline(always)]
-fn list_end(line: &[u8], from: usize, element_end: impl Fn(&[u8], usize) -> usize + Copy) -> usize {
-    let end = element_end(line, from);
+fn list_end(line: &[u8], from: usize, element: Element) -> usize {
+    let end = element.end(line, from);
     match line.get(end) {
-        Some(b',' | b' ') => rest_of_list(line, from, end, element_end),
+        Some(b',' | b' ') => rest_of_list(line, from, end, element),
         _ => end,
     }
 }
 
 /// The same from behind its first element, which is `from..end`.
-fn rest_of_list(
-    line: &[u8],
-    from: usize,
-    mut end: usize,
-    element_end: impl Fn(&[u8], usize) -> usize,
-) -> usize {
+#[inline(always)]
+fn rest_of_list(line: &[u8], from: usize, mut end: usize, element: Element) -> usize {
     let mut is_element = end > from;
     loop {
         let rest = &line[end..];
         let next = if is_element && rest.starts_with(b", ") {
-            let next = element_end(line, end + 2);
+            let next = element.end(line, end + 2);
             if next == end + 2 {
                 return end;
             }
             next
         } else if rest.starts_with(b" : ") {
-            let next = element_end(line, end + 3);
+            let next = element.end(line, end + 3);
             is_element = next > end + 3;
             next
         } else {

@@ -15,7 +15,7 @@ use super::{
     cut::{Failure, Shape, ambiguous, no_literal, no_value},
     field::AccessLine,
     format::VARIABLES_MAX,
-    step::{Step, Stop, Way, is_escaped},
+    step::{Sought, Step, Stop, Way, is_escaped},
 };
 use std::ops::Range;
 
@@ -165,7 +165,7 @@ fn collect(
 fn limit(step: &Step, line: &[u8], start: usize) -> usize {
     match step.way {
         Way::Search(_) if step.class.has_form() => step.class.end(line, start).unwrap_or(start),
-        Way::Search(stop) => stop.find(line, start).unwrap_or(line.len()),
+        Way::Search(stop) => stop.find(line, start, &Sought).unwrap_or(line.len()),
         _ => line.len(),
     }
 }
@@ -189,7 +189,7 @@ fn each_end(
             }
     };
     if !matches!(step.way, Way::Search(_)) {
-        return match step.end(line, start) {
+        return match step.end(line, start, &Sought) {
             Some(end) if fits(end) => insert(end),
             _ => true,
         };
@@ -213,7 +213,7 @@ fn can_begin(step: &Step, line: &[u8], from: usize) -> bool {
         Way::Search(_) if step.class.has_form() => step.class.end(line, from).is_some(),
         Way::Search(_) => true,
         _ => {
-            let end = step.end(line, from);
+            let end = step.end(line, from, &Sought);
             end.is_some_and(|end| step.literal.is_at(line, end))
         }
     }
@@ -226,7 +226,7 @@ fn accepts(step: &Step, line: &[u8], start: usize, end: usize, limit: usize) -> 
         Way::Search(_) if step.class.has_form() => step.class.end(&line[..end], start) == Some(end),
         Way::Search(Stop::Quote) => line.get(end) != Some(&b'"') || !is_escaped(line, start, end),
         Way::Search(_) => true,
-        _ => step.end(line, start) == Some(end),
+        _ => step.end(line, start, &Sought) == Some(end),
     }
 }
 
