@@ -1,7 +1,7 @@
 //! Sources × chunks → classify → fold → merge. The only room that works on several threads.
 //!
 //! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
-//! thread at a time unpacks a block of it while others scan those before.
+//! thread at a time unpacks a block of it while others scan those before, or decode what comes later of it.
 
 mod again;
 mod crew;
@@ -28,7 +28,7 @@ use crate::{
     input::{
         self, Content, Found, Kind, LineKind, Mmap, Place, Stored,
         digest::sha256,
-        unpack::{Limits, container},
+        unpack::{Ahead, Limits, ahead::Budget, container},
     },
     parse::{
         HeadParser, record,
@@ -92,13 +92,15 @@ pub fn scan(
     progress: &Progress,
 ) -> Scanned {
     let (found, beginnings) = same::prepare(found, &config.limits);
+    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let world = World {
         config,
         found: &found,
         beginnings: &beginnings,
         progress,
+        n_helpers: crew.states.len() - 1,
+        budget: Arc::new(Budget::new(config.limits.ahead_bytes_max)),
     };
-    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
     let mut files = Vec::new();
     let n_open = SOURCES_OPEN_MAX.min(input::mmap::files_open_max());
@@ -135,15 +137,25 @@ pub fn scan(
 }
 
 /// What every stream is read with.
-#[derive(Clone, Copy)]
 struct World<'a> {
     config: &'a EngineConfig,
     found: &'a [Found],
     beginnings: &'a Beginnings,
     progress: &'a Progress,
+    /// Threads that may have nothing to do while one draws from a stream.
+    n_helpers: usize,
+    /// What they may decode before its turn.
+    budget: Arc<Budget>,
 }
 
 impl World<'_> {
+    /// For one stream, if anybody can help and may.
+    fn ahead(&self) -> Option<Arc<Ahead>> {
+        let limits = &self.config.limits;
+        let is_wanted = self.n_helpers > 0 && limits.ahead_bytes_max > 0;
+        is_wanted.then(|| Ahead::new(self.n_helpers, limits, &self.budget))
+    }
+
     /// The elder stream that one begins like.
     fn twin(&self, state: &SourceState, sample: &[u8], is_plain: bool) -> Option<Twin> {
         if state.kind != Kind::NginxError {
@@ -398,6 +410,8 @@ pub fn replay<T: Send>(
         found: &scanned.found,
         beginnings: &scanned.beginnings,
         progress: &progress,
+        n_helpers: 0,
+        budget: Arc::default(),
     };
     let mut missed = Vec::new();
     for (found, stored) in scanned.found.iter().zip(0..) {

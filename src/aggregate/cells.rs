@@ -1,51 +1,41 @@
-//! The counts of [`failures`](super::failures), each under its key: found quickly while a log is read, merged exactly after it.
+//! The counts of a [`table`](super::table), each under its key: found quickly while a log is read, merged exactly after it.
 
-use super::{
-    clients::{Clients, Hashes},
-    evidence::Evidence,
-    intern::NameId,
-};
+use super::{intern::NameId, table::Count};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
 use std::{hash::BuildHasher, ops::RangeInclusive};
 
-/// Second of the bucket's start (0: no time on record), upstream, and kind, packed for a quick hash.
+/// Second of the bucket's start (0: no time on record), name, and kind, packed for a quick hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Key {
     pub(super) second: u32,
-    pub(super) upstream: NameId,
+    pub(super) name: NameId,
     pub(super) kind: u32,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub(super) struct Cell<C> {
     pub(super) key: Key,
-    pub(super) n_events: u64,
-    pub(super) first_second: u32,
-    pub(super) last_second: u32,
-    pub(super) evidence: Evidence,
-    pub(super) clients: Clients,
+    pub(super) count: C,
 }
 
 /// Cells in the order of their first event, with an index by key. Lying together, they are cheap to append when parts of a
 /// log are merged, and to sort; a table of whole cells would leave as much room empty as it uses.
 #[derive(Clone, Debug)]
-pub(super) struct Cells {
-    pub(super) cells: Vec<Cell>,
+pub(super) struct Cells<C> {
+    pub(super) cells: Vec<Cell<C>>,
     /// Positions in `cells`; of none if [`absorb_apart`](Self::absorb_apart) left it behind.
     index: HashTable<u32>,
-    /// Position of the cell last asked for with an upstream and a kind. It saves a search and never decides.
+    /// Position of the cell last asked for with a name and a kind. It saves a search and never decides.
     lately: [u32; N_LATELY],
-    hashes: Hashes,
 }
 
-impl Default for Cells {
-    fn default() -> Cells {
+impl<C> Default for Cells<C> {
+    fn default() -> Cells<C> {
         Cells {
             cells: Vec::new(),
             index: HashTable::new(),
             lately: [0; N_LATELY],
-            hashes: Hashes::default(),
         }
     }
 }
@@ -53,47 +43,30 @@ impl Default for Cells {
 /// Slots for the cells asked for lately; a power of two.
 const N_LATELY: usize = 1024;
 
-impl Cells {
+impl<C: Count> Cells<C> {
     pub(super) fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// Counts one event at `key`; whether a cell was made for it.
+    /// The count at `key`: one of nothing if there was none.
     #[inline(always)] // so that what is counted stays in registers
-    pub(super) fn collect(
-        &mut self,
-        key: Key,
-        second: u32,
-        client: Option<&[u8]>,
-        evidence: Evidence,
-    ) -> bool {
+    pub(super) fn at(&mut self, key: Key) -> &mut C {
         let slot = key.slot();
         let mut at = self.lately[slot];
-        let n_cells = self.cells.len();
         if self
             .cells
             .get(at as usize)
             .is_none_or(|cell| cell.key != key)
         {
-            at = self.find_or_insert(key, evidence);
+            at = self.find_or_insert(key);
             self.lately[slot] = at;
         }
-        let cell = &mut self.cells[at as usize];
-        cell.n_events += 1;
-        cell.first_second = cell.first_second.min(second);
-        cell.last_second = cell.last_second.max(second);
-        if evidence.is_before(&cell.evidence) {
-            cell.evidence = evidence;
-        }
-        if let Some(client) = client {
-            cell.clients.collect(client, &mut self.hashes);
-        }
-        self.cells.len() > n_cells
+        &mut self.cells[at as usize].count
     }
 
     /// Position of the cell of `key`; where there is none, of a new one without events.
     #[inline(never)]
-    fn find_or_insert(&mut self, key: Key, evidence: Evidence) -> u32 {
+    fn find_or_insert(&mut self, key: Key) -> u32 {
         self.complete_index();
         let Cells { cells, index, .. } = self;
         let end = cells.len() as u32; // limits keep it far below 2^32
@@ -102,7 +75,10 @@ impl Cells {
             Entry::Occupied(entry) => *entry.get(),
             Entry::Vacant(entry) => {
                 entry.insert(end);
-                cells.push(Cell::new(key, evidence));
+                cells.push(Cell {
+                    key,
+                    count: C::default(),
+                });
                 end
             }
         }
@@ -120,12 +96,12 @@ impl Cells {
     ///
     /// Parts of one log lie apart in time but for the buckets in which it was cut: only cells of those are looked up, and the
     /// index of all is left behind, since most often nothing is asked of it any more.
-    pub(super) fn absorb_apart(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+    pub(super) fn absorb_apart(&mut self, other: Cells<C>, rekey: impl Fn(Key) -> Key) {
         let (Some(mine), Some(theirs)) = (self.seconds(), other.seconds()) else {
             return self.absorb(other, rekey);
         };
         let both = *mine.start().max(theirs.start())..=*mine.end().min(theirs.end());
-        let is_shared = |cell: &Cell| both.contains(&cell.key.second);
+        let is_shared = |cell: &Cell<C>| both.contains(&cell.key.second);
         if self.cells.iter().filter(|cell| is_shared(cell)).count() > self.cells.len() / 8 {
             return self.absorb(other, rekey);
         }
@@ -141,7 +117,7 @@ impl Cells {
                 None
             };
             match found {
-                Some(at) => cells[at as usize].merge(&cell),
+                Some(at) => cells[at as usize].count.merge(&cell.count),
                 None => cells.push(cell),
             }
         }
@@ -155,7 +131,7 @@ impl Cells {
     }
 
     /// Adds the cells of `other`, each under what `rekey` makes of its key.
-    pub(super) fn absorb(&mut self, other: Cells, rekey: impl Fn(Key) -> Key) {
+    pub(super) fn absorb(&mut self, other: Cells<C>, rekey: impl Fn(Key) -> Key) {
         self.complete_index();
         let Cells { cells, index, .. } = self;
         cells.reserve(other.cells.len());
@@ -167,7 +143,7 @@ impl Cells {
             };
             let is_it = |&at: &u32| cells[at as usize].key == cell.key;
             match index.entry(cell.key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
-                Entry::Occupied(entry) => cells[*entry.get() as usize].merge(&cell),
+                Entry::Occupied(entry) => cells[*entry.get() as usize].count.merge(&cell.count),
                 Entry::Vacant(entry) => {
                     entry.insert(cells.len() as u32);
                     cells.push(cell);
@@ -184,7 +160,7 @@ impl Cells {
 }
 
 /// Positions of those of `cells` that `is_asked_for` takes.
-fn index_of(cells: &[Cell], is_asked_for: impl Fn(&Cell) -> bool) -> HashTable<u32> {
+fn index_of<C>(cells: &[Cell<C>], is_asked_for: impl Fn(&Cell<C>) -> bool) -> HashTable<u32> {
     let mut index = HashTable::new();
     let hash = |&at: &u32| cells[at as usize].key.hash();
     for (at, cell) in (0..).zip(cells) {
@@ -196,37 +172,16 @@ fn index_of(cells: &[Cell], is_asked_for: impl Fn(&Cell) -> bool) -> HashTable<u
 }
 
 impl Key {
-    /// The same for all of a bucket's rows of one upstream and kind, whatever the bucket.
+    /// The same for all of a bucket's rows of one name and kind, whatever the bucket.
     #[inline]
     fn slot(self) -> usize {
-        let mixed = (u64::from(self.upstream) << 32 | u64::from(self.kind))
-            .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed =
+            (u64::from(self.name) << 32 | u64::from(self.kind)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         (mixed >> 54) as usize
     }
 
     #[inline]
     fn hash(self) -> u64 {
         FixedState::default().hash_one(self)
-    }
-}
-
-impl Cell {
-    fn new(key: Key, evidence: Evidence) -> Cell {
-        Cell {
-            key,
-            n_events: 0,
-            first_second: u32::MAX,
-            last_second: 0,
-            evidence,
-            clients: Clients::default(),
-        }
-    }
-
-    fn merge(&mut self, other: &Cell) {
-        self.n_events += other.n_events;
-        self.first_second = self.first_second.min(other.first_second);
-        self.last_second = self.last_second.max(other.last_second);
-        self.evidence = self.evidence.min(other.evidence);
-        self.clients.merge(&other.clients);
     }
 }

@@ -28,6 +28,13 @@ pub struct Evidence {
 }
 
 impl Evidence {
+    /// Behind every place there is.
+    pub(super) const LAST: Evidence = Evidence {
+        source: SourceKey(u64::MAX),
+        offset: u64::MAX,
+        line_in_chunk: u32::MAX,
+    };
+
     /// The same as `self < other`: line and offset go together, so two numbers tell.
     #[inline(always)]
     pub fn is_before(&self, other: &Evidence) -> bool {

@@ -2,14 +2,13 @@
 
 use super::{
     bucket::{Grain, Width},
-    cells::{Cell, Cells, Key},
-    clients::Clients,
+    clients::{Clients, Hashes},
     evidence::Evidence,
-    intern::{Interner, NameId},
-    limits::{FAILURE_ROWS_MAX, UPSTREAMS_MAX},
+    limits::FAILURE_ROWS_MAX,
+    table::{Count, Row, Table},
 };
 use crate::event::{Basis, Category, LocalTime, Phase, Severity};
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 /// What one row is about, but for time and upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,32 +44,49 @@ impl FailureRow {
 /// Counts that merge exactly, in bounded memory: see [`limits`](super::limits).
 #[derive(Clone, Debug)]
 pub struct Failures {
-    cells: Cells,
-    upstreams: Interner,
-    grain: Grain,
-    width: Width,
-    /// The least width that the limit on rows leaves.
-    narrowest: Width,
+    table: Table<FailureCount>,
+    hashes: Hashes,
+}
+
+/// The events of one row.
+#[derive(Clone, Debug)]
+struct FailureCount {
+    n_events: u64,
     first_second: u32,
     last_second: u32,
-    /// Upstreams whose hash is not below this are pooled.
-    threshold: u64,
-    /// Seconds of the bucket an event fell into last: neighbours share it.
-    bucket: Range<u32>,
+    evidence: Evidence,
+    clients: Clients,
+}
+
+impl Default for FailureCount {
+    fn default() -> FailureCount {
+        FailureCount {
+            n_events: 0,
+            first_second: u32::MAX,
+            last_second: 0,
+            evidence: Evidence::LAST,
+            clients: Clients::default(),
+        }
+    }
+}
+
+impl Count for FailureCount {
+    const ROWS_MAX: usize = FAILURE_ROWS_MAX;
+
+    fn merge(&mut self, other: &FailureCount) {
+        self.n_events += other.n_events;
+        self.first_second = self.first_second.min(other.first_second);
+        self.last_second = self.last_second.max(other.last_second);
+        self.evidence = self.evidence.min(other.evidence);
+        self.clients.merge(&other.clients);
+    }
 }
 
 impl Failures {
     pub fn new(grain: Grain) -> Failures {
         Failures {
-            cells: Cells::default(),
-            upstreams: Interner::new(),
-            grain,
-            width: grain.width(0, Width::Second),
-            narrowest: Width::Second,
-            first_second: u32::MAX,
-            last_second: 0,
-            threshold: u64::MAX,
-            bucket: 0..0,
+            table: Table::new(grain),
+            hashes: Hashes::default(),
         }
     }
 
@@ -84,206 +100,70 @@ impl Failures {
         client: Option<&[u8]>,
         evidence: Evidence,
     ) {
-        let second = time.map_or(0, |LocalTime(second)| second as u32);
-        let upstream = match upstream {
-            None => Interner::NONE,
-            Some(name) if self.threshold == u64::MAX => self.upstreams.intern(name),
-            Some(name) => self.upstreams.intern_below(name, self.threshold),
+        let hashes = &mut self.hashes;
+        let count = |count: &mut FailureCount, second: u32| {
+            count.n_events += 1;
+            count.first_second = count.first_second.min(second);
+            count.last_second = count.last_second.max(second);
+            if evidence.is_before(&count.evidence) {
+                count.evidence = evidence;
+            }
+            if let Some(client) = client {
+                count.clients.collect(client, hashes);
+            }
         };
-        if second != 0 && (second < self.first_second || second > self.last_second) {
-            self.widen_span(second);
-        }
-        if !self.bucket.contains(&second) {
-            self.bucket = self.bucket_of(second);
-        }
-        let key = Key {
-            second: self.bucket.start,
-            upstream,
-            kind: kind.pack(),
-        };
-        if self.cells.collect(key, second, client, evidence) {
-            self.limit();
-        }
+        self.table.collect(time, upstream, kind.pack(), count);
     }
 
     pub fn merge(&mut self, other: Failures) {
-        self.narrowest = self.narrowest.max(other.narrowest);
-        self.threshold = self.threshold.min(other.threshold);
-        for second in [other.first_second, other.last_second] {
-            if second != 0 && second != u32::MAX {
-                self.widen_span(second);
-            }
-        }
-        self.set_width(self.grain.width(self.span_s(), self.narrowest));
-        let ids: Vec<NameId> = (0..other.upstreams.len() as NameId)
-            .map(|id| match id {
-                Interner::NONE | Interner::POOLED => id,
-                _ => self
-                    .upstreams
-                    .intern_below(other.upstreams.name(id), self.threshold),
-            })
-            .collect();
-        let width = self.width;
-        let rekey = |key: Key| Key {
-            second: width.floor(i64::from(key.second)) as u32,
-            upstream: ids[key.upstream as usize],
-            ..key
-        };
-        if other.width == width && self.threshold == u64::MAX {
-            self.cells.absorb_apart(other.cells, rekey);
-        } else {
-            self.cells.absorb(other.cells, rekey);
-        }
-        self.pool();
-        self.limit();
+        self.table.merge(other.table);
     }
 
     /// Rows of [`width`](Self::width), in order: by time, then upstream, then kind.
     pub fn rows(&self) -> Vec<FailureRow> {
-        let names = self.names();
-        let row = |at: usize| {
-            let cell = &self.cells.cells[at];
-            cell.row(&names, cell.clients.clone())
-        };
-        self.order().into_iter().map(row).collect()
+        self.table.rows().map(FailureRow::of).collect()
     }
 
     /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
-    pub fn into_rows(mut self) -> Vec<FailureRow> {
-        let (names, order) = (self.names(), self.order());
-        let row = |at: usize| {
-            let clients = std::mem::take(&mut self.cells.cells[at].clients);
-            self.cells.cells[at].row(&names, clients)
-        };
-        order.into_iter().map(row).collect()
+    pub fn into_rows(self) -> Vec<FailureRow> {
+        self.table.into_rows().map(FailureRow::of).collect()
     }
 
     /// How fine the rows are.
     pub fn width(&self) -> Width {
-        self.width
+        self.table.width()
     }
 
     /// The width was raised by the limit on rows.
     pub fn is_coarsened(&self) -> bool {
-        self.width > self.grain.width(self.span_s(), Width::Second)
+        self.table.is_coarsened()
     }
 
     /// Upstreams are pooled.
     pub fn is_pooling(&self) -> bool {
-        self.threshold != u64::MAX
+        self.table.is_pooling()
     }
+}
 
-    /// Positions of the cells in the order of rows. Names are ranked first, so that integers are compared, not bytes.
-    fn order(&self) -> Vec<usize> {
-        let name = |id: NameId| (id != Interner::NONE).then(|| self.upstreams.name(id));
-        let mut ids: Vec<NameId> = (0..self.upstreams.len() as NameId).collect();
-        ids.sort_unstable_by_key(|&id| name(id));
-        let mut ranks = vec![0u32; ids.len()];
-        for pair in ids.windows(2) {
-            ranks[pair[1] as usize] =
-                ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
+impl FailureRow {
+    fn of(row: Row<FailureCount>) -> FailureRow {
+        let Row {
+            bucket,
+            name,
+            kind,
+            count,
+        } = row;
+        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
+        FailureRow {
+            bucket,
+            upstream: name,
+            kind: Kind::unpack(kind),
+            n_events: count.n_events,
+            clients: count.clients,
+            first_seen: time(count.first_second),
+            last_seen: time(count.last_second),
+            evidence: count.evidence,
         }
-        // One integer per row, with its position in the last place: comparing two takes no branch.
-        let sort_key = |(at, cell): (usize, &Cell)| {
-            let Key {
-                second,
-                upstream,
-                kind,
-            } = cell.key;
-            [second, ranks[upstream as usize], kind, at as u32]
-                .into_iter()
-                .fold(0, |key, part| key << 32 | u128::from(part))
-        };
-        let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
-        // Cells come in the order of their first event, so buckets lie together already, unless clocks were set back.
-        order
-            .chunk_by_mut(|a, b| a >> 96 == b >> 96)
-            .for_each(<[u128]>::sort_unstable);
-        if !order.is_sorted() {
-            order.sort_unstable();
-        }
-        order.into_iter().map(|key| key as u32 as usize).collect()
-    }
-
-    /// Name of each upstream, by its id.
-    fn names(&self) -> Vec<Option<Arc<[u8]>>> {
-        let name = |id| (id != Interner::NONE).then(|| Arc::from(self.upstreams.name(id)));
-        (0..self.upstreams.len() as NameId).map(name).collect()
-    }
-
-    /// The seconds that share a bucket with `second`.
-    #[cold]
-    fn bucket_of(&self, second: u32) -> Range<u32> {
-        let start = self.width.floor(i64::from(second)) as u32;
-        start..start + self.width.seconds() as u32
-    }
-
-    fn span_s(&self) -> i64 {
-        i64::from(self.last_second) - i64::from(self.first_second.min(self.last_second))
-    }
-
-    #[cold]
-    fn widen_span(&mut self, second: u32) {
-        self.first_second = self.first_second.min(second);
-        self.last_second = self.last_second.max(second);
-        let width = self.grain.width(self.span_s(), self.narrowest);
-        if width > self.width {
-            self.set_width(width);
-        }
-    }
-
-    fn set_width(&mut self, width: Width) {
-        if width <= self.width {
-            return;
-        }
-        self.width = width;
-        self.bucket = 0..0;
-        self.cells.rekey(|key| Key {
-            second: width.floor(i64::from(key.second)) as u32,
-            ..key
-        });
-    }
-
-    /// Widens buckets, then pools upstreams, until the limits hold. Whether a row or an upstream stays depends on all that
-    /// was counted, never on its order: part of a log is never kept more coarsely than the whole.
-    #[cold]
-    fn limit(&mut self) {
-        while self.upstreams.len() > UPSTREAMS_MAX + 2 {
-            self.threshold /= 2;
-            self.pool();
-        }
-        while self.cells.len() > FAILURE_ROWS_MAX {
-            match Grain::wider(self.width) {
-                Some(width) => {
-                    self.narrowest = width;
-                    self.set_width(width);
-                }
-                None if self.threshold > 1 => {
-                    self.threshold /= 2;
-                    self.pool();
-                }
-                None => break, // all upstreams are pooled: what is left is bounded by time alone
-            }
-        }
-    }
-
-    /// Moves the rows of upstreams that are past the threshold to the pool, and forgets their names.
-    fn pool(&mut self) {
-        if self.threshold == u64::MAX {
-            return;
-        }
-        let old = std::mem::take(&mut self.upstreams);
-        let ids: Vec<NameId> = (0..old.len() as NameId)
-            .map(|id| match id {
-                Interner::NONE | Interner::POOLED => id,
-                _ if old.hash(id) >= self.threshold => Interner::POOLED,
-                _ => self.upstreams.intern(old.name(id)),
-            })
-            .collect();
-        self.cells.rekey(|key| Key {
-            upstream: ids[key.upstream as usize],
-            ..key
-        });
     }
 }
 
@@ -308,27 +188,11 @@ impl Kind {
     }
 }
 
-impl Cell {
-    /// The row of this cell, given the name of each upstream by its id.
-    fn row(&self, names: &[Option<Arc<[u8]>>], clients: Clients) -> FailureRow {
-        let time = |second: u32| (second != 0).then_some(LocalTime(i64::from(second)));
-        FailureRow {
-            bucket: time(self.key.second),
-            upstream: names[self.key.upstream as usize].clone(),
-            kind: Kind::unpack(self.key.kind),
-            n_events: self.n_events,
-            clients,
-            first_seen: time(self.first_second),
-            last_seen: time(self.last_second),
-            evidence: self.evidence,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::aggregate::SourceKey;
+    use std::ops::Range;
 
     const START: i64 = 1_795_173_840;
 

@@ -9,17 +9,23 @@ mod cells;
 pub mod clients;
 pub mod evidence;
 pub mod failures;
+pub mod histogram;
 pub mod intern;
 pub mod ledger;
 pub mod limits;
 pub mod shapes;
+pub mod table;
+pub mod traces;
+pub mod traffic;
 
 pub use bucket::Width;
 pub use clients::Clients;
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
+pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
 pub use shapes::Shapes;
+pub use traffic::{AttemptCount, TrafficCount, TrafficRow};
 
 /// All that one pass over error logs keeps of their events; what became of each line is in the [`Ledger`]s.
 #[derive(Clone, Debug)]

@@ -100,6 +100,10 @@ pub struct InputArgs {
     /// Kind of the logs; by default told by their content, for each source
     #[arg(long, value_name = "K", env = "CORONER_KIND")]
     pub kind: Option<InputKind>,
+    /// The nginx configuration: an `nginx -T` dump, an nginx.conf or its directory; `-` is stdin. Without it, one that lies among the
+    /// logs is used
+    #[arg(long, value_name = "PATH", env = "CORONER_NGINX_CONFIG")]
+    pub nginx_config: Option<PathBuf>,
     /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; envelopes may tell it, else UTC is
     /// assumed, and said so
     #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]

@@ -3,12 +3,14 @@
 use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, InputArgs, ReportArgs},
     message::{Failure, Status, say},
+    nginx_config,
     plan::Plan,
     progress, spool,
 };
 use crate::{
     aggregate::{Failures, Width},
     classify::Classifier,
+    config::Config,
     diagnose::{self, Account, KnownZone, Placed, place},
     engine::{self, Scanned},
     error::Error,
@@ -48,6 +50,8 @@ struct Read {
     account: Account,
     zone: KnownZone,
     placed: Placed,
+    /// Of the gateway, if there is one.
+    config: Option<Config>,
     /// Paths that named nothing.
     errors: Vec<Error>,
 }
@@ -60,9 +64,10 @@ struct Named {
 
 impl Named {
     /// Where an output must not go.
-    fn paths(&self) -> Vec<PathBuf> {
+    fn paths(&self, plan: &Plan) -> Vec<PathBuf> {
         let paths = self.found.iter().map(|found| found.name.clone());
-        paths.collect()
+        let config = plan.config.iter().flat_map(nginx_config::paths);
+        paths.chain(config).collect()
     }
 }
 
@@ -72,7 +77,7 @@ fn discover(args: &InputArgs) -> Named {
 }
 
 /// Scans and places; shows how far it is, and says how it went if verbose.
-fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
+fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     let started = std::time::Instant::now();
     let Named { found, errors } = named;
     let classifier = Classifier::default();
@@ -99,6 +104,11 @@ fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
             );
         }
     }
+    let config = plan.config.take();
+    let config = config.or_else(|| nginx_config::read_among(&scanned, args.quiet));
+    if let Some(config) = config.as_ref().filter(|_| !args.quiet) {
+        nginx_config::tell_problems(config);
+    }
     let failures = std::mem::replace(
         &mut scanned.aggregate.failures,
         Failures::new(plan.engine.grain),
@@ -112,6 +122,7 @@ fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
         account,
         zone,
         placed,
+        config,
         errors,
     }
 }
@@ -172,7 +183,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let form = report_form(&args.output)?;
     let plan = Plan::from_args(&args.input, None)?;
     let named = discover(&args.input);
-    let mut output = Output::open(&target, args.input.force, &named.paths())?;
+    let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
@@ -180,6 +191,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         placed: &read.placed,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
+        config: read.config.as_ref(),
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -250,7 +262,7 @@ fn width(target: &Target) -> usize {
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.paths())?;
+    let outputs = open_outputs(args, &named.paths(&plan))?;
     // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
     let is_replayed = outputs
         .iter()

@@ -6,6 +6,7 @@ pub mod commands;
 pub mod interrupt;
 pub mod limits;
 pub mod message;
+pub mod nginx_config;
 pub mod plan;
 pub mod progress;
 mod spool;

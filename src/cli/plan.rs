@@ -3,9 +3,11 @@
 use super::{
     args::{InputArgs, InputKind, MmapWhen},
     message::Failure,
+    nginx_config,
 };
 use crate::{
     aggregate::{Width, bucket::Grain},
+    config::Config,
     diagnose::{Placement, placed::TimeBound},
     engine::EngineConfig,
     event::{Category, LocalTime, Timestamp},
@@ -22,6 +24,8 @@ pub struct Plan {
     pub placement: Placement,
     /// The zone the user gave.
     pub zone: Option<Zone>,
+    /// The configuration the user named.
+    pub config: Option<Config>,
 }
 
 impl Plan {
@@ -33,6 +37,11 @@ impl Plan {
                     .to_owned(),
             ));
         }
+        let config = args
+            .nginx_config
+            .as_deref()
+            .map(nginx_config::read)
+            .transpose()?;
         let zone = args
             .tz
             .as_deref()
@@ -92,6 +101,7 @@ impl Plan {
                 bucket,
             },
             zone,
+            config,
         })
     }
 }

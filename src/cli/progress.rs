@@ -6,7 +6,7 @@
 use super::args::InputArgs;
 use crate::{
     progress::{Counts, Progress},
-    report::terminal::{bytes, duration},
+    report::words::{bytes, duration},
 };
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::{

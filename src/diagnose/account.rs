@@ -67,7 +67,7 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
         Kind::Unread(what) if problems.is_empty() => {
             problems.push(format!("{what} data: not analysed"));
         }
-        Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
+        Kind::Unread(_) | Kind::NginxConfig | Kind::NoLog | Kind::Empty => {}
     }
     let changed = state.changed.filter(|change| change.is_damage());
     problems.extend(changed.map(|change| change.to_string()));

@@ -3,13 +3,13 @@
 use super::{FileState, SourceState, World, kind_of, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
-    engine::crew::Spring,
+    engine::crew::{Errand, Spring},
     error::Error,
     input::{
         Content, Found, Kind, MappedFile, Mmap, Place, Stored, Unpacker,
         digest::{Digest, Digesting, sha256},
         stream::{Blocks, Filled, StreamBlock, last_start},
-        unpack::{Item, Member, Problem},
+        unpack::{Ahead, Item, Member, Problem, ahead},
     },
     parse::{
         head, record,
@@ -18,7 +18,7 @@ use crate::{
     scan::Block,
 };
 use std::{
-    io::{BufReader, Cursor, Read},
+    io::{BufRead, BufReader, Cursor, Read},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -53,6 +53,8 @@ pub(super) struct Feed<'a> {
     stored: u32,
     world: &'a World<'a>,
     spares: &'a Spares,
+    /// What others can decode of it before its turn.
+    ahead: Option<Arc<Ahead>>,
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
@@ -95,6 +97,7 @@ impl<'a> Feed<'a> {
             stored,
             world,
             spares,
+            ahead: world.ahead(),
             stream: None,
             sources: Vec::new(),
         }
@@ -111,13 +114,20 @@ impl<'a> Feed<'a> {
                 return false;
             }
         };
-        let (reader, digest) = Digesting::new(BufReader::with_capacity(READ_LEN, reader));
+        let reader: Box<dyn BufRead + Send> = match &self.ahead {
+            Some(ahead) => Box::new(ahead::Reader::new(reader, ahead)),
+            None => Box::new(BufReader::with_capacity(READ_LEN, reader)),
+        };
+        let (reader, digest) = Digesting::new(reader);
         let limits = self.world.config.limits.clone();
-        let (unpacker, digest) = if self.world.config.digests {
+        let (mut unpacker, digest) = if self.world.config.digests {
             (Unpacker::new(Box::new(reader), limits), Some(digest))
         } else {
-            (Unpacker::new(Box::new(reader.into_inner()), limits), None)
+            (Unpacker::new(reader.into_inner(), limits), None)
         };
+        if let Some(ahead) = &self.ahead {
+            unpacker = unpacker.with_ahead(Arc::clone(ahead));
+        }
         self.stream = Some(Stream {
             stored,
             unpacker,
@@ -253,6 +263,17 @@ impl Spring for Feed<'_> {
             stream.n_told = n_read;
         }
         portion
+    }
+
+    fn errand(&self) -> Option<Arc<dyn Errand>> {
+        let ahead = Arc::clone(self.ahead.as_ref()?);
+        Some(ahead)
+    }
+}
+
+impl Errand for Ahead {
+    fn run(&self) -> bool {
+        self.help()
     }
 }
 

@@ -1,10 +1,10 @@
 //! The report as Markdown, to paste into a ticket. Log text stands in code spans only, so that nothing in it is markup.
 
 use super::{
-    model::Report,
-    terminal::{duration, grouped},
+    model::{CategoryCount, CategoryLine, Report, Section},
+    words::{duration, grouped},
 };
-use std::fmt::Write;
+use std::fmt::{Result, Write};
 
 /// The whole report.
 pub fn render(report: &Report) -> String {
@@ -13,13 +13,30 @@ pub fn render(report: &Report) -> String {
     out
 }
 
-fn write_report(report: &Report, out: &mut String) -> std::fmt::Result {
-    let n_failures: u64 = report.failures.iter().map(|line| line.n_events).sum();
-    writeln!(
-        out,
-        "# Post-mortem: {} gateway failures\n",
-        grouped(n_failures)
-    )?;
+fn write_report(report: &Report, out: &mut String) -> Result {
+    head(report, out)?;
+    for section in Section::ALL
+        .into_iter()
+        .filter(|&section| report.has(section))
+    {
+        writeln!(out, "\n## {}\n", report.title(section))?;
+        match section {
+            Section::Failures => categories(&report.failures, out)?,
+            Section::Upstreams => upstreams(report, out)?,
+            Section::Worst => worst(report, out)?,
+            Section::Others => categories(&report.others, out)?,
+            Section::Messages => messages(report, out)?,
+            Section::Unknown => unknown(report, out)?,
+            Section::Sources => sources(report, out)?,
+            Section::Notes => notes(report, out)?,
+        }
+    }
+    Ok(())
+}
+
+fn head(report: &Report, out: &mut String) -> Result {
+    let n_failures = grouped(report.n_failures());
+    writeln!(out, "# Post-mortem: {n_failures} gateway failures\n")?;
     if let Some(span) = &report.span {
         let long = duration(span.seconds);
         writeln!(
@@ -44,138 +61,125 @@ fn write_report(report: &Report, out: &mut String) -> std::fmt::Result {
         grouped(read.n_lines),
         read.percent_understood
     )?;
+    if let Some(config) = &report.config {
+        writeln!(out, "- config: {}", code(&config.text()))?;
+    }
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }
-    for (title, lines) in [
-        ("Failures by category", &report.failures),
-        ("Other events", &report.others),
-    ] {
-        if lines.is_empty() {
-            continue;
-        }
+    Ok(())
+}
+
+fn categories(lines: &[CategoryLine], out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| category | severity | events | clients | first | last | evidence |"
+    )?;
+    writeln!(out, "|---|---|---:|---:|---|---|---|")?;
+    for line in lines {
         writeln!(
             out,
-            "\n## {title}\n\n| category | severity | events | clients | first | last | evidence |"
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            line.category,
+            line.severity,
+            grouped(line.n_events),
+            grouped(line.n_clients),
+            time(&line.first),
+            time(&line.last),
+            code(&line.evidence)
         )?;
-        writeln!(out, "|---|---|---:|---:|---|---|---|")?;
-        for line in lines {
-            let (first, last) = (
-                line.first.as_deref().unwrap_or("-"),
-                line.last.as_deref().unwrap_or("-"),
-            );
-            writeln!(
-                out,
-                "| {} | {} | {} | {} | {first} | {last} | {} |",
-                line.category,
-                line.severity,
-                grouped(line.n_events),
-                grouped(line.n_clients),
-                code(&line.evidence)
-            )?;
-        }
     }
-    if !report.upstreams.is_empty() {
+    Ok(())
+}
+
+fn upstreams(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| upstream | failures | clients | categories | first | last |"
+    )?;
+    writeln!(out, "|---|---:|---:|---|---|---|")?;
+    let kind = |count: &CategoryCount| format!("{} {}", grouped(count.n_events), count.category);
+    for line in &report.upstreams {
+        let kinds: Vec<String> = line.categories.iter().map(kind).collect();
         writeln!(
             out,
-            "\n## Failures by upstream\n\n| upstream | failures | clients | categories | first | last |"
+            "| {} | {} | {} | {} | {} | {} |",
+            code(&line.upstream),
+            grouped(line.n_failures),
+            grouped(line.n_clients),
+            kinds.join(", "),
+            time(&line.first),
+            time(&line.last)
         )?;
-        writeln!(out, "|---|---:|---:|---|---|---|")?;
-        for line in &report.upstreams {
-            let categories: Vec<String> = line
-                .categories
-                .iter()
-                .map(|count| format!("{} {}", grouped(count.n_events), count.category))
-                .collect();
-            let (first, last) = (
-                line.first.as_deref().unwrap_or("-"),
-                line.last.as_deref().unwrap_or("-"),
-            );
-            writeln!(
-                out,
-                "| {} | {} | {} | {} | {first} | {last} |",
-                code(&line.upstream),
-                grouped(line.n_failures),
-                grouped(line.n_clients),
-                categories.join(", ")
-            )?;
-        }
-        if report.n_more_upstreams > 0 {
-            writeln!(out, "\nand {} more", report.n_more_upstreams)?;
-        }
     }
-    if !report.worst.is_empty() {
+    match report.n_more_upstreams {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
+}
+
+fn worst(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "| bucket | failures | mostly |\n|---|---:|---|")?;
+    for line in &report.worst {
         writeln!(
             out,
-            "\n## Worst buckets of {}\n\n| bucket | failures | mostly |\n|---|---:|---|",
-            report.bucket
+            "| {} | {} | {} {} {} |",
+            line.bucket,
+            grouped(line.n_failures),
+            grouped(line.n_of_these),
+            line.category,
+            code(&line.upstream)
         )?;
-        for line in &report.worst {
-            writeln!(
-                out,
-                "| {} | {} | {} {} {} |",
-                line.bucket,
-                grouped(line.n_failures),
-                grouped(line.n_of_these),
-                line.category,
-                code(&line.upstream)
-            )?;
-        }
     }
-    if !report.messages.is_empty() {
+    Ok(())
+}
+
+fn messages(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "| events | message | signature |\n|---:|---|---|")?;
+    for line in &report.messages {
         writeln!(
             out,
-            "\n## Most frequent messages\n\n| events | message | signature |\n|---:|---|---|"
+            "| {} | {} | {} |",
+            grouped(line.n_events),
+            code(&line.message),
+            line.signature
         )?;
-        for line in &report.messages {
-            writeln!(
-                out,
-                "| {} | {} | {} |",
-                grouped(line.n_events),
-                code(&line.message),
-                line.signature
-            )?;
-        }
     }
-    if !report.unknown.is_empty() {
+    Ok(())
+}
+
+fn unknown(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "| events | shape | first |\n|---:|---|---|")?;
+    for line in &report.unknown {
         writeln!(
             out,
-            "\n## Messages counted as other, by shape\n\n| events | shape | first |\n|---:|---|---|"
+            "| {} | {} | {} |",
+            grouped(line.n_events),
+            code(&line.shape),
+            code(&line.evidence)
         )?;
-        for line in &report.unknown {
-            writeln!(
-                out,
-                "| {} | {} | {} |",
-                grouped(line.n_events),
-                code(&line.shape),
-                code(&line.evidence)
-            )?;
+    }
+    Ok(())
+}
+
+fn sources(report: &Report, out: &mut String) -> Result {
+    for source in report.troubled() {
+        for problem in &source.problems {
+            writeln!(out, "- {}: {problem}", code(&source.source))?;
         }
     }
-    let troubled = report
-        .sources
-        .iter()
-        .filter(|source| !source.problems.is_empty());
-    let problems: Vec<String> = troubled
-        .flat_map(|source| {
-            source
-                .problems
-                .iter()
-                .map(|problem| format!("- {}: {problem}", code(&source.source)))
-        })
-        .collect();
-    if !problems.is_empty() {
-        writeln!(
-            out,
-            "\n## Not read, or not whole\n\n{}",
-            problems.join("\n")
-        )?;
-    }
-    writeln!(out, "\n## Notes\n")?;
+    Ok(())
+}
+
+fn notes(report: &Report, out: &mut String) -> Result {
     for note in &report.notes {
         writeln!(out, "- {note}")?;
     }
     Ok(())
+}
+
+fn time(time: &Option<String>) -> &str {
+    time.as_deref().unwrap_or("-")
 }
 
 /// `text` as a code span that no backtick or bar in it can leave; nothing for nothing.

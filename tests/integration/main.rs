@@ -8,6 +8,7 @@ mod bad_input;
 mod catalogue;
 #[cfg(unix)]
 mod changing_files;
+mod config;
 mod containers;
 mod corpus;
 mod enveloped;
@@ -31,6 +32,7 @@ mod samples;
 mod starved;
 mod support;
 mod unpack;
+mod unpack_ahead;
 mod unpack_tar;
 mod wrapper_twins;
 mod wrappers;

@@ -162,7 +162,7 @@ fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Undoes the escapes of a string, as they stand between its quotes.
-pub(super) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+pub(in crate::parse) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;
     while let Some(found) = memchr(b'\\', &raw[from..]) {
         out.extend_from_slice(&raw[from..from + found]);

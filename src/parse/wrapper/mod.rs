@@ -19,12 +19,12 @@ mod container;
 mod detect;
 mod generic;
 mod journal;
-mod json;
+pub(super) mod json;
 mod pieces;
 mod place;
 mod prefix;
 mod shape;
-mod stamp;
+pub(super) mod stamp;
 mod syslog;
 
 pub use detect::detect;

@@ -93,7 +93,7 @@ pub fn learn_offset(outer_ns: i64, inner: LocalTime) -> Option<i32> {
 
 /// How a zone was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ZoneStyle {
+pub(in crate::parse) enum ZoneStyle {
     None,
     /// `Z` or `+HH:MM`.
     Rfc3339,
@@ -143,9 +143,8 @@ pub(super) fn iso(text: &[u8], separator: u8) -> Option<Stamp> {
 
 /// `Nov 20 11:24:48.123`, the day filled with a blank or a zero.
 pub(super) fn yearless(text: &[u8]) -> Option<Stamp> {
-    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
     let bytes = text.first_chunk::<15>()?;
-    let month = 1 + MONTHS.chunks_exact(3).position(|m| bytes.starts_with(m))?;
+    let month = month(&bytes[..3])?;
     let word = u64::from_le_bytes(bytes[7..15].try_into().expect("eight bytes"));
     let is_shape = bytes[3] == b' '
         && matches!(bytes[4], b' ' | b'0'..=b'3')
@@ -159,7 +158,7 @@ pub(super) fn yearless(text: &[u8]) -> Option<Stamp> {
     let day = tens * 10 + (bytes[5] - b'0');
     let (ns, len) = fraction(text, 15);
     // A leap year: Feb 29 may be meant.
-    let exists = date(2024, month as i64, i64::from(day)).is_some();
+    let exists = date(2024, month, i64::from(day)).is_some();
     let time = clock(two(bytes, 7), two(bytes, 10), two(bytes, 13))
         .filter(|_| exists)
         .map(|second| {
@@ -247,7 +246,7 @@ pub(super) fn unix(text: &[u8]) -> Option<Stamp> {
 }
 
 /// A number of a JSON log: seconds, or milli-, micro- or nanoseconds from 1970 UTC, told by its size.
-pub(super) fn epoch(text: &[u8]) -> Option<OuterTime> {
+pub(in crate::parse) fn epoch(text: &[u8]) -> Option<OuterTime> {
     let n_digits = text.iter().take_while(|b| b.is_ascii_digit()).count();
     let whole = number(&text[..n_digits])?;
     let (ns_fraction, _) = fraction(text, n_digits);
@@ -288,7 +287,7 @@ fn instant_utc(second: i64, ns: u32) -> OuterTime {
 
 /// `.123` at `at` in nanoseconds, and the offset after it; digits past the ninth are dropped.
 #[inline]
-fn fraction(text: &[u8], at: usize) -> (u32, usize) {
+pub(in crate::parse) fn fraction(text: &[u8], at: usize) -> (u32, usize) {
     let is_point = matches!(text.get(at), Some(b'.' | b','));
     if !is_point || !text.get(at + 1).is_some_and(u8::is_ascii_digit) {
         return (0, at);
@@ -304,7 +303,7 @@ fn fraction(text: &[u8], at: usize) -> (u32, usize) {
 
 /// The zone at `at` in seconds east of UTC, how it is written, and the offset after it.
 #[inline]
-fn zone(text: &[u8], at: usize) -> (Option<i32>, ZoneStyle, usize) {
+pub(in crate::parse) fn zone(text: &[u8], at: usize) -> (Option<i32>, ZoneStyle, usize) {
     let sign = match text.get(at) {
         Some(b'Z') => return (Some(0), ZoneStyle::Rfc3339, at + 1),
         Some(b'+') => 1,
@@ -332,9 +331,16 @@ fn two(bytes: &[u8], at: usize) -> i64 {
     i64::from(bytes[at] - b'0') * 10 + i64::from(bytes[at + 1] - b'0')
 }
 
+/// 1 to 12: the months as nginx and syslog write them, whatever the locale.
+pub(in crate::parse) fn month(name: &[u8]) -> Option<i64> {
+    const MONTHS: &[u8; 36] = b"JanFebMarAprMayJunJulAugSepOctNovDec";
+    let at = MONTHS.chunks_exact(3).position(|month| month == name)?;
+    Some(at as i64 + 1)
+}
+
 /// Midnight of a day in seconds from 1970; `None` if there is no such day or it lies outside 1970 to 2099.
 #[inline]
-fn date(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(in crate::parse) fn date(year: i64, month: i64, day: i64) -> Option<i64> {
     let exists = (1970..=2099).contains(&year)
         && (1..=12).contains(&month)
         && day >= 1
@@ -344,7 +350,7 @@ fn date(year: i64, month: i64, day: i64) -> Option<i64> {
 
 /// Seconds from midnight; 60 is a leap second.
 #[inline]
-fn clock(hour: i64, minute: i64, second: i64) -> Option<i64> {
+pub(in crate::parse) fn clock(hour: i64, minute: i64, second: i64) -> Option<i64> {
     (hour <= 23 && minute <= 59 && second <= 60).then(|| hour * 3_600 + minute * 60 + second)
 }
 

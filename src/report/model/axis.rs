@@ -1,0 +1,86 @@
+//! Time: what the report spans, and the axis that all its series share.
+
+use crate::{
+    diagnose::{Failure, Placed},
+    event::Timestamp,
+    export::time::rfc3339,
+};
+use serde::Serialize;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Span {
+    pub first: String,
+    pub last: String,
+    pub seconds: i64,
+}
+
+/// The time axis of all series.
+#[derive(Clone, Debug, Serialize)]
+pub struct Plot {
+    pub start: Option<String>,
+    pub cell_seconds: i64,
+    pub n_cells: usize,
+}
+
+/// Most cells a plot has: it must fit beside its label into 80 columns.
+const CELLS_MAX: i64 = 40;
+
+/// Cells of equal width over the span of all rows.
+pub(super) struct Axis {
+    start: Option<Timestamp>,
+    cell_s: i64,
+    n_cells: usize,
+}
+
+impl Axis {
+    pub(super) fn new(placed: &Placed) -> Axis {
+        let starts = || placed.rows.iter().filter_map(|row| row.bucket);
+        let (Some(start), Some(end)) = (starts().min(), starts().max()) else {
+            return Axis {
+                start: None,
+                cell_s: placed.width.seconds(),
+                n_cells: 0,
+            };
+        };
+        let n_buckets = (end.0 - start.0) / placed.width.seconds() + 1;
+        let buckets_per_cell = (n_buckets + CELLS_MAX - 1) / CELLS_MAX;
+        let n_cells = (n_buckets + buckets_per_cell - 1) / buckets_per_cell;
+        Axis {
+            start: Some(start),
+            cell_s: buckets_per_cell * placed.width.seconds(),
+            n_cells: n_cells as usize,
+        }
+    }
+
+    pub(super) fn series<'a>(&self, rows: impl IntoIterator<Item = &'a Failure>) -> Vec<u64> {
+        let mut series = vec![0; self.n_cells];
+        for row in rows {
+            if let (Some(bucket), Some(start)) = (row.bucket, self.start) {
+                series[((bucket.0 - start.0) / self.cell_s) as usize] += row.n_events;
+            }
+        }
+        series
+    }
+
+    pub(super) fn plot(&self) -> Plot {
+        Plot {
+            start: time(self.start),
+            cell_seconds: self.cell_s,
+            n_cells: self.n_cells,
+        }
+    }
+}
+
+pub(super) fn span(rows: &[Failure]) -> Option<Span> {
+    let first = rows.iter().filter_map(|row| row.first_seen).min()?;
+    let last = rows.iter().filter_map(|row| row.last_seen).max()?;
+    Some(Span {
+        first: rfc3339(first.0),
+        last: rfc3339(last.0),
+        seconds: last.0 - first.0,
+    })
+}
+
+pub(super) fn time(time: Option<Timestamp>) -> Option<String> {
+    time.map(|time| rfc3339(time.0))
+}

@@ -1,0 +1,172 @@
+//! What limits the numbers, in plain words.
+
+use super::Findings;
+use crate::{
+    aggregate::LineClass,
+    diagnose::{Gap, ZoneBasis, gaps},
+    event::Timestamp,
+    export::time::rfc3339,
+    input::Kind,
+    text,
+};
+
+/// All of them, those that touch every number first.
+pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
+    let Findings {
+        scanned, placed, ..
+    } = *findings;
+    let mut notes = Vec::new();
+    notes.extend(zone(findings));
+    notes.extend(strangers(findings));
+    notes.extend(part(findings));
+    notes.extend(limits(findings));
+    notes.extend(gaps(scanned, placed).iter().map(gap));
+    notes.extend(source_notes(findings));
+    let n_cut: u64 = scanned
+        .ledgers
+        .iter()
+        .map(|ledger| ledger.n_of(LineClass::Cut))
+        .sum();
+    if n_cut > 0 {
+        notes.push(format!("{n_cut} records are cut, most often at 2,048 bytes by nginx: what they lack, such as an upstream, is unknown"));
+    }
+    notes
+}
+
+/// Where the zone comes from, unless it was given.
+fn zone(findings: &Findings<'_>) -> Option<String> {
+    match findings.zone.basis {
+        ZoneBasis::Given => None,
+        ZoneBasis::Assumed => Some(
+            "times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned(),
+        ),
+        ZoneBasis::Learned {
+            n_records,
+            n_others,
+        } => {
+            let others = match n_others {
+                0 => String::new(),
+                n => format!(", though those of {n} tell another"),
+            };
+            Some(format!(
+                "times are of zone {}, as the envelopes of {n_records} records tell{others}; --tz overrides it",
+                findings.zone.zone.name()
+            ))
+        }
+    }
+}
+
+/// Files that are no logs.
+fn strangers(findings: &Findings<'_>) -> Option<String> {
+    let sources = findings.scanned.sources.iter().enumerate();
+    let strangers: Vec<&str> = sources
+        .filter(|(_, source)| source.kind == Kind::NoLog)
+        .map(|(index, _)| findings.names.of(index))
+        .collect();
+    if strangers.is_empty() {
+        return None;
+    }
+    let more = if strangers.len() > 3 { ", …" } else { "" };
+    let shown = strangers[..strangers.len().min(3)].join(", ");
+    Some(format!(
+        "not read, because they are no logs: {} ({shown}{more})",
+        strangers.len()
+    ))
+}
+
+/// That only a part of the time was asked for.
+fn part(findings: &Findings<'_>) -> Option<String> {
+    let (since, until) = (findings.placed.since, findings.placed.until);
+    if since.is_none() && until.is_none() {
+        return None;
+    }
+    let bound = |time: Option<Timestamp>, open: &str| {
+        time.map_or_else(|| open.to_owned(), |time| rfc3339(time.0))
+    };
+    let (since, until) = (bound(since, "the beginning"), bound(until, "the end"));
+    Some(format!(
+        "only from {since} to {until}; messages and shapes are not listed for a part of the time"
+    ))
+}
+
+/// What a limit, a clock or a doubt did to the counts.
+fn limits(findings: &Findings<'_>) -> Vec<String> {
+    let Findings {
+        scanned, placed, ..
+    } = *findings;
+    let mut notes = Vec::new();
+    if placed.n_ambiguous > 0 {
+        let n = placed.n_ambiguous;
+        notes.push(format!(
+            "{n} events lie in an hour that the clock of {} passed twice or skipped",
+            findings.zone.zone.name()
+        ));
+    }
+    if let Some(wanted) = placed.narrower_wanted {
+        notes.push(format!(
+            "buckets are {} wide instead of {wanted}: the limit on rows was reached",
+            placed.width
+        ));
+    }
+    if placed.is_pooled {
+        notes.push(
+            "there are more upstreams than the limit: some are counted together as `(other)`"
+                .to_owned(),
+        );
+    }
+    if scanned.aggregate.n_doubtful > 0 {
+        let n = scanned.aggregate.n_doubtful;
+        notes.push(format!("{n} records stand inside text a client may have written; they are in `events` as torn, and counted nowhere else"));
+    }
+    if scanned.aggregate.shapes.n_pooled > 0 {
+        notes.push(format!(
+            "{} messages have shapes past the limit of shapes kept",
+            scanned.aggregate.shapes.n_pooled
+        ));
+    }
+    notes
+}
+
+fn gap(gap: &Gap) -> String {
+    match gap {
+        Gap::Missing { set, numbers } => {
+            let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();
+            let more = if numbers.len() > 3 { ", …" } else { "" };
+            format!(
+                "files of the rotation of {} are missing: {}{more}",
+                text::for_terminal(set.as_bytes()),
+                shown.join(", ")
+            )
+        }
+        Gap::Silence { from, to } => format!(
+            "the longest silence is from {} to {}: whether nothing failed or nothing was logged, the logs do not tell",
+            rfc3339(from.0),
+            rfc3339(to.0)
+        ),
+    }
+}
+
+/// What is noteworthy of single sources: the first few.
+fn source_notes(findings: &Findings<'_>) -> Vec<String> {
+    let sources = findings.account.sources.iter().enumerate();
+    let all: Vec<String> = sources
+        .flat_map(|(index, account)| {
+            let name = findings.names.of(index);
+            account
+                .notes
+                .iter()
+                .map(move |note| format!("{name}: {note}"))
+        })
+        .map(|note| text::for_terminal(note.as_bytes()))
+        .collect();
+    let more = (all.len() > SOURCE_NOTES_MAX).then(|| {
+        format!(
+            "{} more notes on sources: `coroner export --table sources` lists all",
+            all.len() - SOURCE_NOTES_MAX
+        )
+    });
+    all.into_iter().take(SOURCE_NOTES_MAX).chain(more).collect()
+}
+
+/// Notes on single sources that are shown.
+const SOURCE_NOTES_MAX: usize = 5;

@@ -1,0 +1,22 @@
+//! Figures of a group of rows of the table `failures`.
+
+use super::axis::time;
+use crate::{aggregate::Clients, diagnose::Failure};
+
+pub(super) fn sum(rows: &[&Failure]) -> u64 {
+    rows.iter().map(|row| row.n_events).sum()
+}
+
+pub(super) fn n_clients(rows: &[&Failure]) -> u64 {
+    let mut clients = Clients::default();
+    rows.iter().for_each(|row| clients.merge(&row.clients));
+    clients.finish()
+}
+
+pub(super) fn first(rows: &[&Failure]) -> Option<String> {
+    time(rows.iter().filter_map(|row| row.first_seen).min())
+}
+
+pub(super) fn last(rows: &[&Failure]) -> Option<String> {
+    time(rows.iter().filter_map(|row| row.last_seen).max())
+}

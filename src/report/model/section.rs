@@ -1,0 +1,86 @@
+//! The parts of a report between its head and its end.
+
+use super::Report;
+use crate::report::words::bucket_word;
+
+/// A part of a report; the order of [`Section::ALL`] is that of every form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Failures,
+    Upstreams,
+    Worst,
+    Others,
+    Messages,
+    Unknown,
+    Sources,
+    Notes,
+}
+
+impl Section {
+    pub const ALL: [Section; 8] = [
+        Section::Failures,
+        Section::Upstreams,
+        Section::Worst,
+        Section::Others,
+        Section::Messages,
+        Section::Unknown,
+        Section::Sources,
+        Section::Notes,
+    ];
+
+    /// Its field in the JSON form, and its anchor in the page.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Section::Failures => "failures",
+            Section::Upstreams => "upstreams",
+            Section::Worst => "worst",
+            Section::Others => "others",
+            Section::Messages => "messages",
+            Section::Unknown => "unknown",
+            Section::Sources => "sources",
+            Section::Notes => "notes",
+        }
+    }
+}
+
+impl Report {
+    /// The heading of `section`.
+    pub fn title(&self, section: Section) -> String {
+        match section {
+            Section::Failures => "Failures by category".to_owned(),
+            Section::Upstreams => "Failures by upstream".to_owned(),
+            Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
+            Section::Others => "Other events (no gateway failures)".to_owned(),
+            Section::Messages => "Most frequent messages".to_owned(),
+            Section::Unknown => "Messages counted as `other`, by shape".to_owned(),
+            Section::Sources => "Not read, or not whole".to_owned(),
+            Section::Notes => "Notes".to_owned(),
+        }
+    }
+
+    /// Whether there is something to say under `section`.
+    pub fn has(&self, section: Section) -> bool {
+        match section {
+            Section::Failures => !self.failures.is_empty(),
+            Section::Upstreams => !self.upstreams.is_empty(),
+            Section::Worst => !self.worst.is_empty(),
+            Section::Others => !self.others.is_empty(),
+            Section::Messages => !self.messages.is_empty(),
+            Section::Unknown => !self.unknown.is_empty(),
+            Section::Sources => self.troubled().next().is_some(),
+            Section::Notes => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_are_listed_once_in_order() {
+        for (index, section) in Section::ALL.into_iter().enumerate() {
+            assert_eq!(section as usize, index, "{section:?}");
+        }
+    }
+}

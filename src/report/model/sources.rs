@@ -1,0 +1,50 @@
+//! The account of each source.
+
+use super::Findings;
+use crate::{aggregate::LineClass, text};
+use serde::Serialize;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SourceLine {
+    pub source: String,
+    pub kind: &'static str,
+    pub size_bytes: u64,
+    pub n_lines: u64,
+    pub n_records: u64,
+    pub n_events: u64,
+    pub n_continuation: u64,
+    pub n_cut: u64,
+    pub n_torn: u64,
+    pub n_injected: u64,
+    pub n_unparsed: u64,
+    pub n_blank: u64,
+    pub problems: Vec<String>,
+}
+
+pub(super) fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
+    let Findings {
+        scanned, account, ..
+    } = *findings;
+    scanned
+        .sources
+        .iter()
+        .zip(&scanned.ledgers)
+        .zip(&account.sources)
+        .enumerate()
+        .map(|(index, ((state, ledger), account))| SourceLine {
+            source: text::for_terminal(findings.names.of(index).as_bytes()),
+            kind: state.kind.name(),
+            size_bytes: state.size_bytes,
+            n_lines: ledger.n_lines(),
+            n_records: ledger.n_of(LineClass::Record),
+            n_events: ledger.n_events,
+            n_continuation: ledger.n_of(LineClass::Continuation),
+            n_cut: ledger.n_of(LineClass::Cut),
+            n_torn: ledger.n_of(LineClass::Torn),
+            n_injected: ledger.n_of(LineClass::Injected),
+            n_unparsed: ledger.n_of(LineClass::Unparsed),
+            n_blank: ledger.n_of(LineClass::Blank),
+            problems: account.problems.clone(),
+        })
+        .collect()
+}

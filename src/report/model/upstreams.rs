@@ -1,0 +1,78 @@
+//! Whose fault it was: failures by upstream.
+
+use super::{
+    axis::Axis,
+    rows::{first, last, n_clients, sum},
+};
+use crate::{diagnose::Failure, event::Category, text};
+use serde::Serialize;
+use std::{cmp::Reverse, collections::BTreeMap};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct UpstreamLine {
+    /// Empty where the records name none.
+    pub upstream: String,
+    pub n_failures: u64,
+    pub n_clients: u64,
+    pub categories: Vec<CategoryCount>,
+    pub first: Option<String>,
+    pub last: Option<String>,
+    pub series: Vec<u64>,
+}
+
+impl UpstreamLine {
+    /// Its address or group, or that there is none.
+    pub fn name(&self) -> &str {
+        match self.upstream.as_str() {
+            "" => "(none named)",
+            name => name,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct CategoryCount {
+    pub category: &'static str,
+    pub n_events: u64,
+}
+
+pub(super) fn upstreams(rows: &[&Failure], axis: &Axis) -> Vec<UpstreamLine> {
+    let mut groups: BTreeMap<&[u8], Vec<&Failure>> = BTreeMap::new();
+    for row in rows {
+        groups
+            .entry(row.upstream.as_deref().unwrap_or_default())
+            .or_default()
+            .push(row);
+    }
+    let mut lines: Vec<UpstreamLine> = groups
+        .into_iter()
+        .map(|(upstream, rows)| UpstreamLine {
+            upstream: text::for_terminal(upstream),
+            n_failures: sum(&rows),
+            n_clients: n_clients(&rows),
+            categories: counts(&rows),
+            first: first(&rows),
+            last: last(&rows),
+            series: axis.series(rows.iter().copied()),
+        })
+        .collect();
+    lines.sort_by_key(|line| Reverse(line.n_failures));
+    lines
+}
+
+/// Events per category, most first.
+fn counts(rows: &[&Failure]) -> Vec<CategoryCount> {
+    let mut counts: BTreeMap<Category, u64> = BTreeMap::new();
+    for row in rows {
+        *counts.entry(row.kind.category).or_default() += row.n_events;
+    }
+    let mut counts: Vec<CategoryCount> = counts
+        .into_iter()
+        .map(|(category, n_events)| CategoryCount {
+            category: category.name(),
+            n_events,
+        })
+        .collect();
+    counts.sort_by_key(|count| Reverse(count.n_events));
+    counts
+}

@@ -1,0 +1,53 @@
+//! When it was worst.
+
+use super::rows::sum;
+use crate::{
+    diagnose::Failure,
+    event::{Category, Timestamp},
+    export::time::rfc3339,
+    text,
+};
+use serde::Serialize;
+use std::{cmp::Reverse, collections::BTreeMap};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct WorstBucket {
+    pub bucket: String,
+    pub n_failures: u64,
+    pub category: &'static str,
+    pub upstream: String,
+    /// Failures of that category at that upstream.
+    pub n_of_these: u64,
+}
+
+/// The buckets with the most failures, and what most of these are.
+pub(super) fn worst(rows: &[&Failure], n_top: usize) -> Vec<WorstBucket> {
+    let mut buckets: BTreeMap<Timestamp, Vec<&Failure>> = BTreeMap::new();
+    for row in rows {
+        if let Some(bucket) = row.bucket {
+            buckets.entry(bucket).or_default().push(row);
+        }
+    }
+    let mut buckets: Vec<(Timestamp, Vec<&Failure>)> = buckets.into_iter().collect();
+    buckets.sort_by_key(|(start, rows)| (Reverse(sum(rows)), *start));
+    buckets.truncate(n_top);
+    buckets
+        .into_iter()
+        .filter_map(|(start, rows)| {
+            let mut kinds: BTreeMap<(Category, &[u8]), u64> = BTreeMap::new();
+            for row in &rows {
+                let upstream = row.upstream.as_deref().unwrap_or_default();
+                *kinds.entry((row.kind.category, upstream)).or_default() += row.n_events;
+            }
+            let (&(category, upstream), &n_of_these) =
+                kinds.iter().max_by_key(|(key, n)| (**n, Reverse(**key)))?;
+            Some(WorstBucket {
+                bucket: rfc3339(start.0),
+                n_failures: sum(&rows),
+                category: category.name(),
+                upstream: text::for_terminal(upstream),
+                n_of_these,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,136 @@
+//! The report as text, for 80 columns and more, with or without colour.
+
+mod page;
+mod sections;
+
+use super::{
+    model::{Completeness, Report, Section},
+    words::{bytes, duration, grouped, plural},
+};
+use crate::text::truncated;
+use page::{BAD, GOOD, Page};
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    Colour,
+    Plain,
+}
+
+/// The whole report, `width` columns wide.
+pub fn render(report: &Report, style: Style, width: usize) -> String {
+    let mut page = Page {
+        out: String::new(),
+        style,
+        width,
+    };
+    page.head(report);
+    for section in Section::ALL
+        .into_iter()
+        .filter(|&section| report.has(section))
+    {
+        page.title(&report.title(section));
+        page.section(section, report);
+    }
+    page.out
+}
+
+impl Page {
+    fn section(&mut self, section: Section, report: &Report) {
+        match section {
+            Section::Failures => self.categories(&report.failures, report),
+            Section::Upstreams => self.upstreams(report),
+            Section::Worst => self.worst(report),
+            Section::Others => self.categories(&report.others, report),
+            Section::Messages => self.messages(report),
+            Section::Unknown => self.unknown(report),
+            Section::Sources => self.sources(report),
+            Section::Notes => self.notes(report),
+        }
+    }
+
+    fn head(&mut self, report: &Report) {
+        let verdict = match report.n_failures() {
+            0 => self.styled(GOOD, "no gateway failure"),
+            n => self.styled(
+                BAD,
+                &format!("{} gateway {}", grouped(n), plural(n, "failure")),
+            ),
+        };
+        let headline = headline(report);
+        self.line(&format!("{verdict}{headline}"));
+        self.line("");
+        self.fact("read", &read(&report.completeness));
+        if let Some(config) = &report.config {
+            self.fact("config", &config.text());
+        }
+        if let Some(span) = &report.span {
+            let text = format!(
+                "{} to {} ({}), buckets of {}",
+                span.first,
+                span.last,
+                duration(span.seconds),
+                report.bucket
+            );
+            self.fact("span", &text);
+        }
+        let zone = if report.zone_assumed {
+            format!("{}, assumed", report.zone)
+        } else {
+            report.zone.clone()
+        };
+        self.fact("zone", &zone);
+        let events: Vec<String> = report
+            .severities
+            .iter()
+            .map(|line| format!("{} {}", grouped(line.n_events), line.severity))
+            .collect();
+        let events = if events.is_empty() {
+            "none".to_owned()
+        } else {
+            events.join(", ")
+        };
+        self.fact("events", &events);
+    }
+}
+
+/// What stands behind the verdict: the biggest cause and where.
+fn headline(report: &Report) -> String {
+    let Some(worst) = report.failures.first() else {
+        return String::new();
+    };
+    let upstream = report
+        .upstreams
+        .first()
+        .filter(|line| !line.upstream.is_empty());
+    let at = upstream.map_or_else(String::new, |line| {
+        format!(", most at {}", truncated(&line.upstream, 40))
+    });
+    format!(": {} {}{at}", grouped(worst.n_events), worst.category)
+}
+
+fn read(completeness: &Completeness) -> String {
+    let Completeness {
+        n_sources,
+        n_sources_read,
+        size_bytes,
+        n_lines,
+        percent_understood,
+        ..
+    } = completeness;
+    let sources = if n_sources == n_sources_read {
+        format!("{n_sources} {}", plural(*n_sources as u64, "source"))
+    } else {
+        format!("{n_sources_read} of {n_sources} sources")
+    };
+    let percent = format!("{percent_understood:.2}")
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned();
+    format!(
+        "{sources}, {}, {} {}, {percent} % of the bytes understood",
+        bytes(*size_bytes),
+        grouped(*n_lines),
+        plural(*n_lines, "line")
+    )
+}

@@ -1,0 +1,160 @@
+//! The sections, each as lines.
+
+use super::page::{DIM, Page, sparkline};
+use crate::{
+    report::{
+        model::{CategoryCount, CategoryLine, Report, UpstreamLine},
+        words::grouped,
+    },
+    text::truncated,
+};
+
+/// Sources with problems that are shown.
+const PROBLEMS_MAX: usize = 12;
+
+impl Page {
+    pub(super) fn categories(&mut self, lines: &[CategoryLine], report: &Report) {
+        let mut table = self.table();
+        table.set_header(vec![
+            "",
+            "events",
+            "clients",
+            "first",
+            "last",
+            &axis(report),
+        ]);
+        for line in lines {
+            let (first, last) = (clock(&line.first, report), clock(&line.last, report));
+            let plot = sparkline(&line.series, self.plot_width());
+            table.add_row(vec![
+                line.category.to_owned(),
+                grouped(line.n_events),
+                grouped(line.n_clients),
+                first,
+                last,
+                plot,
+            ]);
+        }
+        self.show(table, &[1, 2]);
+    }
+
+    pub(super) fn upstreams(&mut self, report: &Report) {
+        let name_width = self.width.saturating_sub(40).clamp(30, 70);
+        let mut table = self.table();
+        table.set_header(vec!["", "events", "clients", &axis(report)]);
+        for line in &report.upstreams {
+            let name = line.name();
+            let plot = sparkline(&line.series, self.plot_width());
+            let name = truncated(name, name_width);
+            let cell = format!("{name}\n  {}", truncated(&kinds(line), name_width - 2));
+            table.add_row(vec![
+                cell,
+                grouped(line.n_failures),
+                grouped(line.n_clients),
+                plot,
+            ]);
+        }
+        self.show(table, &[1, 2]);
+        if report.n_more_upstreams > 0 {
+            self.line(&format!(
+                "  and {} more; --top shows them",
+                report.n_more_upstreams
+            ));
+        }
+    }
+
+    pub(super) fn worst(&mut self, report: &Report) {
+        let mut table = self.table();
+        for line in &report.worst {
+            let upstream = if line.upstream.is_empty() {
+                String::new()
+            } else {
+                format!(" at {}", line.upstream)
+            };
+            let text = format!("{} {}{upstream}", grouped(line.n_of_these), line.category);
+            table.add_row(vec![
+                line.bucket.clone(),
+                grouped(line.n_failures),
+                truncated(&text, self.width.saturating_sub(36)),
+            ]);
+        }
+        self.show(table, &[1]);
+    }
+
+    pub(super) fn messages(&mut self, report: &Report) {
+        for line in &report.messages {
+            let template = truncated(&line.message, self.width.saturating_sub(12));
+            self.line(&format!("  {:>9} {template}", grouped(line.n_events)));
+        }
+    }
+
+    pub(super) fn unknown(&mut self, report: &Report) {
+        for line in &report.unknown {
+            let shape = truncated(&line.shape, self.width.saturating_sub(12));
+            self.line(&format!("  {:>9} {shape}", grouped(line.n_events)));
+            let evidence = self.styled(DIM, &line.evidence);
+            self.line(&format!("  {:9} {evidence}", ""));
+        }
+    }
+
+    pub(super) fn sources(&mut self, report: &Report) {
+        let troubled: Vec<_> = report.troubled().collect();
+        for source in troubled.iter().take(PROBLEMS_MAX) {
+            for problem in &source.problems {
+                self.item(&format!("{}: {problem}", source.source));
+            }
+        }
+        if troubled.len() > PROBLEMS_MAX {
+            self.line(&format!(
+                "  and {} more; `coroner export --table sources` lists all",
+                troubled.len() - PROBLEMS_MAX
+            ));
+        }
+    }
+
+    pub(super) fn notes(&mut self, report: &Report) {
+        for note in &report.notes {
+            self.item(note);
+        }
+        if let Some(line) = report.failures.first() {
+            self.line(&format!(
+                "  `coroner explain {}` says what it means and how to fix it",
+                line.category
+            ));
+        }
+    }
+}
+
+/// `67 socket-missing, 64 refused`: the failures of an upstream.
+fn kinds(line: &UpstreamLine) -> String {
+    let kind = |count: &CategoryCount| format!("{} {}", grouped(count.n_events), count.category);
+    line.categories
+        .iter()
+        .map(kind)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The heading of a plot: what its first and last column stand for is said in `span`.
+fn axis(report: &Report) -> String {
+    let hour = |time: &str| time.get(11..16).unwrap_or_default().to_owned();
+    report.span.as_ref().map_or_else(String::new, |span| {
+        format!("{}-{}", hour(&span.first), hour(&span.last))
+    })
+}
+
+/// The clock time, with the date where the report spans more than a day.
+fn clock(time: &Option<String>, report: &Report) -> String {
+    let Some(time) = time else {
+        return String::new();
+    };
+    let is_long = report
+        .span
+        .as_ref()
+        .is_some_and(|span| span.first.get(..10) != span.last.get(..10));
+    if is_long {
+        format!("{} {}", &time[5..10], &time[11..16])
+    } else {
+        time[11..19].to_owned()
+    }
+}
