@@ -6,7 +6,7 @@ use super::{
     class::n_separators,
     field::{AccessLine, Field, FieldSet, Misfit},
     format::LogFormat,
-    search::search,
+    search::{search, values},
     step::{Custom, Literal, Quotes, Sought, Step, Way, steps},
 };
 use crate::lines::{Cpu, marks::BLOCK_LEN};
@@ -87,6 +87,15 @@ impl Cutter {
             Ok(()) => Ok(()),
             Err(failure) => self.second_try(line, out, failure).map_err(|f| f.misfit),
         }
+    }
+
+    /// What each variable of `line` says, told or not: slow. `None`: the line does not fit.
+    pub(super) fn values<'a>(&self, line: &'a [u8]) -> Option<Vec<Option<&'a [u8]>>> {
+        if !self.head.is_at(line, 0) {
+            return None;
+        }
+        let found = values(&self.steps, line, self.head.len());
+        found.or_else(|| values(&self.loose, line, self.head.len()).filter(|all| !all.is_empty()))
     }
 
     /// What is wrong with `line`.

@@ -4,7 +4,8 @@
 //! variables. A reader, whatever it reads (text in a format, JSON), fills an [`AccessLine`]: one slot per *meaning*, since
 //! several variables tell the same (`$time_local`, `$msec`). Slots hold the bytes as they stand in the log, escapes and all.
 //!
-//! [`format`] compiles a format, [`cut`] reads its lines; [`builtin`] holds the formats known by name. What the bytes of a slot say
+//! [`format`] compiles a format, [`cut`] reads its lines; [`builtin`] holds the formats known by name, and
+//! [`infer`](mod@infer) tells the format from lines. What the bytes of a slot say
 //! is read from them only where it is asked for: [`time`], [`value`], [`escape`], [`request_line`], [`attempt`].
 
 pub mod field;
@@ -14,6 +15,7 @@ mod class;
 pub mod cut;
 mod directive;
 pub mod format;
+pub mod infer;
 mod search;
 mod step;
 mod variable;
@@ -29,5 +31,6 @@ pub use cut::Cutter;
 pub use escape::unescape;
 pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};
 pub use format::{FormatError, LogFormat};
+pub use infer::{Inference, Refusal, infer};
 pub use request_line::{RequestLine, parse_request_line};
 pub use time::{Instant, TimeReader, Written};

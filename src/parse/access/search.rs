@@ -35,13 +35,7 @@ pub(super) fn search<'a>(
     mut shape: Shape,
     out: &mut AccessLine<'a>,
 ) -> Result<(), Failure> {
-    let ends = &mut Ends::new();
-    for of in first..steps.len() {
-        collect(steps, first, of, line, from, ends)?;
-    }
-    for of in (first + 1..steps.len()).rev() {
-        drop_dead_ends(steps, of, line, ends);
-    }
+    let ends = &all_ends(steps, first, line, from)?;
     let mut start = Some(from);
     for (of, step) in steps.iter().enumerate().skip(first) {
         let end = ends.only(of);
@@ -60,6 +54,35 @@ pub(super) fn search<'a>(
         start = end.map(|end| end + step.literal.len());
     }
     Ok(())
+}
+
+/// What each variable of a line says, told or not; `None` where several readings differ, or of all if the line does not fit.
+pub(super) fn values<'a>(
+    steps: &[Step],
+    line: &'a [u8],
+    from: usize,
+) -> Option<Vec<Option<&'a [u8]>>> {
+    let ends = all_ends(steps, 0, line, from).ok()?;
+    let mut start = Some(from);
+    let value = |(of, step): (usize, &Step)| {
+        let end = ends.only(of);
+        let value = start.zip(end).map(|(start, end)| &line[start..end]);
+        start = end.map(|end| end + step.literal.len());
+        value
+    };
+    Some(steps.iter().enumerate().map(value).collect())
+}
+
+/// Every position where a variable from `first` on can end, in any reading of the whole line.
+fn all_ends(steps: &[Step], first: usize, line: &[u8], from: usize) -> Result<Ends, Failure> {
+    let mut ends = Ends::new();
+    for of in first..steps.len() {
+        collect(steps, first, of, line, from, &mut ends)?;
+    }
+    for of in (first + 1..steps.len()).rev() {
+        drop_dead_ends(steps, of, line, &mut ends);
+    }
+    Ok(ends)
 }
 
 /// Positions by variable, ascending.

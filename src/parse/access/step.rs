@@ -26,7 +26,7 @@ pub(super) struct Step {
     pub(super) tells: Option<Field>,
     /// Whether it is wanted.
     pub(super) is_wanted: bool,
-    /// Whether the value is a list that no quotes hold.
+    /// Whether it tells of attempts, and no quotes hold it.
     pub(super) is_open_list: bool,
 }
 
@@ -222,7 +222,9 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
             literal: Literal::new(&part.literal),
             tells: part.tells,
             is_wanted: false,
-            is_open_list: class.is_list() && part.literal.first().is_none_or(|byte| *byte == b' '),
+            is_open_list: part.tells.is_some()
+                && class.is_list()
+                && part.literal.first().is_none_or(|byte| *byte == b' '),
         }
     };
     (0..format.parts.len()).map(step).collect()

@@ -43,7 +43,8 @@ pub(super) fn config(config: &Config) -> ConfigLine {
 impl ConfigLine {
     /// `nginx.conf: 3 files, 2 upstream groups, 1 log format`
     pub fn text(&self) -> String {
-        let count = |n: usize, what: &str| format!("{} {}", grouped(n as u64), plural(n as u64, what));
+        let count =
+            |n: usize, what: &str| format!("{} {}", grouped(n as u64), plural(n as u64, what));
         let mut text = format!(
             "{}: {}, {}, {}",
             self.path,
