@@ -8,13 +8,16 @@ use coroner::{
     lines,
     parse::{
         HeadParser,
-        access::{AccessLine, Field, FieldSet, json::JsonFormat},
+        access::{AccessLine, Escape, Field, FieldSet, LogFormat, json::JsonFormat},
         record, tail,
         wrapper::{Chain, Scratch, Wrapper, strip},
     },
     scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
-use divan::{Bencher, black_box, counter::BytesCount};
+use divan::{
+    Bencher, black_box,
+    counter::{BytesCount, ItemsCount},
+};
 use std::sync::LazyLock;
 
 fn main() {
@@ -65,6 +68,72 @@ impl Sink for Nothing {
     fn request(&mut self, request: &Request<'_>) {
         black_box(request);
     }
+}
+
+/// `combined` and five fields about attempts.
+static ACCESS_FORMAT: &[u8] = b"$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+    \"$http_referer\" \"$http_user_agent\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" \
+    uct=\"$upstream_connect_time\" uht=\"$upstream_header_time\" urt=\"$upstream_response_time\"";
+
+/// Lines of [`ACCESS_FORMAT`], without their ends: one in eight was retried.
+static ACCESS_LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let line = |n: usize| {
+        let (second, upstream, client, ms) = (n % 60, n % 7, n % 91, n * 7919 % 2_000);
+        let (address, status, time) = match n % 8 {
+            0 => (
+                format!("10.0.0.{upstream}:8080, 10.0.0.9:8080"),
+                "502, 200",
+                format!("0.000, 0.{ms:03}"),
+            ),
+            _ => (
+                format!("10.0.0.{upstream}:8080"),
+                "200",
+                format!("0.{ms:03}"),
+            ),
+        };
+        format!(
+            "192.0.2.{client} - - [20/Nov/2026:11:23:{second:02} +0000] \"GET /a/{n}?q={ms} HTTP/1.1\" 200 {bytes} \
+             \"https://shop.example/b/{client}\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/142.0.0.0 Safari/537.36\" rt=0.{ms:03} ua=\"{address}\" us=\"{status}\" uct=\"{time}\" \
+             uht=\"{time}\" urt=\"{time}\"",
+            bytes = n * 31 % 90_000,
+        )
+        .into_bytes()
+    };
+    (0..4_000).map(line).collect()
+});
+
+/// What the tables of access logs need.
+fn wanted() -> FieldSet {
+    let wanted = [
+        Field::Time,
+        Field::Status,
+        Field::RequestTime,
+        Field::UpstreamAddr,
+        Field::UpstreamStatus,
+        Field::UpstreamConnectTime,
+        Field::UpstreamHeaderTime,
+        Field::UpstreamResponseTime,
+    ];
+    wanted.into_iter().collect()
+}
+
+#[divan::bench]
+fn access_lines(bencher: Bencher<'_, '_>) {
+    let format = LogFormat::compile("bench", Escape::Default, ACCESS_FORMAT).expect("a format");
+    let cutter = format.cutter(wanted());
+    let n_bytes: usize = ACCESS_LINES.iter().map(Vec::len).sum();
+    let n_lines = ItemsCount::new(ACCESS_LINES.len());
+    bencher
+        .counter(BytesCount::new(n_bytes))
+        .counter(n_lines)
+        .bench(|| {
+            let mut out = AccessLine::default();
+            for line in ACCESS_LINES.iter() {
+                cutter.cut(line, &mut out).expect("it fits");
+                black_box(&out);
+            }
+        });
 }
 
 #[divan::bench]

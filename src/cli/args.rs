@@ -111,6 +111,9 @@ pub struct InputArgs {
     /// may repeat. By default told by the lines themselves
     #[arg(long, value_name = "F", env = "CORONER_LOG_FORMAT")]
     pub log_format: Vec<String>,
+    /// Which key of JSON access lines tells what, where its name does not: status=code, client=peer.addr; may repeat
+    #[arg(long, value_name = "NAME=KEY", env = "CORONER_FIELD")]
+    pub field: Vec<String>,
     /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; envelopes may tell it, else UTC is
     /// assumed, and said so
     #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]

@@ -4,7 +4,7 @@ use super::message::Failure;
 use crate::{
     config::{self, Config, path_match},
     engine::KnownFormats,
-    parse::access::{Escape, LogFormat, builtin},
+    parse::access::{Escape, Field, Known, LogFormat, builtin, json::field_named},
 };
 
 /// Formats, the likeliest first.
@@ -16,12 +16,24 @@ pub(super) struct ToldFormats {
     defined: Vec<LogFormat>,
     /// Paths of `access_log`, which may hold variables, and the index of the format in `defined`.
     files: Vec<(Vec<u8>, usize)>,
+    /// Keys of JSON lines.
+    keys: Vec<(Field, String)>,
 }
 
 impl ToldFormats {
-    /// Those of `--log-format` and of a configuration. A name can be one that the configuration defines.
-    pub(super) fn new(given: &[String], config: Option<&Config>) -> Result<ToldFormats, Failure> {
-        let mut formats = ToldFormats::default();
+    /// Those of `--log-format` and of a configuration, whose names can be given too; and the keys of `--field`.
+    pub(super) fn new(
+        given: &[String],
+        keys: &[String],
+        config: Option<&Config>,
+    ) -> Result<ToldFormats, Failure> {
+        let mut formats = ToldFormats {
+            keys: keys
+                .iter()
+                .map(|text| key(text))
+                .collect::<Result<_, _>>()?,
+            ..ToldFormats::default()
+        };
         if let Some(config) = config {
             formats.define(config);
         }
@@ -83,8 +95,26 @@ impl ToldFormats {
     }
 }
 
+/// `status=code`: a field, and the key that tells it.
+fn key(text: &str) -> Result<(Field, String), Failure> {
+    let usage = |why: String| Failure::Usage(format!("--field `{text}`: {why}"));
+    let (name, key) = text
+        .split_once('=')
+        .filter(|(_, key)| !key.is_empty())
+        .ok_or_else(|| usage("give NAME=KEY, such as status=code".to_owned()))?;
+    match field_named(name) {
+        Some(field) => Ok((field, key.to_owned())),
+        None => {
+            let names = Field::ALL.map(Field::name).join(", ");
+            Err(usage(format!(
+                "`{name}` is a variable of nginx that is not used here, or none; there are {names}"
+            )))
+        }
+    }
+}
+
 impl KnownFormats for ToldFormats {
-    fn of_source(&self, name: &[u8]) -> Vec<LogFormat> {
+    fn of_source(&self, name: &[u8]) -> Known {
         let fits = |(path, index): &(Vec<u8>, usize)| Some((path_match(path, name)?, *index));
         let fits: Vec<_> = self.files.iter().filter_map(fits).collect();
         let best = fits.iter().map(|(fit, _)| *fit).min();
@@ -98,6 +128,9 @@ impl KnownFormats for ToldFormats {
                 formats.push(format.clone());
             }
         }
-        formats
+        Known {
+            formats,
+            keys: self.keys.clone(),
+        }
     }
 }

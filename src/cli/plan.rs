@@ -91,7 +91,11 @@ impl Plan {
                 InputKind::NginxError => Kind::NginxError,
                 InputKind::NginxAccess => Kind::NginxAccess,
             }),
-            formats: Arc::new(ToldFormats::new(&args.log_format, config.as_ref())?),
+            formats: Arc::new(ToldFormats::new(
+                &args.log_format,
+                &args.field,
+                config.as_ref(),
+            )?),
             wanted: Wanted::ALL,
             limits: Limits::default(),
             digests: false,

@@ -6,7 +6,7 @@ use crate::{
     input::{self, Kind, LineKind},
     parse::{
         HeadParser,
-        access::{LogFormat, recognise},
+        access::{Known, recognise},
         head::is_head,
         record,
         wrapper::{self, Chain, Scratch},
@@ -16,14 +16,14 @@ use std::{fmt, sync::Arc};
 
 /// What is known of formats before any line is read.
 pub trait KnownFormats: fmt::Debug + Send + Sync {
-    /// The formats that a source of this name may be in, the likeliest first.
-    fn of_source(&self, name: &[u8]) -> Vec<LogFormat>;
+    /// What is known of a source of this name.
+    fn of_source(&self, name: &[u8]) -> Known;
 }
 
 /// Nothing is known but what is built in.
 impl KnownFormats for () {
-    fn of_source(&self, _: &[u8]) -> Vec<LogFormat> {
-        Vec::new()
+    fn of_source(&self, _: &[u8]) -> Known {
+        Known::default()
     }
 }
 
@@ -54,7 +54,7 @@ impl SourceState {
                 };
                 self.reading.is_access = self.kind == Kind::NginxAccess;
             }
-            Err(refusal) if is_certain => self.refusal = Some(refusal.to_string()),
+            Err(refusal) if is_certain => self.refusal = Some(refusal),
             Err(_) => {}
         }
     }

@@ -404,7 +404,7 @@ fn misfits_say_where_and_what() {
             "` [` behind `$remote_user`",
         ),
         (format!("{whole} 0.001"), whole.len(), "the end of the line"),
-        (whole[..70].to_owned(), 67, "`\" \"` behind `$http_referer`"),
+        (whole[..70].to_owned(), 68, "`\" \"` behind `$http_referer`"),
         (String::new(), 0, "` - ` behind `$remote_addr`"),
     ] {
         let found = format.mismatch(line.as_bytes()).expect("a misfit");

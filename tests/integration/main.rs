@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "skipped tests say so")]
 
 mod access_cases;
+mod access_infer;
 mod agreement;
 mod bad_input;
 mod catalogue;

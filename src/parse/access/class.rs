@@ -30,6 +30,8 @@ pub(super) enum Class {
     EpochTime,
     /// Three digits.
     Status,
+    /// A number with two decimals, or `-`, or nothing: `$gzip_ratio`, which is no `$request_time`.
+    Ratio,
     /// No blanks: what nginx or its configuration names.
     Word,
     /// Anything: what clients send.
@@ -46,6 +48,7 @@ impl Class {
             Class::LocalTime => "a time such as `20/Nov/2026:11:29:47 +0000`",
             Class::IsoTime => "a time such as `2026-11-20T11:29:47+00:00`",
             Class::EpochTime => "a time such as `1795174187.538`",
+            Class::Ratio => "a number with two decimals or `-`",
             Class::Status => "a status of three digits",
             Class::Word => "a word without blanks",
             Class::Text => "a text",
@@ -76,7 +79,7 @@ impl Class {
     pub(super) fn goes_on_with(self, byte: u8) -> bool {
         match self {
             Class::LocalTime | Class::IsoTime | Class::Status | Class::EpochTime => false,
-            Class::Number => matches!(byte, b'0'..=b'9' | b'.' | b'-'),
+            Class::Number | Class::Ratio => matches!(byte, b'0'..=b'9' | b'.' | b'-'),
             Class::Numbers => matches!(byte, b'0'..=b'9' | b'.' | b'-'),
             Class::Addresses => !matches!(byte, b',' | b'"') && byte > b' ',
             Class::Word | Class::Text => true,
@@ -88,8 +91,9 @@ impl Class {
     pub(super) fn end(self, line: &[u8], from: usize) -> Option<usize> {
         match self {
             Class::Number => Some(number_end(line, from)),
-            Class::Numbers => Some(list_end(line, from, number_end)),
-            Class::Addresses => Some(list_end(line, from, address_end)),
+            Class::Ratio => ratio_end(line, from),
+            Class::Numbers => Some(list_end(line, from, Element::Number)),
+            Class::Addresses => Some(list_end(line, from, Element::Address)),
             Class::LocalTime => is_local_time(line, from).then_some(from + 26),
             Class::IsoTime => is_iso_time(line, from).then_some(from + 25),
             Class::EpochTime => epoch_end(line, from),
@@ -99,34 +103,47 @@ impl Class {
     }
 }
 
-/// Where the list that begins at `from` ends, its elements read by `element_end`.
+/// What a list is made of.
+#[derive(Clone, Copy)]
+enum Element {
+    Address,
+    Number,
+}
+
+impl Element {
+    #[inline(always)]
+    fn end(self, line: &[u8], from: usize) -> usize {
+        match self {
+            Element::Address => address_end(line, from),
+            Element::Number => number_end(line, from),
+        }
+    }
+}
+
+/// Where the list that begins at `from` ends.
 #[inline(always)]
-fn list_end(line: &[u8], from: usize, element_end: impl Fn(&[u8], usize) -> usize + Copy) -> usize {
-    let end = element_end(line, from);
+fn list_end(line: &[u8], from: usize, element: Element) -> usize {
+    let end = element.end(line, from);
     match line.get(end) {
-        Some(b',' | b' ') => rest_of_list(line, from, end, element_end),
+        Some(b',' | b' ') => rest_of_list(line, from, end, element),
         _ => end,
     }
 }
 
 /// The same from behind its first element, which is `from..end`.
-fn rest_of_list(
-    line: &[u8],
-    from: usize,
-    mut end: usize,
-    element_end: impl Fn(&[u8], usize) -> usize,
-) -> usize {
+#[inline(always)]
+fn rest_of_list(line: &[u8], from: usize, mut end: usize, element: Element) -> usize {
     let mut is_element = end > from;
     loop {
         let rest = &line[end..];
         let next = if is_element && rest.starts_with(b", ") {
-            let next = element_end(line, end + 2);
+            let next = element.end(line, end + 2);
             if next == end + 2 {
                 return end;
             }
             next
         } else if rest.starts_with(b" : ") {
-            let next = element_end(line, end + 3);
+            let next = element.end(line, end + 3);
             is_element = next > end + 3;
             next
         } else {
@@ -155,6 +172,14 @@ fn number_end(line: &[u8], from: usize) -> usize {
         Some(b'-') if end == from => from + 1,
         _ => end,
     }
+}
+
+/// `%ui.%02ui`, as `ngx_http_gzip_ratio_variable` prints it.
+fn ratio_end(line: &[u8], from: usize) -> Option<usize> {
+    let end = number_end(line, from);
+    let value = &line[from.min(end)..end];
+    let is_ratio = matches!(value, b"" | b"-") || matches!(value, [.., b'.', _, _]);
+    is_ratio.then_some(end)
 }
 
 fn address_end(line: &[u8], from: usize) -> usize {
@@ -249,6 +274,8 @@ mod tests {
     #[test]
     fn values_end_by_their_form() {
         for (class, line, value) in [
+            (Class::Ratio, "2.10 1", "2.10"),
+            (Class::Ratio, "-", "-"),
             (Class::Number, "0.001 0.002", "0.001"),
             (
                 Class::Number,
@@ -317,6 +344,8 @@ mod tests {
             }
         }
         for (class, line) in [
+            (Class::Ratio, "0.324"),
+            (Class::Ratio, "5"),
             (Class::Status, "20"),
             (Class::Status, "2x0"),
             (Class::Status, "-"),

@@ -6,9 +6,10 @@ use super::{
     class::n_separators,
     field::{AccessLine, Field, FieldSet, Misfit},
     format::LogFormat,
-    search::search,
-    step::{Custom, Literal, Step, Way, steps},
+    search::{search, values},
+    step::{Custom, Literal, Quotes, Sought, Step, Way, steps},
 };
+use crate::lines::{Cpu, marks::BLOCK_LEN};
 
 /// Reads the wanted fields of one format.
 #[derive(Clone, Debug)]
@@ -60,16 +61,47 @@ impl Cutter {
         for &field in &self.absent {
             out.set(field, None);
         }
-        match cut_by(&self.head, &self.steps, line, out) {
+        match cut_by(&self.head, &self.steps, line, &Sought, out) {
             Ok(()) => Ok(()),
             Err(failure) => self.second_try(line, out, failure).map_err(|f| f.misfit),
         }
     }
 
+    /// [`cut`](Self::cut), in half the time where values stand in quotes: for loops that [`with_best_cpu`] compiles.
+    ///
+    /// [`with_best_cpu`]: crate::lines::with_best_cpu
+    #[inline(always)]
+    pub fn cut_on<'a>(
+        &self,
+        cpu: impl Cpu,
+        line: &'a [u8],
+        out: &mut AccessLine<'a>,
+    ) -> Result<(), Misfit> {
+        let Some(quotes) = Marked::of(cpu, line) else {
+            return self.cut(line, out);
+        };
+        for &field in &self.absent {
+            out.set(field, None);
+        }
+        match cut_by(&self.head, &self.steps, line, &quotes, out) {
+            Ok(()) => Ok(()),
+            Err(failure) => self.second_try(line, out, failure).map_err(|f| f.misfit),
+        }
+    }
+
+    /// What each variable of `line` says, told or not: slow. `None`: the line does not fit.
+    pub(super) fn values<'a>(&self, line: &'a [u8]) -> Option<Vec<Option<&'a [u8]>>> {
+        if !self.head.is_at(line, 0) {
+            return None;
+        }
+        let found = values(&self.steps, line, self.head.len());
+        found.or_else(|| values(&self.loose, line, self.head.len()).filter(|all| !all.is_empty()))
+    }
+
     /// What is wrong with `line`.
     pub(super) fn failure(&self, line: &[u8]) -> Option<Failure> {
         let out = &mut AccessLine::default();
-        let failure = cut_by(&self.head, &self.steps, line, out).err()?;
+        let failure = cut_by(&self.head, &self.steps, line, &Sought, out).err()?;
         self.second_try(line, out, failure).err()
     }
 
@@ -84,7 +116,7 @@ impl Cutter {
         if self.loose.is_empty() || failure.misfit == Misfit::Ambiguous {
             return Err(failure);
         }
-        cut_by(&self.head, &self.loose, line, out)
+        cut_by(&self.head, &self.loose, line, &Sought, out)
     }
 }
 
@@ -94,6 +126,7 @@ fn cut_by<'a>(
     head: &Literal,
     steps: &[Step],
     line: &'a [u8],
+    quotes: &impl Quotes,
     out: &mut AccessLine<'a>,
 ) -> Result<(), Failure> {
     if !head.is_at(line, 0) {
@@ -109,7 +142,7 @@ fn cut_by<'a>(
         if matches!(step.way, Way::Search(_)) {
             return search(steps, part, line, at, shape, out);
         }
-        let Some(end) = step.end(line, at) else {
+        let Some(end) = step.end(line, at, quotes) else {
             return Err(no_value(step, part, at));
         };
         if !step.literal.is_at(line, end) {
@@ -133,6 +166,55 @@ fn cut_by<'a>(
         });
     }
     Ok(())
+}
+
+/// Bytes of a line whose quotes are marked. Longer ones are rare, and theirs are searched for.
+const MARKED_MAX: usize = 1024;
+
+/// The quotes of a line, marked beforehand: eight bits to a byte.
+struct Marked {
+    bits: [u8; MARKED_MAX / 8 + 8],
+}
+
+impl Marked {
+    /// `None` of a line that is too short or too long to be worth it.
+    #[inline(always)]
+    fn of(cpu: impl Cpu, line: &[u8]) -> Option<Marked> {
+        let last = line.last_chunk::<BLOCK_LEN>()?;
+        if line.len() > MARKED_MAX {
+            return None;
+        }
+        let mut bits = [0; MARKED_MAX / 8 + 8];
+        let (blocks, rest) = line.as_chunks::<BLOCK_LEN>();
+        let (words, _) = bits.as_chunks_mut::<8>();
+        let (filled, unfilled) = words.split_at_mut(blocks.len());
+        for (word, block) in filled.iter_mut().zip(blocks) {
+            *word = cpu.bits(block).quotes.to_le_bytes();
+        }
+        // The rest, out of the last block of the line, which overlaps the one before.
+        if let (Some(word), 1..) = (unfilled.first_mut(), rest.len()) {
+            let quotes = cpu.bits(last).quotes >> (BLOCK_LEN - rest.len());
+            *word = quotes.to_le_bytes();
+        }
+        Some(Marked { bits })
+    }
+}
+
+impl Quotes for Marked {
+    #[inline(always)]
+    fn next(&self, line: &[u8], from: usize) -> Option<usize> {
+        let mut at = from;
+        while at < line.len() {
+            let bytes = self.bits.get(at / 8..)?.first_chunk::<8>()?;
+            let ahead = u64::from_le_bytes(*bytes) >> (at % 8);
+            if ahead != 0 {
+                let quote = at + ahead.trailing_zeros() as usize;
+                return (quote < line.len()).then_some(quote);
+            }
+            at += 64 - at % 8;
+        }
+        None
+    }
 }
 
 /// What the lists of one line have in common: all tell of the same attempts.

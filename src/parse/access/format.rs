@@ -136,6 +136,21 @@ impl LogFormat {
         Some(self.described(failure))
     }
 
+    /// Whether the text before the variable that tells `field` ends with a label: `ua="`, `client: `.
+    pub(super) fn is_labelled(&self, field: Field) -> bool {
+        let at = self.parts.iter().position(|part| part.tells == Some(field));
+        let before = match at {
+            None => return false,
+            Some(0) => &self.head,
+            Some(at) => &self.parts[at - 1].literal,
+        };
+        let before = before
+            .strip_suffix(b"\"")
+            .unwrap_or(before)
+            .trim_ascii_end();
+        matches!(before.last(), Some(b'=' | b':'))
+    }
+
     fn described(&self, failure: Failure) -> Mismatch {
         let Failure { misfit, part, at } = failure;
         let literal = |text: &[u8]| {

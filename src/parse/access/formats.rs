@@ -3,6 +3,7 @@
 use super::{
     cut::Cutter,
     field::{AccessLine, Escape, Field, FieldSet, Misfit},
+    json::JsonFormat,
 };
 
 /// Cuts lines of one source. A file may hold lines of several formats, where several servers write it.
@@ -25,12 +26,14 @@ pub struct Reader {
 #[derive(Clone, Debug)]
 pub enum How {
     Text(Cutter),
+    Json(JsonFormat),
 }
 
 impl Reader {
     fn cut<'a>(&self, text: &'a [u8], fields: &mut AccessLine<'a>) -> Result<(), Misfit> {
         match &self.how {
             How::Text(cutter) => cutter.cut(text, fields),
+            How::Json(format) => format.cut(text, fields),
         }
     }
 }

@@ -15,7 +15,7 @@ use super::{
     cut::{Failure, Shape, ambiguous, no_literal, no_value},
     field::AccessLine,
     format::VARIABLES_MAX,
-    step::{Step, Stop, Way, is_escaped},
+    step::{Sought, Step, Stop, Way, is_escaped},
 };
 use std::ops::Range;
 
@@ -35,13 +35,7 @@ pub(super) fn search<'a>(
     mut shape: Shape,
     out: &mut AccessLine<'a>,
 ) -> Result<(), Failure> {
-    let ends = &mut Ends::new();
-    for of in first..steps.len() {
-        collect(steps, first, of, line, from, ends)?;
-    }
-    for of in (first + 1..steps.len()).rev() {
-        drop_dead_ends(steps, of, line, ends);
-    }
+    let ends = &all_ends(steps, first, line, from)?;
     let mut start = Some(from);
     for (of, step) in steps.iter().enumerate().skip(first) {
         let end = ends.only(of);
@@ -60,6 +54,35 @@ pub(super) fn search<'a>(
         start = end.map(|end| end + step.literal.len());
     }
     Ok(())
+}
+
+/// What each variable of a line says, told or not; `None` where several readings differ, or of all if the line does not fit.
+pub(super) fn values<'a>(
+    steps: &[Step],
+    line: &'a [u8],
+    from: usize,
+) -> Option<Vec<Option<&'a [u8]>>> {
+    let ends = all_ends(steps, 0, line, from).ok()?;
+    let mut start = Some(from);
+    let value = |(of, step): (usize, &Step)| {
+        let end = ends.only(of);
+        let value = start.zip(end).map(|(start, end)| &line[start..end]);
+        start = end.map(|end| end + step.literal.len());
+        value
+    };
+    Some(steps.iter().enumerate().map(value).collect())
+}
+
+/// Every position where a variable from `first` on can end, in any reading of the whole line.
+fn all_ends(steps: &[Step], first: usize, line: &[u8], from: usize) -> Result<Ends, Failure> {
+    let mut ends = Ends::new();
+    for of in first..steps.len() {
+        collect(steps, first, of, line, from, &mut ends)?;
+    }
+    for of in (first + 1..steps.len()).rev() {
+        drop_dead_ends(steps, of, line, &mut ends);
+    }
+    Ok(ends)
 }
 
 /// Positions by variable, ascending.
@@ -165,7 +188,7 @@ fn collect(
 fn limit(step: &Step, line: &[u8], start: usize) -> usize {
     match step.way {
         Way::Search(_) if step.class.has_form() => step.class.end(line, start).unwrap_or(start),
-        Way::Search(stop) => stop.find(line, start).unwrap_or(line.len()),
+        Way::Search(stop) => stop.find(line, start, &Sought).unwrap_or(line.len()),
         _ => line.len(),
     }
 }
@@ -189,7 +212,7 @@ fn each_end(
             }
     };
     if !matches!(step.way, Way::Search(_)) {
-        return match step.end(line, start) {
+        return match step.end(line, start, &Sought) {
             Some(end) if fits(end) => insert(end),
             _ => true,
         };
@@ -213,7 +236,7 @@ fn can_begin(step: &Step, line: &[u8], from: usize) -> bool {
         Way::Search(_) if step.class.has_form() => step.class.end(line, from).is_some(),
         Way::Search(_) => true,
         _ => {
-            let end = step.end(line, from);
+            let end = step.end(line, from, &Sought);
             end.is_some_and(|end| step.literal.is_at(line, end))
         }
     }
@@ -226,7 +249,7 @@ fn accepts(step: &Step, line: &[u8], start: usize, end: usize, limit: usize) -> 
         Way::Search(_) if step.class.has_form() => step.class.end(&line[..end], start) == Some(end),
         Way::Search(Stop::Quote) => line.get(end) != Some(&b'"') || !is_escaped(line, start, end),
         Way::Search(_) => true,
-        _ => step.end(line, start) == Some(end),
+        _ => step.end(line, start, &Sought) == Some(end),
     }
 }
 

@@ -15,6 +15,10 @@ pub(super) struct Known {
     pub(super) is_custom: bool,
 }
 
+/// How the names begin that inference gives to what it cannot name but by its form.
+pub(super) const UNKNOWN_NUMBERS: &str = "unknown_numbers_";
+pub(super) const UNKNOWN_ADDRESSES: &str = "unknown_addresses_";
+
 /// What is known of the variable `name`, without its `$`.
 pub(super) fn known(name: &str) -> Known {
     let row = TOLD.iter().position(|(known, ..)| *known == name);
@@ -36,6 +40,9 @@ pub(super) fn known(name: &str) -> Known {
     }
     let of = |names: &[&str]| names.contains(&name);
     let class = match name {
+        _ if name.starts_with(UNKNOWN_NUMBERS) => Class::Numbers,
+        _ if name.starts_with(UNKNOWN_ADDRESSES) => Class::Addresses,
+        "gzip_ratio" => Class::Ratio,
         _ if of(NUMBERS) || name.starts_with("tcpinfo_") => Class::Number,
         _ if of(WORDS) => Class::Word,
         _ if name == "upstream_bytes_sent" || name == "upstream_queue_time" => Class::Numbers,
@@ -131,7 +138,6 @@ const NUMBERS: &[&str] = &[
     "connections_waiting",
     "connections_writing",
     "content_length",
-    "gzip_ratio",
     "limit_rate",
     "msec_no_microseconds",
     "proxy_port",
