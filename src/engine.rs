@@ -6,6 +6,7 @@
 mod again;
 mod crew;
 mod feed;
+mod panic;
 mod same;
 mod source;
 mod tally;
@@ -17,11 +18,11 @@ pub use tally::Wanted;
 pub use told::KnownFormats;
 
 use self::{
-    crew::{Crew, Spring},
+    crew::Crew,
     feed::{Feed, Portion, Spares},
     same::{Beginnings, Stream, Twin},
     source::name_directories,
-    tally::Tally,
+    tally::{Lost, Tally},
 };
 use crate::{
     aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
@@ -39,7 +40,7 @@ use crate::{
 };
 use std::{
     ops::Range,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// How to scan. Neither threads nor chunk length ever changes an answer.
@@ -122,10 +123,11 @@ pub fn scan(
     // Giving back a mapping of a gigabyte takes as long as merging.
     let Crew { pool, states } = crew;
     let merged = || tally::merged(states);
-    let (aggregate, mut ledgers) = match pool {
+    let (aggregate, mut ledgers, lost) = match pool {
         Some(pool) => pool.join(merged, || drop(files)).0,
         None => merged(),
     };
+    note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
         ledger.line_starts.finish();
@@ -137,6 +139,20 @@ pub fn scan(
         aggregate,
         ledgers: sources.iter().map(&mut ledger_of).collect(),
         sources,
+    }
+}
+
+/// Says of each source what was lost of it by mistakes of this program.
+fn note_lost(sources: &mut [SourceState], mut lost: Vec<Lost>) {
+    lost.sort_by_key(|lost| (lost.source, lost.range.start));
+    for lost in lost {
+        let index = sources.binary_search_by_key(&lost.source, |state| state.key);
+        if let Ok(index) = index {
+            let state = &mut sources[index];
+            let (start, end) = (lost.range.start, Some(lost.range.end));
+            let error = panic::error(state.place.path(), start, end, lost.what);
+            state.problems.push(error);
+        }
     }
 }
 
@@ -361,19 +377,33 @@ fn jobs<'a>(
 /// Reads the sources of `scanned` again. The events and requests of each chunk go to a sink that `make` makes, on many threads,
 /// and the sinks to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
 /// not be read again as it was.
-pub fn replay<S: Sink + Send>(
+pub fn replay<'c, S: Sink + Send>(
     scanned: &Scanned,
-    classifier: &Classifier,
+    classifier: &'c Classifier,
     config: &EngineConfig,
     make: impl Fn() -> S + Sync,
     mut take: impl FnMut(S) -> Result<(), Error>,
 ) -> Result<Vec<Error>, Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
+    let lost = Mutex::new(Vec::new());
     let rows_of =
-        |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, reading: &Reading| {
-            let mut sink = make();
-            scanner.scan(block, range, reading, &mut Ledger::default(), &mut sink);
-            sink
+        |scanner: &mut Scanner<'c>, block: Block<'_>, range: Range<usize>, reading: &Reading| {
+            let (start, end) = (
+                block.offset + range.start as u64,
+                block.offset + range.end as u64,
+            );
+            let done = panic::catch(|| {
+                let mut sink = make();
+                scanner.scan(block, range, reading, &mut Ledger::default(), &mut sink);
+                sink
+            });
+            done.unwrap_or_else(|what| {
+                *scanner = Scanner::new(classifier);
+                let path = scanned.found[block.source.stored()].place.path();
+                let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.push(panic::error(path, start, Some(end), what));
+                make()
+            })
         };
     let config = &EngineConfig {
         digests: false,
@@ -403,7 +433,7 @@ pub fn replay<S: Sink + Send>(
                 let bytes = mapped(&file);
                 let bytes = &bytes[..bytes.len().min(len)];
                 let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
-                let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
+                let rows = |scanner: &mut Scanner<'c>, job: &Job<'_>| {
                     let range = if job.is_same { 0..0 } else { job.range.clone() };
                     rows_of(scanner, job.block, range, &job.reading)
                 };
@@ -415,11 +445,12 @@ pub fn replay<S: Sink + Send>(
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
                     portions.clear();
-                    portions.extend(std::iter::from_fn(|| feed.draw()).take(crew.states.len()));
+                    let drawn = std::iter::from_fn(|| crew::draw(&mut feed));
+                    portions.extend(drawn.take(crew.states.len()));
                     if portions.is_empty() {
                         break;
                     }
-                    let rows = |scanner: &mut Scanner<'_>, portion: &Portion| {
+                    let rows = |scanner: &mut Scanner<'c>, portion: &Portion| {
                         let block = portion.block();
                         let len = if portion.is_same {
                             0
@@ -436,6 +467,7 @@ pub fn replay<S: Sink + Send>(
         };
         missed.extend(again::missed(scanned, stored, again));
     }
+    missed.extend(lost.into_inner().unwrap_or_else(PoisonError::into_inner));
     Ok(missed)
 }
 

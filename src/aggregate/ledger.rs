@@ -52,15 +52,18 @@ pub enum Reason {
     BadValue,
     /// It is longer than the limit; only its beginning was looked at.
     Overlong,
+    /// This program failed in its chunk.
+    Internal,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 5] = [
+    pub const ALL: [Reason; 6] = [
         Reason::NoRecord,
         Reason::BadTime,
         Reason::AccessLine,
         Reason::BadValue,
         Reason::Overlong,
+        Reason::Internal,
     ];
 
     pub const fn text(self) -> &'static str {
@@ -70,6 +73,7 @@ impl Reason {
             Reason::AccessLine => "access-log lines of no known format",
             Reason::BadValue => "with a value that cannot be one",
             Reason::Overlong => "longer than 1 MiB",
+            Reason::Internal => "lost by an internal error",
         }
     }
 }
@@ -114,8 +118,7 @@ impl Ledger {
 
     /// The bytes from `offset` on are another source's too.
     pub fn collect_duplicate(&mut self, offset: u64, bytes: &[u8]) {
-        let n_newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
-        let n_lines = n_newlines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
+        let n_lines = n_lines(bytes);
         self.lines[LineClass::Duplicate as usize] += n_lines;
         self.bytes[LineClass::Duplicate as usize] += bytes.len() as u64;
         self.line_starts.collect(offset, n_lines);
@@ -146,6 +149,16 @@ impl Ledger {
         self.reasons[reason as usize] += 1;
         let first = &mut self.first_unparsed[reason as usize];
         *first = Some(first.map_or(offset, |first| first.min(offset)));
+    }
+
+    /// Counts what is left of a chunk, which begins at `offset` and has `chunk_lines`, when scanning it failed: `n` lines.
+    pub fn collect_lost(&mut self, offset: u64, chunk_lines: u64, n: u64, len_bytes: u64) {
+        self.collect_lines(LineClass::Unparsed, n, len_bytes);
+        if n > 0 {
+            self.collect_unparsed(Reason::Internal, offset);
+            self.reasons[Reason::Internal as usize] += n - 1;
+        }
+        self.line_starts.collect(offset, chunk_lines);
     }
 
     pub fn collect_lines(&mut self, class: LineClass, n: u64, len_bytes: u64) {
@@ -229,6 +242,12 @@ impl Ledger {
     pub fn n_of(&self, class: LineClass) -> u64 {
         self.lines[class as usize]
     }
+}
+
+/// Lines in `bytes`, the last of which may lack its newline.
+pub fn n_lines(bytes: &[u8]) -> u64 {
+    let n_newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+    n_newlines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
 }
 
 fn min_some<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {

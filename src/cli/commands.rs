@@ -547,3 +547,26 @@ fn generate(what: Generate) -> Result<Status, Failure> {
     output.finish()?;
     Ok(Status::Complete)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_panic_on_some_bytes_costs_those_and_exit_status_1() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("error.log");
+        let line = "2026/03/01 10:00:00 [error] 7#7: *42 panic while scanning, client: 192.0.2.1\n";
+        std::fs::write(&path, line).expect("written");
+        let output = directory.path().join("x.csv");
+        for table in ["failures", "events"] {
+            let arguments = ["coroner", "export", "-q", "--force", "--table", table, "-o"];
+            let arguments = arguments.map(PathBuf::from).into_iter();
+            let arguments = arguments.chain([output.clone(), path.clone()]);
+            let args = Args::try_parse_from(arguments).expect("understood");
+            assert_eq!(super::super::run(args), Status::Partial);
+            assert!(output.exists());
+        }
+    }
+}

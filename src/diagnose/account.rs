@@ -113,7 +113,7 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let is_all = n_unparsed > 0 && ledger.n_events + ledger.n_requests == 0;
     // A line that is not read to its end may hide any number of records.
     let has = |reason: Reason| ledger.reasons[reason as usize] > 0;
-    if is_much || is_all || has(Reason::BadTime) || has(Reason::Overlong) {
+    if is_much || is_all || has(Reason::BadTime) || has(Reason::Overlong) || has(Reason::Internal) {
         problems.push(unparsed(ledger, n_lines));
     }
     if ledger.n_of(LineClass::Torn) > 0 {

@@ -1,6 +1,6 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{FileState, SourceState, World, same::Twin};
+use super::{FileState, SourceState, World, panic, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::{Errand, Spring},
@@ -83,6 +83,8 @@ struct OpenMember {
     twin: Option<Twin>,
     /// What follows the last block of those.
     held: Option<StreamBlock>,
+    /// Bytes handed on, or passed over where they are not scanned.
+    n_drawn: u64,
 }
 
 impl<'a> Feed<'a> {
@@ -160,7 +162,10 @@ impl<'a> Feed<'a> {
                 .pop();
             match member.next_block(&mut stream.unpacker, spare.unwrap_or_default()) {
                 Some(block) if member.state.is_scanned() => {
+                    #[cfg(test)]
+                    panic::trip(panic::WHILE_DRAWING, &block.bytes);
                     let (block, is_same) = member.part(block);
+                    member.n_drawn = block.offset + block.bytes.len() as u64 + block.n_omitted;
                     return Some(Portion {
                         source: member.state.key,
                         reading: member.state.reading.clone(),
@@ -265,6 +270,31 @@ impl Spring for Feed<'_> {
         portion
     }
 
+    /// The rest of the stream is lost: of the open member, what was not handed on.
+    fn break_off(&mut self, what: String) {
+        let member = self.stream.as_mut().and_then(|stream| stream.member.take());
+        let mut start = 0;
+        if let Some(OpenMember {
+            mut state, n_drawn, ..
+        }) = member
+        {
+            start = n_drawn;
+            state.decoded_bytes = n_drawn;
+            self.sources.push(state);
+        }
+        if self.sources.is_empty() {
+            self.sources.push(self.state(0, Kind::Unread("unreadable")));
+        }
+        let error = panic::error(self.found.place.path(), start, None, what);
+        if let Some(last) = self.sources.last_mut() {
+            last.problems.push(error);
+        }
+        match self.stream {
+            Some(_) => self.close(),
+            None => self.world.progress.file_done(),
+        }
+    }
+
     fn errand(&self) -> Option<Arc<dyn Errand>> {
         let ahead = Arc::clone(self.ahead.as_ref()?);
         Some(ahead)
@@ -290,6 +320,7 @@ impl OpenMember {
             scratch: Scratch::default(),
             twin,
             held: None,
+            n_drawn: 0,
         }
     }
 

@@ -1,10 +1,10 @@
 //! What one worker counts.
 
-use super::EngineConfig;
+use super::{EngineConfig, panic};
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Evidence, Failures, Ledger, SourceKey, TrafficCount,
-        failures::Kind,
+        failures::Kind, ledger::n_lines,
     },
     classify::{Classifier, Verdict, classify_request, residue, taxonomy::ROWS},
     event::{Basis, Category, LocalTime, Severity},
@@ -33,9 +33,20 @@ impl Wanted {
 
 /// Counts and ledgers of a worker, and what it scans with.
 pub(super) struct Tally<'a> {
+    classifier: &'a Classifier,
     scanner: Scanner<'a>,
+    /// Chunks in which this program failed.
+    pub(super) lost: Vec<Lost>,
     pub(super) ledgers: BTreeMap<SourceKey, Ledger>,
     counts: Counts<'a>,
+}
+
+/// Bytes of a source on which this program panicked, and its words.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) source: SourceKey,
+    pub(super) range: Range<u64>,
+    pub(super) what: String,
 }
 
 struct Counts<'a> {
@@ -49,6 +60,8 @@ struct Counts<'a> {
 impl<'a> Tally<'a> {
     pub(super) fn new(classifier: &'a Classifier, config: &'a EngineConfig) -> Tally<'a> {
         Tally {
+            classifier,
+            lost: Vec::new(),
             scanner: Scanner::new(classifier),
             ledgers: BTreeMap::new(),
             counts: Counts {
@@ -67,7 +80,7 @@ impl<'a> Tally<'a> {
         ledger.collect_duplicate(block.offset, block.bytes);
     }
 
-    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell.
+    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell. A panic costs what is left of the chunk.
     pub(super) fn scan(
         &mut self,
         block: Block<'_>,
@@ -76,11 +89,44 @@ impl<'a> Tally<'a> {
         machine: Option<&str>,
     ) {
         let ledger = self.ledgers.entry(block.source).or_default();
+        let before = (ledger.n_lines(), ledger.n_bytes());
         let mut sink = OnMachine {
             counts: &mut self.counts,
             machine: machine.map(str::as_bytes),
         };
-        self.scanner.scan(block, range, reading, ledger, &mut sink);
+        let scanner = &mut self.scanner;
+        let done = panic::catch(|| {
+            scanner.scan(block, range.clone(), reading, ledger, &mut sink);
+        });
+        if let Err(what) = done {
+            self.lose(block, range, before, what);
+        }
+    }
+
+    /// Counts what is left of a chunk as lost; `before` it, the ledger had so many lines and bytes.
+    #[cold]
+    fn lose(&mut self, block: Block<'_>, range: Range<usize>, before: (u64, u64), what: String) {
+        self.scanner = Scanner::new(self.classifier); // whatever state the old one is in
+        let ledger = self.ledgers.entry(block.source).or_default();
+        let is_last = range.end == block.bytes.len();
+        let omitted = if is_last { block.n_omitted } else { 0 };
+        let (chunk_lines, chunk_len) = (
+            n_lines(&block.bytes[range.clone()]),
+            range.len() as u64 + omitted,
+        );
+        let (lines_read, bytes_read) = (ledger.n_lines() - before.0, ledger.n_bytes() - before.1);
+        let start = block.offset + range.start as u64;
+        ledger.collect_lost(
+            start,
+            chunk_lines,
+            chunk_lines.saturating_sub(lines_read),
+            chunk_len.saturating_sub(bytes_read),
+        );
+        self.lost.push(Lost {
+            source: block.source,
+            range: start..start + chunk_len,
+            what,
+        });
     }
 }
 
@@ -109,6 +155,8 @@ impl Sink for OnMachine<'_, '_> {
 impl Counts<'_> {
     #[inline(always)]
     fn collect(&mut self, event: &Event<'_>) {
+        #[cfg(test)]
+        panic::trip(panic::WHILE_SCANNING, event.known.message);
         if event.is_doubtful {
             self.aggregate.n_doubtful += 1;
             return;
@@ -250,17 +298,20 @@ fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {
 }
 
 /// All that was counted, as one.
-pub(super) fn merged(tallies: Vec<Tally<'_>>) -> (Aggregate, BTreeMap<SourceKey, Ledger>) {
+pub(super) fn merged(
+    tallies: Vec<Tally<'_>>,
+) -> (Aggregate, BTreeMap<SourceKey, Ledger>, Vec<Lost>) {
     let mut tallies = tallies.into_iter();
     let first = tallies.next().expect("a crew has at least one state");
     tallies.fold(
-        (first.counts.aggregate, first.ledgers),
-        |(mut aggregate, mut ledgers), tally| {
+        (first.counts.aggregate, first.ledgers, first.lost),
+        |(mut aggregate, mut ledgers, mut lost), tally| {
             aggregate.merge(tally.counts.aggregate);
             for (source, ledger) in tally.ledgers {
                 ledgers.entry(source).or_default().merge(ledger);
             }
-            (aggregate, ledgers)
+            lost.extend(tally.lost);
+            (aggregate, ledgers, lost)
         },
     )
 }
