@@ -182,7 +182,7 @@ fn messages(bencher: Bencher<'_, '_>) {
     let (mut heads, mut searcher) = (HeadParser::default(), classifier.searcher());
     let mut has_upstream = |record: &[u8]| {
         heads.parse(record).is_ok_and(|head| {
-            let known = classifier.classify_request(&mut searcher, &head, &record[head.len..]);
+            let known = classifier.classify(&mut searcher, &head, &record[head.len..]);
             known.upstream.is_some()
         })
     };
