@@ -30,6 +30,7 @@ mod readback;
 mod readme;
 mod real_nginx;
 mod reference;
+mod requests;
 mod same_content;
 mod samples;
 mod starved;
