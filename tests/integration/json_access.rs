@@ -1,5 +1,9 @@
 //! JSON access logs of many tools (`tests/cases/json-access.log`), options over names, and hostile lines.
 
+use crate::{
+    fault_rows::in_directory,
+    support::{Rows, run, status, stderr, stdout},
+};
 use coroner::parse::access::{
     AccessLine, Attempt, Field, FieldSet, Misfit, attempts,
     json::{DEPTH_MAX, JsonFormat, elements, field_named, foreign_gateway},
@@ -474,4 +478,44 @@ fn attempts_are_read_from_arrays() {
         "[502, 200]",
         "[ 0.100 , 0.002 ]",
     );
+}
+
+/// Through the program: keys that only the user knows, in lines wrapped by docker, come to counts by upstream.
+#[test]
+fn the_program_reads_them() {
+    let line = |second: usize, status: u16| {
+        format!(
+            "{{\"t\":\"2026-11-20T11:29:{second:02}Z\",\"code\":{status},\"req\":\"GET / HTTP/1.1\",\"peer\":{{\"addr\":\"10.0.0.5:80\"}},\
+             \"upstream_status\":\"{status}\",\"uct\":\"-\",\"uht\":\"-\",\"urt\":\"0.000\"}}"
+        )
+    };
+    let lines: Vec<String> = (0..40)
+        .map(|n| line(n, if n % 4 == 0 { 502 } else { 200 }))
+        .collect();
+    let wrap = |line: &String| {
+        let text = serde_json::to_string(&format!("{line}\n")).expect("a string");
+        format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2026-11-20T11:30:00.1Z\"}}")
+    };
+    let wrapped: Vec<String> = lines.iter().map(wrap).collect();
+    for text in [lines.join("\n"), wrapped.join("\n")] {
+        in_directory(|dir| {
+            std::fs::write(dir.join("access.log"), format!("{text}\n")).expect("written");
+            let fields = ["--field", "time=t", "--field", "upstream_addr=peer.addr"];
+            let export = |table: &str| {
+                let mut arguments = vec!["export", "access.log", "--table", table];
+                arguments.extend(fields);
+                let output = run(dir, &arguments);
+                assert_eq!(status(&output), 0, "{}", stderr(&output));
+                Rows::parse(&stdout(&output))
+            };
+            let failures = export("failures");
+            assert_eq!(failures.sum("n_events"), 10);
+            assert_eq!(failures.get(0, "upstream"), "10.0.0.5:80");
+            let format = export("sources").get(0, "format").to_owned();
+            assert!(
+                format.contains("json(time=t request=req status=code"),
+                "{format}"
+            );
+        });
+    }
 }
