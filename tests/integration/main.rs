@@ -4,6 +4,8 @@
 
 mod access_cases;
 mod access_infer;
+mod access_records;
+mod access_twin;
 mod agreement;
 mod bad_input;
 mod catalogue;
