@@ -6,12 +6,13 @@
 
 use super::histogram::Histogram;
 
-/// Counts of one cell. Takes about 280 bytes, and what its three [`Histogram`]s take.
+/// Counts of one cell. Takes about 340 bytes, and what its four [`Histogram`]s take.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrafficCount {
     n_requests: u64,
     n_attempts: u64,
     n_failed_attempts: u64,
+    n_masked: u64,
     /// By the first digit of the status, 1 to 5; what lies outside (000, 009, 999) or is not told at 0.
     n_by_class: [u64; 6],
     n_499: u64,
@@ -22,6 +23,7 @@ pub struct TrafficCount {
     response: Histogram,
     connect: Histogram,
     header: Histogram,
+    request: Histogram,
 }
 
 /// What is counted of an attempt. `None`: not told, or not come to.
@@ -29,13 +31,15 @@ pub struct TrafficCount {
 pub struct AttemptCount {
     /// Its severity is a failure.
     pub is_failed: bool,
+    /// It failed, and the client was served by a later one.
+    pub is_masked: bool,
     pub response_ms: Option<u32>,
     pub connect_ms: Option<u32>,
     pub header_ms: Option<u32>,
 }
 
-/// The columns of `traffic` behind `bucket` and `upstream`. Times are of attempts, in milliseconds, quantiles within 1 %; `None`
-/// where no attempt told one.
+/// The columns of `traffic` behind `bucket` and `upstream`. Times are in milliseconds, quantiles within 1 %; `None`
+/// where no line told one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrafficRow {
     /// Requests whose last attempt was here.
@@ -66,12 +70,24 @@ pub struct TrafficRow {
     pub header_ms_p50: Option<u32>,
     pub header_ms_p99: Option<u32>,
     pub header_ms_max: Option<u32>,
+    pub request_ms_p50: Option<u32>,
+    pub request_ms_p90: Option<u32>,
+    pub request_ms_p99: Option<u32>,
+    pub request_ms_max: Option<u32>,
+    /// Failed attempts that a later attempt made good.
+    pub n_masked: u64,
 }
 
 impl TrafficCount {
-    /// Counts a request whose last attempt was at this upstream, by the status the client got and the bytes sent to it.
+    /// Counts a request whose last attempt was at this upstream, by the status the client got, the bytes sent to it and how long it
+    /// took.
     #[inline]
-    pub fn collect_request(&mut self, status: Option<u16>, bytes_sent: u64) {
+    pub fn collect_request(
+        &mut self,
+        status: Option<u16>,
+        bytes_sent: u64,
+        request_ms: Option<u32>,
+    ) {
         let status = status.unwrap_or(0);
         self.n_requests += 1;
         let class = status / 100;
@@ -81,6 +97,9 @@ impl TrafficCount {
         self.n_503 += u64::from(status == 503);
         self.n_504 += u64::from(status == 504);
         self.bytes_sent = self.bytes_sent.saturating_add(bytes_sent);
+        if let Some(ms) = request_ms {
+            self.request.collect(ms);
+        }
     }
 
     /// Counts an attempt at this upstream.
@@ -88,6 +107,7 @@ impl TrafficCount {
     pub fn collect_attempt(&mut self, attempt: AttemptCount) {
         self.n_attempts += 1;
         self.n_failed_attempts += u64::from(attempt.is_failed);
+        self.n_masked += u64::from(attempt.is_masked);
         for (histogram, ms) in [
             (&mut self.response, attempt.response_ms),
             (&mut self.connect, attempt.connect_ms),
@@ -103,6 +123,7 @@ impl TrafficCount {
         self.n_requests += other.n_requests;
         self.n_attempts += other.n_attempts;
         self.n_failed_attempts += other.n_failed_attempts;
+        self.n_masked += other.n_masked;
         for (mine, theirs) in self.n_by_class.iter_mut().zip(other.n_by_class) {
             *mine += theirs;
         }
@@ -114,6 +135,7 @@ impl TrafficCount {
         self.response.merge(&other.response);
         self.connect.merge(&other.connect);
         self.header.merge(&other.header);
+        self.request.merge(&other.request);
     }
 
     pub fn finish(&self) -> TrafficRow {
@@ -142,6 +164,11 @@ impl TrafficCount {
             header_ms_p50: self.header.quantile(500),
             header_ms_p99: self.header.quantile(990),
             header_ms_max: self.header.max(),
+            request_ms_p50: self.request.quantile(500),
+            request_ms_p90: self.request.quantile(900),
+            request_ms_p99: self.request.quantile(990),
+            request_ms_max: self.request.max(),
+            n_masked: self.n_masked,
         }
     }
 }
@@ -160,10 +187,10 @@ mod tests {
     fn requests_and_attempts_count_apart() {
         let mut count = TrafficCount::default();
         for status in [101, 200, 204, 301, 404, 499, 500, 502, 502, 503, 504] {
-            count.collect_request(Some(status), 10);
+            count.collect_request(Some(status), 10, Some(u32::from(status)));
         }
         for status in [None, Some(0), Some(9), Some(99), Some(600), Some(999)] {
-            count.collect_request(status, u64::MAX / 2);
+            count.collect_request(status, u64::MAX / 2, None);
         }
         for (is_failed, response_ms, connect_ms, header_ms) in [
             (false, Some(7), Some(0), Some(5)),
@@ -173,6 +200,7 @@ mod tests {
         ] {
             count.collect_attempt(AttemptCount {
                 is_failed,
+                is_masked: is_failed && response_ms.is_none(),
                 response_ms,
                 connect_ms,
                 header_ms,
@@ -202,6 +230,11 @@ mod tests {
             header_ms_p50: Some(5),
             header_ms_p99: Some(5),
             header_ms_max: Some(5),
+            request_ms_p50: Some(498),
+            request_ms_p90: Some(502),
+            request_ms_p99: Some(504),
+            request_ms_max: Some(504),
+            n_masked: 1,
         };
         assert_eq!(count.finish(), want);
     }
@@ -211,9 +244,14 @@ mod tests {
         let of = |range: std::ops::Range<u32>| {
             let mut count = TrafficCount::default();
             for n in range {
-                count.collect_request(Some((n * 37 % 1000) as u16), u64::from(n) << 50);
+                count.collect_request(
+                    Some((n * 37 % 1000) as u16),
+                    u64::from(n) << 50,
+                    (n % 4 > 0).then_some(n),
+                );
                 count.collect_attempt(AttemptCount {
                     is_failed: n % 3 == 0,
+                    is_masked: n % 6 == 0,
                     response_ms: (n % 5 > 0).then_some(n * n),
                     connect_ms: (n % 7 > 0).then_some(n % 4),
                     header_ms: (n % 2 > 0).then_some(n),

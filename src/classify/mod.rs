@@ -17,4 +17,5 @@ mod rule;
 pub mod taxonomy;
 mod ways;
 
+pub use access::{Outcome, Verdict, classify_request};
 pub use classifier::{Classified, Classifier, Searcher};

@@ -2,6 +2,7 @@
 
 use super::{
     args::{InputArgs, InputKind, MmapWhen},
+    formats::ToldFormats,
     message::Failure,
     nginx_config,
 };
@@ -9,13 +10,14 @@ use crate::{
     aggregate::{Width, bucket::Grain},
     config::Config,
     diagnose::{Placement, placed::TimeBound},
-    engine::EngineConfig,
+    engine::{EngineConfig, Wanted},
     event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
     input::{Kind, Mmap, unpack::Limits},
     zone::Zone,
 };
+use std::sync::Arc;
 
 /// What a run over logs needs to know.
 #[derive(Clone, Debug)]
@@ -85,7 +87,16 @@ impl Plan {
             chunk_len: parse_size(&args.chunk_size)?,
             grain: grain(bucket, since.is_some() || until.is_some()),
             filter,
-            kind: args.kind.map(|InputKind::NginxError| Kind::NginxError),
+            kind: args.kind.map(|kind| match kind {
+                InputKind::NginxError => Kind::NginxError,
+                InputKind::NginxAccess => Kind::NginxAccess,
+            }),
+            formats: Arc::new(ToldFormats::new(
+                &args.log_format,
+                &args.field,
+                config.as_ref(),
+            )?),
+            wanted: Wanted::ALL,
             limits: Limits::default(),
             digests: false,
             mmap: match args.mmap {

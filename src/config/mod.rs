@@ -24,7 +24,7 @@ mod version;
 
 pub use effective::{Buffers, DefaultValue, Effective, Origin, Valued};
 pub use files::{File, FileMap, Files};
-pub use logs::{AccessLog, ErrorLog, Escape, LogFormat, LogTarget, PathMatch};
+pub use logs::{AccessLog, ErrorLog, Escape, LogFormat, LogTarget, PathMatch, path_match};
 pub use model::{
     ConfFile, Config, Directive, DirectiveId, Position, Problem, Realm, Scope, ScopeId, ScopeKind,
 };

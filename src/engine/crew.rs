@@ -1,5 +1,6 @@
 //! Threads and who does what: the only place that starts any.
 
+use super::panic;
 use crate::error::Error;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
@@ -132,8 +133,19 @@ pub(super) trait Spring: Send {
     /// The next portion; `None` when it is dry.
     fn draw(&mut self) -> Option<Self::Portion>;
 
+    /// Drawing panicked: it is dry from now on.
+    fn break_off(&mut self, what: String);
+
     /// What others can do meanwhile.
     fn errand(&self) -> Option<Arc<dyn Errand>>;
+}
+
+/// Draws, whatever happens.
+pub(super) fn draw<F: Spring>(spring: &mut F) -> Option<F::Portion> {
+    panic::catch(|| spring.draw()).unwrap_or_else(|what| {
+        spring.break_off(what);
+        None
+    })
 }
 
 /// Work that makes drawing from a spring quicker.
@@ -211,7 +223,7 @@ impl<F: Spring> Board<F> {
                 let errand = spring.errand();
                 state.errands.extend(errand.clone());
                 drop(state);
-                let drawn = spring.draw();
+                let drawn = draw(&mut spring);
                 state = self.lock();
                 state.n_drawn_from -= 1;
                 if let Some(errand) = errand {

@@ -1,6 +1,6 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{FileState, SourceState, World, kind_of, same::Twin};
+use super::{FileState, SourceState, World, panic, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::{Errand, Spring},
@@ -15,7 +15,7 @@ use crate::{
         head, record,
         wrapper::{self, Chain, PIECE_GAP_MAX, Scratch},
     },
-    scan::Block,
+    scan::{Block, Reading},
 };
 use std::{
     io::{BufRead, BufReader, Cursor, Read},
@@ -26,7 +26,7 @@ use std::{
 /// One block of a source, to be scanned as a whole.
 pub(super) struct Portion {
     pub(super) source: SourceKey,
-    pub(super) chain: Chain,
+    pub(super) reading: Reading,
     pub(super) machine: Option<Arc<str>>,
     pub(super) block: StreamBlock,
     /// Another source holds it too.
@@ -83,6 +83,8 @@ struct OpenMember {
     twin: Option<Twin>,
     /// What follows the last block of those.
     held: Option<StreamBlock>,
+    /// Bytes handed on, or passed over where they are not scanned.
+    n_drawn: u64,
 }
 
 impl<'a> Feed<'a> {
@@ -159,11 +161,14 @@ impl<'a> Feed<'a> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop();
             match member.next_block(&mut stream.unpacker, spare.unwrap_or_default()) {
-                Some(block) if member.state.kind == Kind::NginxError => {
+                Some(block) if member.state.is_scanned() => {
+                    #[cfg(test)]
+                    panic::trip(panic::WHILE_DRAWING, &block.bytes);
                     let (block, is_same) = member.part(block);
+                    member.n_drawn = block.offset + block.bytes.len() as u64 + block.n_omitted;
                     return Some(Portion {
                         source: member.state.key,
-                        chain: member.state.chain,
+                        reading: member.state.reading.clone(),
                         machine: member.state.machine.clone(),
                         block,
                         is_same,
@@ -265,6 +270,31 @@ impl Spring for Feed<'_> {
         portion
     }
 
+    /// The rest of the stream is lost: of the open member, what was not handed on.
+    fn break_off(&mut self, what: String) {
+        let member = self.stream.as_mut().and_then(|stream| stream.member.take());
+        let mut start = 0;
+        if let Some(OpenMember {
+            mut state, n_drawn, ..
+        }) = member
+        {
+            start = n_drawn;
+            state.decoded_bytes = n_drawn;
+            self.sources.push(state);
+        }
+        if self.sources.is_empty() {
+            self.sources.push(self.state(0, Kind::Unread("unreadable")));
+        }
+        let error = panic::error(self.found.place.path(), start, None, what);
+        if let Some(last) = self.sources.last_mut() {
+            last.problems.push(error);
+        }
+        match self.stream {
+            Some(_) => self.close(),
+            None => self.world.progress.file_done(),
+        }
+    }
+
     fn errand(&self) -> Option<Arc<dyn Errand>> {
         let ahead = Arc::clone(self.ahead.as_ref()?);
         Some(ahead)
@@ -282,7 +312,7 @@ impl OpenMember {
     fn new(mut state: SourceState, unpacker: &mut Unpacker, world: &World<'_>) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
-        (state.kind, state.chain) = kind_of(sample, state.named, world.config.kind);
+        state.recognise(sample, world.config);
         let twin = world.twin(&state, sample, false);
         OpenMember {
             state,
@@ -290,6 +320,7 @@ impl OpenMember {
             scratch: Scratch::default(),
             twin,
             held: None,
+            n_drawn: 0,
         }
     }
 
@@ -304,7 +335,7 @@ impl OpenMember {
         if let Some(block) = held.take() {
             return Some(block);
         }
-        let chain = state.chain;
+        let chain = state.reading.chain;
         let find_cut = |bytes: &[u8]| match chain.block() {
             Some(_) => last_entry_end(&chain, bytes, scratch),
             None if chain.is_bare() => last_start(bytes, record::may_start),
@@ -364,7 +395,12 @@ impl OpenMember {
         if common < block.bytes.len() {
             self.twin = None;
         }
-        let len = cut_at(&self.state.chain, &block.bytes, common, &mut self.scratch);
+        let len = cut_at(
+            &self.state.reading.chain,
+            &block.bytes,
+            common,
+            &mut self.scratch,
+        );
         if len == 0 {
             return (block, false);
         }

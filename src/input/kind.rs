@@ -46,11 +46,11 @@ pub enum LineKind {
     Other,
 }
 
-/// Tells the kind of a source by its first bytes; `judge` judges one line. A source that was `named` counts as an access log
-/// only if it has such lines and no error record at all, and as a configuration only if it has neither; everything else is scanned
-/// as an error log, so that junk ends as counted lines and not as a refusal. One that was merely met in a directory must look like a log: begin with a record,
-/// or consist of them by a fifth (records can be long, and their tracebacks too).
-pub fn detect(sample: &[u8], named: bool, mut judge: impl FnMut(&[u8]) -> LineKind) -> Kind {
+/// Tells the kind of a source by its first bytes, and what each line of them is taken for, blank ones left out. A source that was
+/// `named` counts as an access log only if it has such lines and no error record at all, and as a configuration only if it has
+/// neither; everything else is scanned as an error log, so that junk ends as counted lines and not as a refusal. One that was merely met in a directory must look like a log:
+/// begin with a record, or consist of them by a fifth (records can be long, and their tracebacks too).
+pub fn detect(sample: &[u8], named: bool, lines: impl Iterator<Item = LineKind>) -> Kind {
     if sample.is_empty() {
         return Kind::Empty;
     }
@@ -62,11 +62,8 @@ pub fn detect(sample: &[u8], named: bool, mut judge: impl FnMut(&[u8]) -> LineKi
         return Kind::NginxConfig;
     }
     let (mut n_error, mut n_access, mut n_other) = (0, 0, 0);
-    for line in sample
-        .split(|&b| b == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty())
-    {
-        match judge(line) {
+    for line in lines {
+        match line {
             LineKind::Error if named || n_access + n_other == 0 => return Kind::NginxError,
             LineKind::Error => n_error += 1,
             LineKind::Access => n_access += 1,
@@ -143,11 +140,15 @@ mod tests {
     #[test]
     fn content_decides() {
         let kind = |sample: &[u8], named| {
-            detect(sample, named, |line| match line[0] {
+            let lines = sample
+                .split(|&b| b == b'\n')
+                .filter(|line| !line.is_empty());
+            let kinds = lines.map(|line| match line[0] {
                 b'E' => LineKind::Error,
                 b'A' => LineKind::Access,
                 _ => LineKind::Other,
-            })
+            });
+            detect(sample, named, kinds)
         };
         assert_eq!(kind(b"", true), Kind::Empty);
         assert_eq!(kind(b"\x1f\x8b\x08", true), Kind::Unread("gzip"));
@@ -163,12 +164,12 @@ mod tests {
     #[test]
     fn configurations_are_told_from_logs_and_from_other_text() {
         let kind = |sample: &str, named| {
-            detect(sample.as_bytes(), named, |line| {
-                match line.starts_with(b"2026/") {
-                    true => LineKind::Error,
-                    false => LineKind::Other,
-                }
-            })
+            let lines = sample.lines().filter(|line| !line.is_empty());
+            let kinds = lines.map(|line| match line.starts_with("2026/") {
+                true => LineKind::Error,
+                false => LineKind::Other,
+            });
+            detect(sample.as_bytes(), named, kinds)
         };
         for named in [true, false] {
             for config in [

@@ -46,7 +46,7 @@ fn show(verdict: Option<Verdict>) -> String {
 /// Of the line, its request (with the origin, if it is fine) and its attempts.
 fn told(text: &str, escape: Escape) -> (String, Vec<String>) {
     let mut attempts = Vec::new();
-    let request = classify(&line(text), escape, |_, verdict| {
+    let request = classify_request(&line(text), escape, |_, verdict| {
         attempts.push(show(verdict))
     });
     assert_eq!(request.n_attempts as usize, attempts.len());
@@ -626,7 +626,7 @@ fn rows_of_requests() {
         (r#"404 ua="a:1" us="502" uct="-""#, true),
         (r#"404 ua="a:1" us="404""#, false),
     ] {
-        let request = classify(&line(text), Escape::Default, |_, _| {});
+        let request = classify_request(&line(text), Escape::Default, |_, _| {});
         assert_eq!(request.is_row(), is_row, "{text}");
     }
 }
@@ -647,7 +647,7 @@ fn missing_fields_make_nothing_up() {
     ];
     for full in FULL {
         let status = if full.contains("504") { "504" } else { "502" };
-        let whole = classify(
+        let whole = classify_request(
             &line(&format!("{status} {full}")),
             Escape::Default,
             |_, _| {},
@@ -661,7 +661,7 @@ fn missing_fields_make_nothing_up() {
                 .map(|(_, part)| *part)
                 .collect();
             let text = format!("{status} {}", some.join(" "));
-            let part = classify(&line(text.trim_end()), Escape::Default, |_, _| {});
+            let part = classify_request(&line(text.trim_end()), Escape::Default, |_, _| {});
             let (Some(whole), Some(part)) = (whole.verdict, part.verdict) else {
                 panic!("{text}");
             };

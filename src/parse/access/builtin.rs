@@ -40,6 +40,14 @@ pub fn named(name: &str) -> Vec<LogFormat> {
     longest_first(rows.map(Builtin::format).collect())
 }
 
+/// The names of all formats, each once.
+pub fn names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = BUILTINS.iter().map(|row| row.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 /// All formats that lines alone can show, those that ask more of a line first.
 pub fn recognisable() -> Vec<LogFormat> {
     let rows = BUILTINS

@@ -8,7 +8,7 @@ use super::{
     words::{bytes, duration, grouped, plural},
 };
 use crate::text::truncated;
-use page::{BAD, GOOD, Page};
+use page::{BAD, GOOD, Page, sparkline};
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +41,10 @@ impl Page {
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
             Section::Worst => self.worst(report),
+            Section::Traffic => self.traffic(report),
+            Section::Routes => self.routes(&report.routes),
+            Section::Slowest => self.routes(&report.slowest),
+            Section::Clients => self.clients(report),
             Section::Others => self.categories(&report.others, report),
             Section::Messages => self.messages(report),
             Section::Unknown => self.unknown(report),
@@ -91,6 +95,15 @@ impl Page {
             events.join(", ")
         };
         self.fact("events", &events);
+        if let Some(requests) = &report.requests {
+            self.fact("requests", &requests.text());
+            let width = self.width.saturating_sub(30).clamp(20, 60);
+            let (all, bad) = (&requests.series, &requests.series_5xx);
+            self.line(&format!("{:9}{} requests", "", sparkline(all, width)));
+            if requests.n_5xx > 0 {
+                self.line(&format!("{:9}{} 5xx", "", sparkline(bad, width)));
+            }
+        }
     }
 }
 
