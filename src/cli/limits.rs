@@ -4,6 +4,7 @@ use crate::{
     aggregate::{ledger, limits},
     input::{stored, unpack::Limits},
     parse::wrapper,
+    report::html,
 };
 
 /// What is limited, the limit, and what happens past it.
@@ -91,6 +92,16 @@ pub fn rows() -> Vec<[String; 3]> {
             "problems told of one file",
             grouped(unpack.problems_max),
             "one says that there are more",
+        ),
+        row(
+            "rows of a table of the HTML page",
+            number(html::ROWS),
+            "the page says how many more there are",
+        ),
+        row(
+            "characters of a text from a log in the HTML page",
+            number(html::TEXT),
+            "the rest is left out, with `…`",
         ),
         row(
             "bytes of a file of /proc or /sys",

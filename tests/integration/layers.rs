@@ -66,6 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnose",
             "engine",
             "event",
+            "explain",
             "export",
             "input",
             "text",

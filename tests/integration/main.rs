@@ -4,6 +4,7 @@
 
 mod agreement;
 mod bad_input;
+mod browser;
 mod catalogue;
 #[cfg(unix)]
 mod changing_files;
@@ -20,6 +21,7 @@ mod interrupt;
 mod layers;
 mod memo;
 mod packed;
+mod page;
 mod quick;
 mod readback;
 mod readme;

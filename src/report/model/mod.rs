@@ -3,6 +3,8 @@
 //! A new section is a file here, a field of [`Report`] and a variant of [`Section`]; each form then fails to compile until it
 //! shows it.
 
+mod advice;
+mod answer;
 mod axis;
 mod categories;
 mod messages;
@@ -14,6 +16,8 @@ mod sources;
 mod upstreams;
 mod worst;
 
+pub use advice::AdviceLine;
+pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
 pub use messages::{MessageLine, ShapeLine};
@@ -60,6 +64,7 @@ pub struct Report {
     pub bucket: &'static str,
     pub completeness: Completeness,
     pub n_events: u64,
+    pub answer: Answer,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
     /// Categories with failures, most first.
@@ -70,6 +75,8 @@ pub struct Report {
     pub n_more_upstreams: usize,
     /// Buckets with the most failures.
     pub worst: Vec<WorstBucket>,
+    /// What the categories with the most failures mean, and what to do.
+    pub advice: Vec<AdviceLine>,
     /// Categories without failures, most first.
     pub others: Vec<CategoryLine>,
     /// Most frequent messages of failures, as nginx words them.
@@ -96,9 +103,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let rest: Vec<&Failure> = placed.rows.iter().filter(|row| !is_failure(row)).collect();
     // Messages and shapes are counted without their times.
     let is_part = placed.since.is_some() || placed.until.is_some();
-    let mut upstreams = upstreams::upstreams(&failing, &axis);
+    let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
+    let failures = categories::categories(&failing, &axis, findings.names);
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
@@ -108,11 +116,13 @@ pub fn build(findings: &Findings<'_>) -> Report {
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
         n_events: placed.rows.iter().map(|row| row.n_events).sum(),
+        answer: answer::answer(&failing, &failures),
         severities: categories::severities(&placed.rows),
-        failures: categories::categories(&failing, &axis, findings.names),
+        advice: advice::advice(&failures),
+        failures,
         upstreams,
         n_more_upstreams,
-        worst: worst::worst(&failing, n_top.min(5)),
+        worst: worst::worst(&failing, n_top.min(5), findings.names),
         others: categories::categories(&rest, &axis, findings.names),
         messages: if is_part {
             Vec::new()
@@ -131,11 +141,6 @@ pub fn build(findings: &Findings<'_>) -> Report {
 }
 
 impl Report {
-    /// Failures of all categories.
-    pub fn n_failures(&self) -> u64 {
-        self.failures.iter().map(|line| line.n_events).sum()
-    }
-
     /// Sources with problems.
     pub fn troubled(&self) -> impl Iterator<Item = &SourceLine> {
         let sources = self.sources.iter();

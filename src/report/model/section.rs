@@ -9,6 +9,7 @@ pub enum Section {
     Failures,
     Upstreams,
     Worst,
+    Advice,
     Others,
     Messages,
     Unknown,
@@ -17,10 +18,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 8] = [
+    pub const ALL: [Section; 9] = [
         Section::Failures,
         Section::Upstreams,
         Section::Worst,
+        Section::Advice,
         Section::Others,
         Section::Messages,
         Section::Unknown,
@@ -34,6 +36,7 @@ impl Section {
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Worst => "worst",
+            Section::Advice => "advice",
             Section::Others => "others",
             Section::Messages => "messages",
             Section::Unknown => "unknown",
@@ -50,6 +53,7 @@ impl Report {
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
+            Section::Advice => "What it means, and what to do".to_owned(),
             Section::Others => "Other events (no gateway failures)".to_owned(),
             Section::Messages => "Most frequent messages".to_owned(),
             Section::Unknown => "Messages counted as `other`, by shape".to_owned(),
@@ -64,6 +68,7 @@ impl Report {
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Worst => !self.worst.is_empty(),
+            Section::Advice => !self.advice.is_empty(),
             Section::Others => !self.others.is_empty(),
             Section::Messages => !self.messages.is_empty(),
             Section::Unknown => !self.unknown.is_empty(),

@@ -81,6 +81,19 @@ impl Page {
         self.show(table, &[1]);
     }
 
+    /// A line per category: the rest is `coroner explain`'s.
+    pub(super) fn advice(&mut self, report: &Report) {
+        for line in &report.advice {
+            self.item(&format!("{}: {}", line.category, line.title));
+        }
+        if let Some(line) = report.advice.first() {
+            self.item(&format!(
+                "`coroner explain {}` says how to check and how to fix it",
+                line.category
+            ));
+        }
+    }
+
     pub(super) fn messages(&mut self, report: &Report) {
         for line in &report.messages {
             let template = truncated(&line.message, self.width.saturating_sub(12));
@@ -115,12 +128,6 @@ impl Page {
     pub(super) fn notes(&mut self, report: &Report) {
         for note in &report.notes {
             self.item(note);
-        }
-        if let Some(line) = report.failures.first() {
-            self.line(&format!(
-                "  `coroner explain {}` says what it means and how to fix it",
-                line.category
-            ));
         }
     }
 }
