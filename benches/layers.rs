@@ -7,12 +7,17 @@ use coroner::{
     classify::{Classifier, taxonomy::ROWS},
     lines,
     parse::{
-        HeadParser, record, tail,
+        HeadParser,
+        access::{AccessLine, Escape, Field, FieldSet, LogFormat, json::JsonFormat},
+        record, tail,
         wrapper::{Chain, Scratch, Wrapper, strip},
     },
-    scan::{Block, Event, Scanner, Sink},
+    scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
-use divan::{Bencher, black_box, counter::BytesCount};
+use divan::{
+    Bencher, black_box,
+    counter::{BytesCount, ItemsCount},
+};
 use std::sync::LazyLock;
 
 fn main() {
@@ -59,6 +64,76 @@ impl Sink for Nothing {
     fn collect(&mut self, event: &Event<'_>) {
         black_box(event);
     }
+
+    fn request(&mut self, request: &Request<'_>) {
+        black_box(request);
+    }
+}
+
+/// `combined` and five fields about attempts.
+static ACCESS_FORMAT: &[u8] = b"$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \
+    \"$http_referer\" \"$http_user_agent\" rt=$request_time ua=\"$upstream_addr\" us=\"$upstream_status\" \
+    uct=\"$upstream_connect_time\" uht=\"$upstream_header_time\" urt=\"$upstream_response_time\"";
+
+/// Lines of [`ACCESS_FORMAT`], without their ends: one in eight was retried.
+static ACCESS_LINES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
+    let line = |n: usize| {
+        let (second, upstream, client, ms) = (n % 60, n % 7, n % 91, n * 7919 % 2_000);
+        let (address, status, time) = match n % 8 {
+            0 => (
+                format!("10.0.0.{upstream}:8080, 10.0.0.9:8080"),
+                "502, 200",
+                format!("0.000, 0.{ms:03}"),
+            ),
+            _ => (
+                format!("10.0.0.{upstream}:8080"),
+                "200",
+                format!("0.{ms:03}"),
+            ),
+        };
+        format!(
+            "192.0.2.{client} - - [20/Nov/2026:11:23:{second:02} +0000] \"GET /a/{n}?q={ms} HTTP/1.1\" 200 {bytes} \
+             \"https://shop.example/b/{client}\" \"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+             Chrome/142.0.0.0 Safari/537.36\" rt=0.{ms:03} ua=\"{address}\" us=\"{status}\" uct=\"{time}\" \
+             uht=\"{time}\" urt=\"{time}\"",
+            bytes = n * 31 % 90_000,
+        )
+        .into_bytes()
+    };
+    (0..4_000).map(line).collect()
+});
+
+/// What the tables of access logs need.
+fn wanted() -> FieldSet {
+    let wanted = [
+        Field::Time,
+        Field::Status,
+        Field::RequestTime,
+        Field::UpstreamAddr,
+        Field::UpstreamStatus,
+        Field::UpstreamConnectTime,
+        Field::UpstreamHeaderTime,
+        Field::UpstreamResponseTime,
+    ];
+    wanted.into_iter().collect()
+}
+
+#[divan::bench]
+fn access_lines(bencher: Bencher<'_, '_>) {
+    let format = LogFormat::compile("bench", Escape::Default, ACCESS_FORMAT).expect("a format");
+    let cutter = format.cutter(wanted());
+    let n_bytes: usize = ACCESS_LINES.iter().map(Vec::len).sum();
+    let n_lines = ItemsCount::new(ACCESS_LINES.len());
+    bencher
+        .counter(BytesCount::new(n_bytes))
+        .counter(n_lines)
+        .bench(|| {
+            let mut out = AccessLine::default();
+            for line in ACCESS_LINES.iter() {
+                cutter.cut(line, &mut out).expect("it fits");
+                black_box(&out);
+            }
+        });
 }
 
 #[divan::bench]
@@ -125,7 +200,15 @@ fn scan(bencher: Bencher<'_, '_>) {
     };
     bencher
         .counter(BytesCount::of_slice(&**LOG))
-        .bench_local(|| scanner.scan(block, 0..LOG.len(), &mut Ledger::default(), &mut Nothing));
+        .bench_local(|| {
+            scanner.scan(
+                block,
+                0..LOG.len(),
+                &Reading::default(),
+                &mut Ledger::default(),
+                &mut Nothing,
+            )
+        });
 }
 
 /// The records as lines of a wrapper, taken out of it again; bytes are those of the wrapped lines.
@@ -155,6 +238,60 @@ fn wrappers(bencher: Bencher<'_, '_>, wrapper: Wrapper) {
             let text_len = |line: &String| strip(&chain, line.as_bytes(), &mut scratch).text.len();
             lines.iter().map(text_len).sum::<usize>()
         });
+}
+
+/// Lines of an access log in JSON, 18 keys in 740 bytes: those that statistics of upstreams need, and all that is known.
+#[divan::bench(args = ["needed", "all"])]
+fn json_access(bencher: Bencher<'_, '_>, wanted: &str) {
+    let log = json_log();
+    let lines: Vec<&[u8]> = log.iter().map(String::as_bytes).collect();
+    let needed = [
+        Field::Time,
+        Field::Status,
+        Field::UpstreamAddr,
+        Field::UpstreamStatus,
+        Field::UpstreamResponseTime,
+        Field::UpstreamConnectTime,
+        Field::UpstreamHeaderTime,
+    ];
+    let format = JsonFormat::learn(lines.iter().copied(), &[]).expect("an access log");
+    let format = match wanted {
+        "needed" => format.only(needed.into_iter().collect()),
+        _ => format.only(FieldSet::ALL),
+    };
+    bencher
+        .counter(BytesCount::new(
+            lines.iter().map(|line| line.len()).sum::<usize>(),
+        ))
+        .bench_local(|| {
+            let mut out = AccessLine::default();
+            let cuts = lines.iter().map(|line| format.cut(line, &mut out));
+            cuts.filter(Result::is_ok).count()
+        });
+}
+
+fn json_log() -> Vec<String> {
+    let line = |n: usize| {
+        let (status, query) = ([502, 200, 200][n % 3], "x".repeat(n % 80));
+        format!(
+            "{{\"time_iso8601\":\"2026-11-20T11:23:{:02}+00:00\",\"remote_addr\":\"192.0.2.{}\",\"remote_user\":\"\",\
+             \"request\":\"GET /shop/articles/{n}?page=2&q={query} HTTP/1.1\",\"status\":\"{status}\",\"body_bytes_sent\":\"{}\",\
+             \"request_time\":\"0.{:03}\",\"http_referer\":\"https://shop.example/shop/articles?page=1&sort=price\",\
+             \"http_user_agent\":\"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 \
+             Safari/537.36\",\"http_x_forwarded_for\":\"198.51.100.7, 10.0.0.1\",\"host\":\"shop.example\",\
+             \"server_name\":\"shop.example\",\"upstream_addr\":\"10.0.0.{}:8080\",\"upstream_status\":\"{status}\",\
+             \"upstream_response_time\":\"0.{:03}\",\"upstream_connect_time\":\"0.001\",\"upstream_header_time\":\"0.{:03}\",\
+             \"request_id\":\"5f1e0d7c9a{n:022x}\"}}",
+            n % 60,
+            n % 91,
+            n * 7,
+            n % 1000,
+            n % 7,
+            n % 999,
+            n % 998
+        )
+    };
+    (0..4_000).map(line).collect()
 }
 
 #[divan::bench]

@@ -1,45 +1,46 @@
 //! Sources × chunks → classify → fold → merge. The only room that works on several threads.
 //!
 //! A plain file is mapped and its chunks are scanned in place. Everything else (compressed, an archive, a pipe) is a [`feed`]: one
-//! thread at a time unpacks a block of it while others scan those before.
+//! thread at a time unpacks a block of it while others scan those before, or decode what comes later of it.
 
 mod again;
 mod crew;
 mod feed;
+mod panic;
 mod same;
 mod source;
 mod tally;
+mod told;
 
 pub use same::rotation_set;
 pub use source::{FileState, SourceState};
+pub use tally::Wanted;
+pub use told::KnownFormats;
 
 use self::{
-    crew::{Crew, Spring},
+    crew::Crew,
     feed::{Feed, Portion, Spares},
     same::{Beginnings, Stream, Twin},
     source::name_directories,
-    tally::Tally,
+    tally::{Lost, Tally},
 };
 use crate::{
     aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
-    classify::{Classifier, loose},
+    classify::Classifier,
     error::Error,
     filter::Filter,
     input::{
-        self, Content, Found, Kind, LineKind, Mmap, Place, Stored,
+        self, Content, Found, Kind, Mmap, Place, Stored,
         digest::sha256,
-        unpack::{Limits, container},
+        unpack::{Ahead, Limits, ahead::Budget, container},
     },
-    parse::{
-        HeadParser, record,
-        wrapper::{self, Chain, Scratch},
-    },
+    parse::wrapper::Scratch,
     progress::Progress,
-    scan::{Block, Event, Scanner, Sink},
+    scan::{Block, Reading, Scanner, Sink},
 };
 use std::{
     ops::Range,
-    sync::{Arc, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// How to scan. Neither threads nor chunk length ever changes an answer.
@@ -53,6 +54,10 @@ pub struct EngineConfig {
     pub filter: Filter,
     /// What all sources are taken for, whatever their content says; `None`: each is told by its content.
     pub kind: Option<Kind>,
+    /// Formats that access lines may be in, besides those that are built in.
+    pub formats: Arc<dyn KnownFormats>,
+    /// What is counted of requests.
+    pub wanted: Wanted,
     /// How far unpacking goes.
     pub limits: Limits,
     /// Compute SHA-256 of the stored bytes.
@@ -92,13 +97,15 @@ pub fn scan(
     progress: &Progress,
 ) -> Scanned {
     let (found, beginnings) = same::prepare(found, &config.limits);
+    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let world = World {
         config,
         found: &found,
         beginnings: &beginnings,
         progress,
+        n_helpers: crew.states.len() - 1,
+        budget: Arc::new(Budget::new(config.limits.ahead_bytes_max)),
     };
-    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
     let mut sources = Vec::with_capacity(found.len());
     let mut files = Vec::new();
     let n_open = SOURCES_OPEN_MAX.min(input::mmap::files_open_max());
@@ -116,10 +123,11 @@ pub fn scan(
     // Giving back a mapping of a gigabyte takes as long as merging.
     let Crew { pool, states } = crew;
     let merged = || tally::merged(states);
-    let (aggregate, mut ledgers) = match pool {
+    let (aggregate, mut ledgers, lost) = match pool {
         Some(pool) => pool.join(merged, || drop(files)).0,
         None => merged(),
     };
+    note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
         ledger.line_starts.finish();
@@ -134,19 +142,43 @@ pub fn scan(
     }
 }
 
+/// Says of each source what was lost of it by mistakes of this program.
+fn note_lost(sources: &mut [SourceState], mut lost: Vec<Lost>) {
+    lost.sort_by_key(|lost| (lost.source, lost.range.start));
+    for lost in lost {
+        let index = sources.binary_search_by_key(&lost.source, |state| state.key);
+        if let Ok(index) = index {
+            let state = &mut sources[index];
+            let (start, end) = (lost.range.start, Some(lost.range.end));
+            let error = panic::error(state.place.path(), start, end, lost.what);
+            state.problems.push(error);
+        }
+    }
+}
+
 /// What every stream is read with.
-#[derive(Clone, Copy)]
 struct World<'a> {
     config: &'a EngineConfig,
     found: &'a [Found],
     beginnings: &'a Beginnings,
     progress: &'a Progress,
+    /// Threads that may have nothing to do while one draws from a stream.
+    n_helpers: usize,
+    /// What they may decode before its turn.
+    budget: Arc<Budget>,
 }
 
 impl World<'_> {
+    /// For one stream, if anybody can help and may.
+    fn ahead(&self) -> Option<Arc<Ahead>> {
+        let limits = &self.config.limits;
+        let is_wanted = self.n_helpers > 0 && limits.ahead_bytes_max > 0;
+        is_wanted.then(|| Ahead::new(self.n_helpers, limits, &self.budget))
+    }
+
     /// The elder stream that one begins like.
     fn twin(&self, state: &SourceState, sample: &[u8], is_plain: bool) -> Option<Twin> {
-        if state.kind != Kind::NginxError {
+        if !state.is_scanned() {
             return None;
         }
         let stream = Stream {
@@ -154,6 +186,7 @@ impl World<'_> {
             is_plain,
             is_member: !state.named && state.name.contains(&b'!'),
             machine: state.machine.as_deref(),
+            needs_client: state.kind == Kind::NginxError,
         };
         self.beginnings
             .twin(self.found, stream, sample, &self.config.limits)
@@ -190,8 +223,8 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
         Ok(file) if container::recognise(mapped(&file)).is_some() => Opened::Stream(found, stored),
         Ok(file) => {
             let bytes = mapped(&file);
-            (state.kind, state.chain) = kind_of(bytes, found.named, config.kind);
-            if state.chain.block().is_some() {
+            state.recognise(bytes, config);
+            if state.reading.chain.block().is_some() {
                 return Opened::Stream(found, stored); // entries are found from the first only
             }
             state.size_bytes = bytes.len() as u64;
@@ -207,31 +240,6 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
             Opened::Failed(state)
         }
     }
-}
-
-/// What a source that begins with `sample` holds, and what is wrapped around its lines.
-fn kind_of(sample: &[u8], named: bool, kind: Option<Kind>) -> (Kind, Chain) {
-    let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
-    let chain = wrapper::detect(sample, |_| false);
-    if let Some(kind) = kind.filter(|_| !sample.is_empty()) {
-        return (kind, chain);
-    }
-    if chain.block().is_some() {
-        return (Kind::NginxError, chain);
-    }
-    let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
-    let told = input::detect(sample, named, |line| {
-        let text = wrapper::strip(&chain, line, &mut scratch).text;
-        let text = &text[..text.len().min(1024)];
-        if record::is_access_line(text) {
-            LineKind::Access
-        } else if loose::find_wrapped(text, &mut heads).is_some() {
-            LineKind::Error
-        } else {
-            LineKind::Other
-        }
-    });
-    (told, chain)
 }
 
 /// Scans what is open, and looks afterwards whether files changed meanwhile.
@@ -261,7 +269,7 @@ fn scan_batch(
             tally.scan(
                 job.block,
                 job.range.clone(),
-                &job.chain,
+                &job.reading,
                 job.machine.as_deref(),
             );
         }
@@ -295,11 +303,11 @@ fn scan_batch(
 
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     let block = portion.block();
-    let (chain, machine) = (&portion.chain, portion.machine.as_deref());
+    let (reading, machine) = (&portion.reading, portion.machine.as_deref());
     if portion.is_same {
         tally.skip(block);
     } else {
-        tally.scan(block, 0..block.bytes.len(), chain, machine);
+        tally.scan(block, 0..block.bytes.len(), reading, machine);
     }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);
@@ -309,7 +317,7 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
 struct Job<'a> {
     block: Block<'a>,
     range: Range<usize>,
-    chain: Chain,
+    reading: Reading,
     machine: Option<Arc<str>>,
     /// Another source holds it too.
     is_same: bool,
@@ -326,7 +334,7 @@ fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
         return 0;
     };
     let common = twin.common(bytes);
-    let len = feed::cut_at(&state.chain, bytes, common, &mut Scratch::default());
+    let len = feed::cut_at(&state.reading.chain, bytes, common, &mut Scratch::default());
     state.same_as = (len > 0).then_some(twin.elder);
     len
 }
@@ -338,7 +346,7 @@ fn jobs<'a>(
     same_len: usize,
     config: &EngineConfig,
 ) -> Vec<Job<'a>> {
-    if state.kind != Kind::NginxError {
+    if !state.is_scanned() {
         return vec![];
     }
     let (same, bytes) = bytes.split_at(same_len);
@@ -351,13 +359,13 @@ fn jobs<'a>(
     let block = block_at(same_len, bytes);
     let scratch = std::cell::RefCell::new(Scratch::default());
     let may_start = |bytes: &[u8], at: usize| {
-        feed::may_start(&state.chain, bytes, at, &mut scratch.borrow_mut())
+        feed::may_start(&state.reading.chain, bytes, at, &mut scratch.borrow_mut())
     };
     let ranges = crate::lines::chunks(bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
     let job = |block: Block<'a>, range, is_same| Job {
         block,
         range,
-        chain: state.chain,
+        reading: state.reading.clone(),
         machine: state.machine.clone(),
         is_same,
     };
@@ -366,27 +374,36 @@ fn jobs<'a>(
     same.into_iter().chain(new).collect()
 }
 
-/// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
-/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
+/// Reads the sources of `scanned` again. The events and requests of each chunk go to a sink that `make` makes, on many threads,
+/// and the sinks to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
 /// not be read again as it was.
-pub fn replay<T: Send>(
+pub fn replay<'c, S: Sink + Send>(
     scanned: &Scanned,
-    classifier: &Classifier,
+    classifier: &'c Classifier,
     config: &EngineConfig,
-    sheet: impl Fn() -> T + Sync,
-    collect: impl Fn(&mut T, &Event<'_>) + Sync,
-    mut take: impl FnMut(T) -> Result<(), Error>,
+    make: impl Fn() -> S + Sync,
+    mut take: impl FnMut(S) -> Result<(), Error>,
 ) -> Result<Vec<Error>, Error> {
     let mut crew = Crew::new(config.n_threads, || Scanner::new(classifier));
+    let lost = Mutex::new(Vec::new());
     let rows_of =
-        |scanner: &mut Scanner<'_>, block: Block<'_>, range: Range<usize>, chain: &Chain| {
-            let mut rows = Rows {
-                sheet: sheet(),
-                collect: &collect,
-            };
-            let mut ledger = Ledger::default();
-            tally::scan(scanner, block, range, chain, &mut ledger, &mut rows);
-            rows.sheet
+        |scanner: &mut Scanner<'c>, block: Block<'_>, range: Range<usize>, reading: &Reading| {
+            let (start, end) = (
+                block.offset + range.start as u64,
+                block.offset + range.end as u64,
+            );
+            let done = panic::catch(|| {
+                let mut sink = make();
+                scanner.scan(block, range, reading, &mut Ledger::default(), &mut sink);
+                sink
+            });
+            done.unwrap_or_else(|what| {
+                *scanner = Scanner::new(classifier);
+                let path = scanned.found[block.source.stored()].place.path();
+                let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+                lost.push(panic::error(path, start, Some(end), what));
+                make()
+            })
         };
     let config = &EngineConfig {
         digests: false,
@@ -398,6 +415,8 @@ pub fn replay<T: Send>(
         found: &scanned.found,
         beginnings: &scanned.beginnings,
         progress: &progress,
+        n_helpers: 0,
+        budget: Arc::default(),
     };
     let mut missed = Vec::new();
     for (found, stored) in scanned.found.iter().zip(0..) {
@@ -414,9 +433,9 @@ pub fn replay<T: Send>(
                 let bytes = mapped(&file);
                 let bytes = &bytes[..bytes.len().min(len)];
                 let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
-                let rows = |scanner: &mut Scanner<'_>, job: &Job<'_>| {
+                let rows = |scanner: &mut Scanner<'c>, job: &Job<'_>| {
                     let range = if job.is_same { 0..0 } else { job.range.clone() };
-                    rows_of(scanner, job.block, range, &job.chain)
+                    rows_of(scanner, job.block, range, &job.reading)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
                 vec![state]
@@ -426,18 +445,19 @@ pub fn replay<T: Send>(
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
                     portions.clear();
-                    portions.extend(std::iter::from_fn(|| feed.draw()).take(crew.states.len()));
+                    let drawn = std::iter::from_fn(|| crew::draw(&mut feed));
+                    portions.extend(drawn.take(crew.states.len()));
                     if portions.is_empty() {
                         break;
                     }
-                    let rows = |scanner: &mut Scanner<'_>, portion: &Portion| {
+                    let rows = |scanner: &mut Scanner<'c>, portion: &Portion| {
                         let block = portion.block();
                         let len = if portion.is_same {
                             0
                         } else {
                             block.bytes.len()
                         };
-                        rows_of(scanner, block, 0..len, &portion.chain)
+                        rows_of(scanner, block, 0..len, &portion.reading)
                     };
                     crew.in_order(&portions, rows, &mut take)?;
                 }
@@ -447,6 +467,7 @@ pub fn replay<T: Send>(
         };
         missed.extend(again::missed(scanned, stored, again));
     }
+    missed.extend(lost.into_inner().unwrap_or_else(PoisonError::into_inner));
     Ok(missed)
 }
 
@@ -458,16 +479,4 @@ pub fn in_order<I: Sync, T: Send>(
     take: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     Crew::new(n_threads, || ()).in_order(items, |(), item| make(item), take)
-}
-
-/// Gives the events of one chunk to `collect`.
-struct Rows<'c, T, C> {
-    sheet: T,
-    collect: &'c C,
-}
-
-impl<T, C: Fn(&mut T, &Event<'_>)> Sink for Rows<'_, T, C> {
-    fn collect(&mut self, event: &Event<'_>) {
-        (self.collect)(&mut self.sheet, event);
-    }
 }

@@ -14,6 +14,14 @@ pub enum Error {
         offset_bytes: u64,
         source: io::Error,
     },
+    /// A mistake of this program: it panicked on these bytes of the decoded stream, and went on behind them. `None`: up to
+    /// the end.
+    Internal {
+        path: PathBuf,
+        start: u64,
+        end: Option<u64>,
+        what: String,
+    },
     /// A directory could not be listed.
     List { path: PathBuf, source: io::Error },
     /// A glob that is none.
@@ -38,6 +46,17 @@ impl fmt::Display for Error {
                 path, offset_bytes, ..
             } => {
                 write!(f, "cannot read `{}` at byte {offset_bytes}", path.display())
+            }
+            Error::Internal {
+                path,
+                start,
+                end,
+                what,
+            } => {
+                write!(f, "internal error while reading bytes {start}..")?;
+                end.map_or(Ok(()), |end| write!(f, "{end}"))?;
+                let path = path.display();
+                write!(f, " of `{path}`, please report it: {what}")
             }
             Error::List { path, .. } => write!(f, "cannot list directory `{}`", path.display()),
             Error::Glob { pattern, reason } => write!(f, "`{pattern}` is no valid glob: {reason}"),

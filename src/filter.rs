@@ -1,6 +1,11 @@
 //! Which events a question is about. The ledger counts all of them; tables and reports hold those kept.
 
-use crate::{event::Category, glob::Globs, scan::Event};
+use crate::{
+    event::Category,
+    glob::Globs,
+    parse::access::{Field, attempts},
+    scan::{Event, Request},
+};
 
 /// What `--upstream`, `--server`, `--host` and `--category` ask for; by default everything.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +27,36 @@ impl Filter {
         self.is_open()
             || (self.matches(known.category, known.upstream, known.tail.server)
                 && self.is_on_host(event.machine.or(machine)))
+    }
+
+    /// Whether to keep a request of this category; of its upstreams one must be asked for.
+    pub fn keeps_request(
+        &self,
+        request: &Request<'_>,
+        category: Option<Category>,
+        machine: Option<&[u8]>,
+    ) -> bool {
+        let is_asked_for = || match self.upstreams.is_empty() {
+            true => true,
+            false => attempts(request.line)
+                .any(|attempt| self.upstreams.matches(attempt.addr.unwrap_or_default())),
+        };
+        self.is_open()
+            || (self.keeps_line(request, machine)
+                && is_asked_for()
+                && (self.categories.is_empty()
+                    || category.is_some_and(|category| self.categories.contains(&category))))
+    }
+
+    /// Whether a request is of a server and a host that are asked for.
+    pub fn keeps_line(&self, request: &Request<'_>, machine: Option<&[u8]>) -> bool {
+        let told = |field| request.line.value(field);
+        let server = told(Field::Server)
+            .or(told(Field::Host))
+            .unwrap_or_default();
+        (self.servers.is_empty() || self.servers.matches(server))
+            && (self.hosts.is_empty()
+                || self.is_on_host(request.machine.or(told(Field::Machine)).or(machine)))
     }
 
     /// Keeps everything.

@@ -11,6 +11,7 @@
 //! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content, what is packed |
 //! | [`lines`] | where lines end and chunks may begin |
 //! | [`parse`] | records to borrowed fields: head, action, tail, upstream; and out of what other programs wrapped them in |
+//! | [`config`] | the nginx configuration as a model: includes, inheritance, effective values, log formats |
 //! | [`classify`] | which of the known messages a record is, and what that means |
 //! | [`aggregate`] | integers that merge exactly: failures, shapes, ledgers |
 //! | [`scan`] | the loop: one chunk to records, events and its share of the ledger |
@@ -41,6 +42,8 @@ pub mod input;
 pub mod lines;
 
 pub mod parse;
+
+pub mod config;
 
 pub mod classify;
 

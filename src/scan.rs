@@ -2,8 +2,12 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod quick;
+mod requests;
 mod torn;
 mod wrapped;
+
+pub use requests::Request;
 
 use self::wrapped::Unwrapper;
 use crate::{
@@ -13,13 +17,13 @@ use crate::{
     lines::{Cpu, Line, Marks, Window, Work, with_best_cpu},
     parse::{
         Head, HeadParser,
+        access::{AccessLine, Formats, TimeReader},
         head::{Unparsed, is_head},
         record,
+        wrapper::Chain,
     },
 };
-use std::ops::Range;
-
-mod quick;
+use std::{ops::Range, sync::Arc};
 
 /// An event as the loop sees it: slices of the source.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +44,22 @@ impl Event<'_> {
     }
 }
 
-/// Takes the events of a chunk, in order.
+/// Takes the events and requests of a chunk, in order.
 pub trait Sink {
     fn collect(&mut self, event: &Event<'_>);
+
+    fn request(&mut self, request: &Request<'_>);
+}
+
+/// How the lines of a source are read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// What is wrapped around them.
+    pub chain: Chain,
+    /// The formats of its access lines, if it has such lines.
+    pub formats: Option<Arc<Formats>>,
+    /// It is an access log; else access lines are the exception among error records.
+    pub is_access: bool,
 }
 
 /// Bytes of a source that lie together: all of a mapped file, or one block of a stream.
@@ -64,6 +81,9 @@ pub struct Scanner<'c> {
     heads: HeadParser,
     marks: Marks,
     unwrapper: Unwrapper,
+    times: TimeReader,
+    /// Of the source that is read.
+    formats: Option<Arc<Formats>>,
 }
 
 /// How far a chunk has been read.
@@ -87,6 +107,17 @@ impl Run<'_> {
             line_in_chunk: self.n_lines,
         }
     }
+
+    /// Where `line`, which is the next, stands.
+    fn place(&self, line: Line) -> Place {
+        let is_last = line.next == self.block.bytes.len();
+        let omitted = if is_last { self.block.n_omitted } else { 0 };
+        Place {
+            evidence: self.evidence(line.start),
+            len_bytes: (line.next - line.start) as u64 + omitted,
+            is_exact: true,
+        }
+    }
 }
 
 /// Where a record stands, for the ledger and as evidence.
@@ -107,11 +138,35 @@ impl<'c> Scanner<'c> {
             heads: HeadParser::default(),
             marks: Marks::default(),
             unwrapper: Unwrapper::default(),
+            times: TimeReader::default(),
+            formats: None,
         }
     }
 
-    /// Reads `block.bytes[range]`, which begins where `parse::record::may_start` says a chunk can.
+    /// Reads `block.bytes[range]`, which begins where a chunk of such a source can (`parse::record::may_start`,
+    /// `parse::wrapper::may_start`).
     pub fn scan(
+        &mut self,
+        block: Block<'_>,
+        range: Range<usize>,
+        reading: &Reading,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        self.formats.clone_from(&reading.formats);
+        match &reading.formats {
+            _ if !reading.chain.is_bare() => {
+                self.scan_wrapped(block, range, &reading.chain, ledger, sink)
+            }
+            Some(formats) if reading.is_access => {
+                self.scan_requests(block, range, formats, ledger, sink)
+            }
+            _ => self.scan_records(block, range, ledger, sink),
+        }
+    }
+
+    /// Reads the lines of a bare error log.
+    fn scan_records(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
@@ -159,16 +214,7 @@ impl<'c> Scanner<'c> {
         let Run { block, at, .. } = *run;
         let bytes = &block.bytes[..run.end];
         let first = Line::at(bytes, at, bytes.len());
-        let omitted = if first.next == block.bytes.len() {
-            block.n_omitted
-        } else {
-            0
-        };
-        let place = Place {
-            evidence: run.evidence(at),
-            len_bytes: (first.next - first.start) as u64 + omitted,
-            is_exact: true,
-        };
+        let place = run.place(first);
         run.n_lines += 1;
         run.at = first.next;
         if !self.heads.is_head(&bytes[at..]) {
@@ -283,6 +329,21 @@ impl<'c> Scanner<'c> {
         }
         if is_head(line) {
             return self.read_record(line, place, ledger, sink);
+        }
+        if let Some(formats) = self.formats.clone()
+            && self
+                .read_request(
+                    line,
+                    &mut AccessLine::default(),
+                    place,
+                    &formats,
+                    None,
+                    ledger,
+                    sink,
+                )
+                .is_ok()
+        {
+            return;
         }
         if record::is_access_line(line) {
             return refuse(Reason::AccessLine, place, ledger);

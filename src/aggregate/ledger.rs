@@ -1,7 +1,7 @@
 //! The account of every byte and line of a source: each is in exactly one class.
 
 use super::evidence::LineStarts;
-use crate::event::LocalTime;
+use crate::event::{LocalTime, Timestamp};
 use std::collections::BTreeMap;
 
 /// What became of a line.
@@ -46,26 +46,34 @@ pub enum Reason {
     NoRecord,
     /// Its date does not exist or lies outside 2001 to 2099.
     BadTime,
-    /// An access-log line among error-log records.
+    /// An access-log line, in no format that is known for its source.
     AccessLine,
+    /// An access-log line with a value that cannot be one.
+    BadValue,
     /// It is longer than the limit; only its beginning was looked at.
     Overlong,
+    /// This program failed in its chunk.
+    Internal,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 4] = [
+    pub const ALL: [Reason; 6] = [
         Reason::NoRecord,
         Reason::BadTime,
         Reason::AccessLine,
+        Reason::BadValue,
         Reason::Overlong,
+        Reason::Internal,
     ];
 
     pub const fn text(self) -> &'static str {
         match self {
-            Reason::NoRecord => "not nginx error-log records",
+            Reason::NoRecord => "neither error records nor requests",
             Reason::BadTime => "with a date that does not exist or lies outside 2001-2099",
-            Reason::AccessLine => "access-log lines",
+            Reason::AccessLine => "access-log lines of no known format",
+            Reason::BadValue => "with a value that cannot be one",
             Reason::Overlong => "longer than 1 MiB",
+            Reason::Internal => "lost by an internal error",
         }
     }
 }
@@ -82,14 +90,21 @@ pub struct Ledger {
     pub reasons: [u64; Reason::ALL.len()],
     pub first_unparsed: [Option<u64>; Reason::ALL.len()],
     pub n_events: u64,
+    /// Of error records.
     pub first_time: Option<LocalTime>,
     pub last_time: Option<LocalTime>,
+    /// Of requests.
+    pub first_request: Option<Timestamp>,
+    pub last_request: Option<Timestamp>,
+    pub n_requests: u64,
     pub line_starts: LineStarts,
     /// Records by the host, pod or container that their envelope names; past [`MACHINES_MAX`] names are only counted.
     pub machines: BTreeMap<Box<[u8]>, u64>,
     pub n_other_machines: u64,
     /// Records by how far, in seconds, their clock face is east of UTC, where the envelope tells.
     pub zone_offsets: BTreeMap<i32, u64>,
+    /// Requests by the offset their times are written with, likewise.
+    pub written_offsets: BTreeMap<i32, u64>,
 }
 
 /// Machines of one source kept by name: a rack, or the pods of a service.
@@ -103,8 +118,7 @@ impl Ledger {
 
     /// The bytes from `offset` on are another source's too.
     pub fn collect_duplicate(&mut self, offset: u64, bytes: &[u8]) {
-        let n_newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
-        let n_lines = n_newlines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
+        let n_lines = n_lines(bytes);
         self.lines[LineClass::Duplicate as usize] += n_lines;
         self.bytes[LineClass::Duplicate as usize] += bytes.len() as u64;
         self.line_starts.collect(offset, n_lines);
@@ -137,6 +151,16 @@ impl Ledger {
         *first = Some(first.map_or(offset, |first| first.min(offset)));
     }
 
+    /// Counts what is left of a chunk, which begins at `offset` and has `chunk_lines`, when scanning it failed: `n` lines.
+    pub fn collect_lost(&mut self, offset: u64, chunk_lines: u64, n: u64, len_bytes: u64) {
+        self.collect_lines(LineClass::Unparsed, n, len_bytes);
+        if n > 0 {
+            self.collect_unparsed(Reason::Internal, offset);
+            self.reasons[Reason::Internal as usize] += n - 1;
+        }
+        self.line_starts.collect(offset, chunk_lines);
+    }
+
     pub fn collect_lines(&mut self, class: LineClass, n: u64, len_bytes: u64) {
         self.lines[class as usize] += n;
         self.bytes[class as usize] += len_bytes;
@@ -161,6 +185,21 @@ impl Ledger {
         }
     }
 
+    /// Counts a request that ended at `end`.
+    #[inline]
+    pub fn collect_request(&mut self, end: Option<Timestamp>) {
+        self.n_requests += 1;
+        if end.is_some() {
+            self.first_request = min_some(self.first_request, end);
+            self.last_request = self.last_request.max(end);
+        }
+    }
+
+    /// The time of `n` requests is written with an offset of `offset_s`.
+    pub fn collect_written_offset(&mut self, offset_s: i32, n: u64) {
+        *self.written_offsets.entry(offset_s).or_default() += n;
+    }
+
     pub fn merge(&mut self, other: Ledger) {
         for class in 0..LineClass::ALL.len() {
             self.lines[class] += other.lines[class];
@@ -175,6 +214,9 @@ impl Ledger {
         self.n_events += other.n_events;
         self.first_time = min_some(self.first_time, other.first_time);
         self.last_time = self.last_time.max(other.last_time);
+        self.first_request = min_some(self.first_request, other.first_request);
+        self.last_request = self.last_request.max(other.last_request);
+        self.n_requests += other.n_requests;
         self.line_starts.merge(other.line_starts);
         self.n_other_machines += other.n_other_machines;
         for (name, n) in other.machines {
@@ -182,6 +224,9 @@ impl Ledger {
         }
         for (offset_s, n) in other.zone_offsets {
             *self.zone_offsets.entry(offset_s).or_default() += n;
+        }
+        for (offset_s, n) in other.written_offsets {
+            self.collect_written_offset(offset_s, n);
         }
     }
 
@@ -197,6 +242,12 @@ impl Ledger {
     pub fn n_of(&self, class: LineClass) -> u64 {
         self.lines[class as usize]
     }
+}
+
+/// Lines in `bytes`, the last of which may lack its newline.
+pub fn n_lines(bytes: &[u8]) -> u64 {
+    let n_newlines = memchr::memchr_iter(b'\n', bytes).count() as u64;
+    n_newlines + u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"))
 }
 
 fn min_some<T: Ord + Copy>(a: Option<T>, b: Option<T>) -> Option<T> {

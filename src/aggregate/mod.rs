@@ -9,20 +9,28 @@ mod cells;
 pub mod clients;
 pub mod evidence;
 pub mod failures;
+pub mod histogram;
 pub mod intern;
 pub mod ledger;
 pub mod limits;
+pub mod requests;
 pub mod shapes;
 pub mod table;
+pub mod traces;
+pub mod traffic;
 
 pub use bucket::Width;
 pub use clients::Clients;
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
+pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
+pub use requests::Requests;
 pub use shapes::Shapes;
+pub use table::Table;
+pub use traffic::{AttemptCount, TrafficCount, TrafficRow};
 
-/// All that one pass over error logs keeps of their events; what became of each line is in the [`Ledger`]s.
+/// All that one pass over logs keeps of their events and requests; what became of each line is in the [`Ledger`]s.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub failures: Failures,
@@ -31,6 +39,7 @@ pub struct Aggregate {
     pub n_by_signature: Vec<u64>,
     /// Events that may be forged and therefore are in no count above.
     pub n_doubtful: u64,
+    pub requests: Requests,
 }
 
 impl Aggregate {
@@ -41,6 +50,7 @@ impl Aggregate {
             shapes: Shapes::default(),
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
+            requests: Requests::new(grain),
         }
     }
 
@@ -51,5 +61,6 @@ impl Aggregate {
             *mine += theirs;
         }
         self.n_doubtful += other.n_doubtful;
+        self.requests.merge(other.requests);
     }
 }

@@ -124,6 +124,9 @@ impl Classifier {
             Some(client) => usual::parse_tail(window, marks, client, end)?,
             None => Tail::default(),
         };
+        if recalled.names_peer && tail.upstream.is_none() {
+            return None;
+        }
         let meaning = recalled.meaning;
         Some(Classified {
             signature: meaning.signature,

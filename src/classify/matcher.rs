@@ -196,31 +196,30 @@ impl Matcher {
 
     /// The literal behind the only variable of the pattern, if it begins with a quote and the variable is no address.
     pub(super) fn closing_quote(&self, pattern: u16) -> Option<&[u8]> {
-        let opening = self.opening(pattern);
-        let names_peer = opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ");
         match &self.patterns[usize::from(pattern)].pieces[..] {
             [
                 Piece::Literal(_),
                 Piece::Variable(_),
                 Piece::Literal(literal),
-            ] if literal.starts_with(b"\"") && !names_peer => Some(literal),
+            ] if literal.starts_with(b"\"") && !self.names_peer(pattern) => Some(literal),
             _ => None,
         }
     }
 
-    /// The literal behind each variable of the pattern, an empty one behind a variable at its end; `None` if one is an address.
-    pub(super) fn closings(&self, pattern: u16) -> Option<Vec<&[u8]>> {
-        let opening = self.opening(pattern);
-        let names_peer = opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ");
+    /// The literal behind each variable of the pattern, an empty one behind a variable at its end.
+    pub(super) fn closings(&self, pattern: u16) -> Vec<&[u8]> {
         let closings = &self.patterns[usize::from(pattern)].closings;
-        if names_peer {
-            return None;
-        }
         let texts = closings.iter().map(|closing| match closing {
             Some(literal) => &literal[..],
             None => b"",
         });
-        Some(texts.collect())
+        texts.collect()
+    }
+
+    /// Whether a variable of the pattern is an address that the message names.
+    pub(super) fn names_peer(&self, pattern: u16) -> bool {
+        let opening = self.opening(pattern);
+        opening.starts_with(CONNECT_TO) || opening.ends_with(b"peer: ")
     }
 
     /// Whether words of other patterns begin with those that end at `node`.
@@ -242,16 +241,15 @@ impl Matcher {
             .all(|&earlier| self.is_literal(earlier))
     }
 
-    /// The node of `pattern`, which has variables, if on `text` no other words were tried before it.
+    /// The node of `pattern`, which has variables, if on `text` no other words were tried before it. What a variable is called
+    /// has no say in where it ends.
     pub(super) fn only_choice_at(&self, text: &[u8], pattern: u16) -> Option<u16> {
         let mut passed = [0u16; 16];
         let n_passed = self.walk(text, &mut passed);
         let node = *passed[..n_passed].last()?;
         let patterns = &self.nodes[usize::from(node)].patterns;
-        let same = |earlier: &u16| {
-            self.patterns[usize::from(*earlier)].pieces
-                == self.patterns[usize::from(pattern)].pieces
-        };
+        let closings = |pattern: u16| &self.patterns[usize::from(pattern)].closings;
+        let same = |&earlier: &u16| closings(earlier) == closings(pattern);
         let is_only =
             patterns.contains(&pattern) && patterns.iter().take_while(|&&p| p != pattern).all(same);
         (is_only && !self.goes_on(node, &text[self.opening(pattern).len()..])).then_some(node)

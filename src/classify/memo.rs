@@ -138,7 +138,7 @@ impl Memo {
             *self = Memo::default();
         }
         let end_at = shape.rest.tail_at + end.text().len();
-        if let (Some(level), Some(_), None) = (head.level, head.connection, shape.peer)
+        if let (Some(level), Some(_)) = (head.level, head.connection)
             && let Some(words) = words_of(matcher, text, by, shape, end_at)
         {
             let ends_record = end == End::Record;
@@ -195,7 +195,7 @@ fn words_of<'t>(
         }
         By::Anchored(pattern) => pattern,
     };
-    let closings = matcher.closings(pattern)?;
+    let closings = matcher.closings(pattern);
     let (node, is_only) = match matcher.only_choice_at(text, pattern) {
         Some(node) => (node, true),
         None => {
@@ -207,6 +207,7 @@ fn words_of<'t>(
         start: matcher.opening(pattern),
         node: matcher.has_children(node).then_some(node),
         closings,
+        names_peer: matcher.names_peer(pattern),
         rest: &text[shape.pattern_end..end_at],
         is_only,
     })

@@ -3,8 +3,9 @@
 //! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`memo`] knows the
 //! messages met last, [`rule`] turns row, errno and side into a category, [`errno`] knows the numbers of three systems,
 //! [`classifier`] puts it together, [`loose`] finds records in lines that do not begin with one, and [`residue`] folds the
-//! messages no row describes into shapes that can be counted.
+//! messages no row describes into shapes that can be counted. [`access`] needs no messages: it judges the fields of access lines.
 
+pub mod access;
 pub mod classifier;
 pub mod errno;
 pub mod loose;
@@ -16,4 +17,5 @@ mod rule;
 pub mod taxonomy;
 mod ways;
 
+pub use access::{Outcome, Verdict, classify_request};
 pub use classifier::{Classified, Classifier, Searcher};

@@ -65,13 +65,17 @@ struct Variables {
     /// The literals behind all variables but the last.
     between: Box<[Box<[u8]>]>,
     /// The literal behind the last, if there is one, and all that follows it up to the tail, and with it.
-    closing: [u8; BLOCK_LEN],
-    mask: u64,
+    closing: [[u8; BLOCK_LEN]; N_CLOSING_BLOCKS],
+    masks: [u64; N_CLOSING_BLOCKS],
     len: usize,
+    /// At most a block.
     literal_len: usize,
     /// See [`Words`].
+    names_peer: bool,
     is_only: bool,
 }
+
+const N_CLOSING_BLOCKS: usize = 2;
 
 /// A message that was recalled.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +85,8 @@ pub(super) struct Recalled {
     pub message_end: usize,
     /// Where the client's address begins; `None`: the record ends with the message.
     pub client: Option<usize>,
+    /// The message itself names an address, which counts where the tail has none.
+    pub names_peer: bool,
 }
 
 /// What [`Ways::add`] is told about a message.
@@ -99,7 +105,9 @@ pub(super) struct Words<'a> {
     pub node: Option<u16>,
     /// The literal behind each variable; an empty one behind a variable at the end.
     pub closings: Vec<&'a [u8]>,
-    /// What follows the last of them.
+    /// One of the variables is an address.
+    pub names_peer: bool,
+    /// What follows the last of the closings.
     pub rest: &'a [u8],
     /// No other pattern begins like this one; else the others go on with a quote and a blank.
     pub is_only: bool,
@@ -251,7 +259,7 @@ impl Way {
         }
         let mut blocks = [[0; BLOCK_LEN]; N_BLOCKS];
         blocks.as_flattened_mut()[..len].copy_from_slice(start);
-        let masks = [0, 1, 2].map(|at| mask(len.saturating_sub(at * BLOCK_LEN)));
+        let masks = masks(len);
         let variables = match closings.split_last() {
             None => None,
             Some((last, between)) => Some(Variables::new(&known.words, last, between)?),
@@ -316,14 +324,14 @@ impl Way {
         if variables.literal_len == 0 {
             return variables.trailing_end(cpu, (window, marks), (from, end));
         }
-        let next = |from: usize| match variables.closing[0] {
+        let next = |from: usize| match variables.closing[0][0] {
             b'"' => Some(marks.next_quote(from, end)).filter(|&quote| quote < end),
             byte => Some(from + find_near(byte, window.slice(from, end))?),
         };
         let mut closing = next(from)?;
         loop {
-            let differs = variables.differs(cpu, window, closing);
-            if differs == 0 {
+            let [differs, later] = variables.differs(cpu, window, closing);
+            if differs | later == 0 {
                 let is_it = variables.is_only
                     || are_plain((window, marks), (at + self.start.len, end), closing);
                 return is_it.then_some(closing + variables.len);
@@ -350,6 +358,7 @@ impl Way {
             meaning: self.meaning,
             message_end,
             client,
+            names_peer: self.variables.as_ref().is_some_and(|it| it.names_peer),
         }
     }
 }
@@ -400,23 +409,30 @@ impl Variables {
         if last.is_empty() && !words.is_only {
             return None; // a pattern with a quote could be found behind it
         }
+        if last.len() > BLOCK_LEN {
+            return None;
+        }
         let text = [last, words.rest].concat();
-        let mut closing = [0; BLOCK_LEN];
-        closing.get_mut(..text.len())?.copy_from_slice(&text);
+        let mut closing = [[0; BLOCK_LEN]; N_CLOSING_BLOCKS];
+        let room = closing.as_flattened_mut().get_mut(..text.len());
+        room?.copy_from_slice(&text);
         Some(Variables {
             node: words.node,
             between: between.iter().map(|&literal| literal.into()).collect(),
             closing,
-            mask: mask(text.len()),
+            masks: masks(text.len()),
             len: text.len(),
             literal_len: last.len(),
+            names_peer: words.names_peer,
             is_only: words.is_only,
         })
     }
 
     #[inline(always)]
-    fn differs(&self, cpu: impl Cpu, window: Window<'_>, at: usize) -> u64 {
-        cpu.differs(window.block(at, 0), &self.closing) & self.mask
+    fn differs(&self, cpu: impl Cpu, window: Window<'_>, at: usize) -> [u64; N_CLOSING_BLOCKS] {
+        [0, 1].map(|block| {
+            cpu.differs(window.block(at, block), &self.closing[block]) & self.masks[block]
+        })
     }
 
     /// Where the known text ends behind a variable that nothing of the pattern's own follows: it goes on to ` while …` and the
@@ -432,16 +448,16 @@ impl Variables {
         let action = tail
             .checked_sub(action_len)
             .filter(|&action| action >= from)?;
-        let is_it = self.differs(cpu, window, action) == 0
+        let is_it = self.differs(cpu, window, action) == [0, 0]
             && (action_len > 0 || find_near(b' ', window.slice(from, tail)).is_none());
         is_it.then_some(tail + CLIENT.len())
     }
 }
 
-/// The lowest `len` bits, all of them if there are no more.
-fn mask(len: usize) -> u64 {
-    match len {
-        0..64 => (1 << len) - 1,
+/// A bit for each of the first `len` bytes of so many blocks.
+fn masks<const N: usize>(len: usize) -> [u64; N] {
+    std::array::from_fn(|block| match len.saturating_sub(block * BLOCK_LEN) {
+        len @ 0..BLOCK_LEN => (1 << len) - 1,
         _ => u64::MAX,
-    }
+    })
 }

@@ -12,7 +12,7 @@ coroner explain no-live-upstreams";
 
 /// Finds out why a gateway answered 502, 504 or 499, from what is left after an outage
 ///
-/// Reads nginx error logs, offline, as rotation left them (gzip, zstd, bzip2, xz, lz4, tar; docker, CRI, syslog, journald
+/// Reads nginx error and access logs, offline, as rotation left them (gzip, zstd, bzip2, xz, lz4, tar; docker, CRI, syslog, journald
 /// and other envelopes): says which upstream failed, how, when and whom it hit, with every number traceable
 /// to a byte offset in a file.
 #[derive(Debug, Parser)]
@@ -59,7 +59,7 @@ pub struct ReportArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// The table: failures, events or sources
+    /// The table: failures, traffic, events, requests or sources
     #[arg(
         short,
         long,
@@ -68,6 +68,9 @@ pub struct ExportArgs {
         env = "CORONER_TABLE"
     )]
     pub table: String,
+    /// Table `requests`: all of them, not only those that failed, were retried or were cut
+    #[arg(long, env = "CORONER_ALL_REQUESTS")]
+    pub all_requests: bool,
     /// Where to: FILE (format by its name), DIR/ (all tables), or `-` or nothing: CSV on stdout
     #[arg(short, long, value_name = "FILE|DIR/", env = "CORONER_OUTPUT")]
     pub output: Option<PathBuf>,
@@ -100,6 +103,17 @@ pub struct InputArgs {
     /// Kind of the logs; by default told by their content, for each source
     #[arg(long, value_name = "K", env = "CORONER_KIND")]
     pub kind: Option<InputKind>,
+    /// The nginx configuration: an `nginx -T` dump, an nginx.conf or its directory; `-` is stdin. Without it, one that lies among the
+    /// logs is used
+    #[arg(long, value_name = "PATH", env = "CORONER_NGINX_CONFIG")]
+    pub nginx_config: Option<PathBuf>,
+    /// Format of access logs: the body of a `log_format`, or the name of one that is built in (combined, main, upstreaminfo, …);
+    /// may repeat. By default told by the lines themselves
+    #[arg(long, value_name = "F", env = "CORONER_LOG_FORMAT")]
+    pub log_format: Vec<String>,
+    /// Which key of JSON access lines tells what, where its name does not: status=code, client=peer.addr; may repeat
+    #[arg(long, value_name = "NAME=KEY", env = "CORONER_FIELD")]
+    pub field: Vec<String>,
     /// Zone of times that carry no offset: Europe/Berlin, UTC, +02:00. Error logs carry none; envelopes may tell it, else UTC is
     /// assumed, and said so
     #[arg(long, value_name = "ZONE", env = "CORONER_TZ")]
@@ -198,6 +212,7 @@ pub enum MmapWhen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InputKind {
     NginxError,
+    NginxAccess,
 }
 
 /// What `--generate` prints.

@@ -3,21 +3,25 @@
 use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, InputArgs, ReportArgs},
     message::{Failure, Status, say},
+    nginx_config,
     plan::Plan,
     progress, spool,
 };
 use crate::{
-    aggregate::{Failures, Width},
-    classify::Classifier,
-    diagnose::{self, Account, KnownZone, Placed, place},
+    aggregate::{self, Failures, Width, bucket::Grain},
+    classify::{Classifier, classify_request},
+    config::Config,
+    diagnose::{self, Account, KnownZone, Placed, place, placed::Counts},
     engine::{self, Scanned},
     error::Error,
-    event::Timestamp,
+    event::{Category, Timestamp},
     explain,
     export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
     progress::Progress,
-    report, text,
+    report,
+    scan::{Event, Request, Sink},
+    text,
 };
 use clap::CommandFactory;
 use std::{
@@ -48,6 +52,8 @@ struct Read {
     account: Account,
     zone: KnownZone,
     placed: Placed,
+    /// Of the gateway, if there is one.
+    config: Option<Config>,
     /// Paths that named nothing.
     errors: Vec<Error>,
 }
@@ -60,9 +66,10 @@ struct Named {
 
 impl Named {
     /// Where an output must not go.
-    fn paths(&self) -> Vec<PathBuf> {
+    fn paths(&self, plan: &Plan) -> Vec<PathBuf> {
         let paths = self.found.iter().map(|found| found.name.clone());
-        paths.collect()
+        let config = plan.config.iter().flat_map(nginx_config::paths);
+        paths.chain(config).collect()
     }
 }
 
@@ -72,7 +79,7 @@ fn discover(args: &InputArgs) -> Named {
 }
 
 /// Scans and places; shows how far it is, and says how it went if verbose.
-fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
+fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     let started = std::time::Instant::now();
     let Named { found, errors } = named;
     let classifier = Classifier::default();
@@ -99,12 +106,14 @@ fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
             );
         }
     }
-    let failures = std::mem::replace(
-        &mut scanned.aggregate.failures,
-        Failures::new(plan.engine.grain),
-    );
+    let config = plan.config.take();
+    let config = config.or_else(|| nginx_config::read_among(&scanned, args.quiet));
+    if let Some(config) = config.as_ref().filter(|_| !args.quiet) {
+        nginx_config::tell_problems(config);
+    }
+    let counts = counts(&mut scanned, plan.engine.grain);
     let zone = KnownZone::of(plan.zone.as_ref(), &scanned.ledgers);
-    let placed = place(failures, &plan.placement, &zone.zone);
+    let placed = place(counts, &plan.placement, &zone.zone);
     Read {
         classifier,
         plan,
@@ -112,7 +121,24 @@ fn read(plan: Plan, named: Named, args: &InputArgs) -> Read {
         account,
         zone,
         placed,
+        config,
         errors,
+    }
+}
+
+/// Takes what is to be placed out of `scanned`.
+fn counts(scanned: &mut Scanned, grain: Grain) -> Counts {
+    let requests = &mut scanned.aggregate.requests;
+    let none = || Failures::new(grain);
+    Counts {
+        of_requests: std::mem::replace(&mut requests.failures, none()),
+        traffic: std::mem::replace(&mut requests.traffic, aggregate::Table::new(grain)),
+        of_records: std::mem::replace(&mut scanned.aggregate.failures, none()),
+        last_request: scanned
+            .ledgers
+            .iter()
+            .filter_map(|ledger| ledger.last_request)
+            .max(),
     }
 }
 
@@ -129,7 +155,14 @@ fn expected(found: &[Found]) -> Progress {
 }
 
 impl Read {
-    fn keeps(&self, event: &crate::scan::Event<'_>) -> bool {
+    fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {
+        let filter = &self.plan.engine.filter;
+        let index = || self.scanned.index_of(request.evidence.source);
+        let machine = || self.scanned.sources[index()].machine.as_deref();
+        filter.is_open() || filter.keeps_request(request, category, machine().map(str::as_bytes))
+    }
+
+    fn keeps(&self, event: &Event<'_>) -> bool {
         let filter = &self.plan.engine.filter;
         let machine = || {
             let index = self.scanned.index_of(event.evidence.source);
@@ -174,7 +207,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     // A page to hand around says which files it is about.
     plan.engine.digests = matches!(form, Form::Html);
     let named = discover(&args.input);
-    let mut output = Output::open(&target, args.input.force, &named.paths())?;
+    let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
@@ -182,6 +215,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         placed: &read.placed,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
+        config: read.config.as_ref(),
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -255,11 +289,13 @@ fn width(target: &Target) -> usize {
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.paths())?;
-    // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
-    let is_replayed = outputs
-        .iter()
-        .any(|(table, ..)| std::ptr::eq(*table, &schema::EVENTS));
+    let outputs = open_outputs(args, &named.paths(&plan))?;
+    // Events and requests are read in a second pass, once all that decides about them is known; a stream must be kept for it.
+    let is_replayed = outputs.iter().any(|(table, ..)| {
+        [&schema::EVENTS, &schema::REQUESTS]
+            .iter()
+            .any(|replayed| std::ptr::eq(*table, *replayed))
+    });
     let _spools = if is_replayed {
         spool::spool_streams(&mut named.found, &args.input)?
     } else {
@@ -270,7 +306,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
-        let missed = write_table(&read, table, format, output)?;
+        let missed = write_table(&read, table, format, output, args.all_requests)?;
         read.errors.extend(missed);
     }
     let status = read.status(args.input.quiet);
@@ -350,6 +386,7 @@ fn write_table(
     table: &'static Table,
     format: Format,
     mut output: Output,
+    all_requests: bool,
 ) -> Result<Vec<Error>, Failure> {
     let path = output.path();
     let failed = |source| export::failed(&path, source);
@@ -377,28 +414,77 @@ fn write_table(
             rows::sources(&read.scanned, &read.account, &names, zone, &mut sheet);
             take(sheet)?;
         }
+        "traffic" => {
+            let groups: Vec<&[diagnose::Traffic]> =
+                read.placed.traffic.chunks(ROWS_AT_A_TIME).collect();
+            let make = |group: &&[diagnose::Traffic]| {
+                let mut sheet = sheet();
+                group.iter().for_each(|row| rows::traffic(row, &mut sheet));
+                sheet
+            };
+            engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
+        }
         _ => {
-            let (since, until) = (read.placed.since, read.placed.until);
-            let collect = |sheet: &mut Sheet, event: &crate::scan::Event<'_>| {
-                let time: Option<Timestamp> = event.time().map(|time| zone.instant(time).0);
-                let keep = read.keeps(event) && diagnose::placed::is_between(time, since, until);
-                if keep {
-                    rows::event(event, zone, &names, sheet);
-                }
+            let make = || Rows {
+                read,
+                names: &names,
+                is_of_events: table.name == "events",
+                all_requests,
+                sheet: sheet(),
             };
             missed = engine::replay(
                 &read.scanned,
                 &read.classifier,
                 &read.plan.engine,
-                sheet,
-                collect,
-                take,
+                make,
+                |rows| take(rows.sheet),
             )?;
         }
     }
     writer.finish().map_err(failed)?;
     output.finish()?;
     Ok(missed)
+}
+
+/// Makes rows of `events` or `requests` of what a second reading finds.
+struct Rows<'a> {
+    read: &'a Read,
+    names: &'a Names<'a>,
+    is_of_events: bool,
+    all_requests: bool,
+    sheet: Sheet,
+}
+
+impl Rows<'_> {
+    /// Whether a time was asked for.
+    fn is_asked_for(&self, time: Option<Timestamp>) -> bool {
+        let Placed { since, until, .. } = self.read.placed;
+        diagnose::placed::is_between(time, since, until)
+    }
+}
+
+impl Sink for Rows<'_> {
+    fn collect(&mut self, event: &Event<'_>) {
+        let zone = &self.read.zone.zone;
+        let time = || event.time().map(|time| zone.instant(time).0);
+        if self.is_of_events && self.read.keeps(event) && self.is_asked_for(time()) {
+            rows::event(event, zone, self.names, &mut self.sheet);
+        }
+    }
+
+    fn request(&mut self, request: &Request<'_>) {
+        if self.is_of_events || !self.is_asked_for(request.end.map(|end| end.second)) {
+            return;
+        }
+        let mut failed = None;
+        let outcome = classify_request(request.line, request.escape, |_, verdict| {
+            failed = failed.or(verdict);
+        });
+        let category = outcome.verdict.or(failed).map(|verdict| verdict.category);
+        if (self.all_requests || outcome.is_row()) && self.read.keeps_request(request, category) {
+            rows::request(request, category, self.names, &mut self.sheet);
+        }
+    }
 }
 
 fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
@@ -465,4 +551,27 @@ fn generate(what: Generate) -> Result<Status, Failure> {
         .map_err(|source| export::failed(Path::new("-"), source))?;
     output.finish()?;
     Ok(Status::Complete)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_panic_on_some_bytes_costs_those_and_exit_status_1() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("error.log");
+        let line = "2026/03/01 10:00:00 [error] 7#7: *42 panic while scanning, client: 192.0.2.1\n";
+        std::fs::write(&path, line).expect("written");
+        let output = directory.path().join("x.csv");
+        for table in ["failures", "events"] {
+            let arguments = ["coroner", "export", "-q", "--force", "--table", table, "-o"];
+            let arguments = arguments.map(PathBuf::from).into_iter();
+            let arguments = arguments.chain([output.clone(), path.clone()]);
+            let args = Args::try_parse_from(arguments).expect("understood");
+            assert_eq!(super::super::run(args), Status::Partial);
+            assert!(output.exists());
+        }
+    }
 }

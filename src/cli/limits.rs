@@ -2,7 +2,8 @@
 
 use crate::{
     aggregate::{ledger, limits},
-    input::{stored, unpack::Limits},
+    config,
+    input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
     report::html,
 };
@@ -99,9 +100,34 @@ pub fn rows() -> Vec<[String; 3]> {
             "the page says how many more there are",
         ),
         row(
-            "characters of a text from a log in the HTML page",
+            "bytes of a text from a log in the HTML page",
             number(html::TEXT),
             "the rest is left out, with `…`",
+        ),
+        row(
+            "bytes of one file of a configuration",
+            bytes(conf_tree::CONF_LEN_MAX),
+            "it is not read, and said to be missing",
+        ),
+        row(
+            "files of a configuration that one glob finds",
+            number(conf_tree::GLOB_FILES_MAX),
+            "the rest is not read",
+        ),
+        row(
+            "directives of a configuration, with all includes",
+            number(config::DIRECTIVES_MAX),
+            "the rest is left out, and said",
+        ),
+        row(
+            "files of a configuration within files",
+            number(config::INCLUDES_MAX),
+            "what lies deeper is left out, and said",
+        ),
+        row(
+            "blocks of a configuration within blocks",
+            number(config::DEPTH_MAX),
+            "what lies deeper is left out, and said",
         ),
         row(
             "bytes of a file of /proc or /sys",

@@ -2,10 +2,12 @@
 
 pub mod args;
 pub mod commands;
+mod formats;
 #[cfg(unix)]
 pub mod interrupt;
 pub mod limits;
 pub mod message;
+pub mod nginx_config;
 pub mod plan;
 pub mod progress;
 mod spool;

@@ -2,18 +2,22 @@
 
 use super::{
     args::{InputArgs, InputKind, MmapWhen},
+    formats::ToldFormats,
     message::Failure,
+    nginx_config,
 };
 use crate::{
     aggregate::{Width, bucket::Grain},
+    config::Config,
     diagnose::{Placement, placed::TimeBound},
-    engine::EngineConfig,
+    engine::{EngineConfig, Wanted},
     event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
     input::{Kind, Mmap, unpack::Limits},
     zone::Zone,
 };
+use std::sync::Arc;
 
 /// What a run over logs needs to know.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub struct Plan {
     pub placement: Placement,
     /// The zone the user gave.
     pub zone: Option<Zone>,
+    /// The configuration the user named.
+    pub config: Option<Config>,
 }
 
 impl Plan {
@@ -33,6 +39,11 @@ impl Plan {
                     .to_owned(),
             ));
         }
+        let config = args
+            .nginx_config
+            .as_deref()
+            .map(nginx_config::read)
+            .transpose()?;
         let zone = args
             .tz
             .as_deref()
@@ -76,7 +87,16 @@ impl Plan {
             chunk_len: parse_size(&args.chunk_size)?,
             grain: grain(bucket, since.is_some() || until.is_some()),
             filter,
-            kind: args.kind.map(|InputKind::NginxError| Kind::NginxError),
+            kind: args.kind.map(|kind| match kind {
+                InputKind::NginxError => Kind::NginxError,
+                InputKind::NginxAccess => Kind::NginxAccess,
+            }),
+            formats: Arc::new(ToldFormats::new(
+                &args.log_format,
+                &args.field,
+                config.as_ref(),
+            )?),
+            wanted: Wanted::ALL,
             limits: Limits::default(),
             digests: false,
             mmap: match args.mmap {
@@ -92,6 +112,7 @@ impl Plan {
                 bucket,
             },
             zone,
+            config,
         })
     }
 }

@@ -43,7 +43,7 @@ pub fn account(scanned: &Scanned) -> Account {
     let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
         problems: problems(state, ledger),
         notes: notes(state, ledger, scanned),
-        is_read: matches!(state.kind, Kind::NginxError | Kind::Empty),
+        is_read: state.is_scanned() || state.kind == Kind::Empty,
     };
     Account {
         sources: scanned
@@ -60,14 +60,18 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let damage = state.troubles.iter().filter(|trouble| trouble.is_damage());
     problems.extend(damage.map(ToString::to_string));
     match state.kind {
-        Kind::NginxError => problems.extend(content_problems(state, ledger)),
-        Kind::NginxAccess => {
-            problems.push("an access log: not analysed, this version reads error logs".to_owned())
+        Kind::NginxAccess if state.reading.formats.is_none() => {
+            let why = state
+                .refusal
+                .as_deref()
+                .unwrap_or("its format is not known");
+            problems.push(format!("an access log that is not analysed: {why}"));
         }
+        Kind::NginxError | Kind::NginxAccess => problems.extend(content_problems(state, ledger)),
         Kind::Unread(what) if problems.is_empty() => {
             problems.push(format!("{what} data: not analysed"));
         }
-        Kind::Unread(_) | Kind::NoLog | Kind::Empty => {}
+        Kind::Unread(_) | Kind::NginxConfig | Kind::NoLog | Kind::Empty => {}
     }
     let changed = state.changed.filter(|change| change.is_damage());
     problems.extend(changed.map(|change| change.to_string()));
@@ -101,15 +105,15 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
         .collect()
 }
 
-/// What is wrong with the content of an error log.
+/// What is wrong with the content of a log.
 fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let mut problems = Vec::new();
     let (n_lines, n_unparsed) = (ledger.n_lines(), ledger.n_of(LineClass::Unparsed));
     let is_much = n_unparsed > UNPARSED_FEW && n_unparsed * UNPARSED_SHARE_MAX > n_lines;
-    let is_all = n_unparsed > 0 && ledger.n_events == 0;
+    let is_all = n_unparsed > 0 && ledger.n_events + ledger.n_requests == 0;
     // A line that is not read to its end may hide any number of records.
     let has = |reason: Reason| ledger.reasons[reason as usize] > 0;
-    if is_much || is_all || has(Reason::BadTime) || has(Reason::Overlong) {
+    if is_much || is_all || has(Reason::BadTime) || has(Reason::Overlong) || has(Reason::Internal) {
         problems.push(unparsed(ledger, n_lines));
     }
     if ledger.n_of(LineClass::Torn) > 0 {

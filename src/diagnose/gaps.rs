@@ -4,7 +4,6 @@ use super::Placed;
 use crate::{
     engine::{Scanned, rotation_set},
     event::Timestamp,
-    input::Kind,
 };
 use std::collections::BTreeMap;
 
@@ -26,11 +25,7 @@ const MISSING_MAX: u64 = 400;
 /// All gaps, sets by name first.
 pub fn gaps(scanned: &Scanned, placed: &Placed) -> Vec<Gap> {
     let mut sets: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for state in scanned
-        .sources
-        .iter()
-        .filter(|state| state.kind != Kind::NoLog)
-    {
+    for state in scanned.sources.iter().filter(|state| state.kind.is_log()) {
         let name = String::from_utf8_lossy(&state.name);
         if let (set, Some(number)) = rotation_set(&name) {
             sets.entry(set).or_default().push(number);

@@ -8,4 +8,4 @@ pub mod placed;
 pub use account::{Account, account};
 pub use gaps::{Gap, gaps};
 pub use known_zone::{KnownZone, ZoneBasis};
-pub use placed::{Failure, Placed, Placement, place};
+pub use placed::{Failure, Placed, Placement, Traffic, place};

@@ -1,7 +1,10 @@
 //! Local counts to buckets in UTC: the zone, the bucket width and the time filter are applied here, after the scan.
 
 use crate::{
-    aggregate::{Clients, Evidence, FailureRow, Failures, Width, failures::Kind},
+    aggregate::{
+        Clients, Evidence, FailureRow, Failures, Table, TrafficCount, Width, failures::Kind,
+        table::Row,
+    },
     event::{LocalTime, Timestamp},
     zone::{Sureness, Zone},
 };
@@ -54,10 +57,21 @@ pub struct Failure {
     pub evidence: Evidence,
 }
 
-/// All rows, in the order of the table: bucket, upstream, category, phase, severity, basis.
+/// One row of the table `traffic`.
+#[derive(Clone, Debug)]
+pub struct Traffic {
+    /// Start of the bucket; `None` for lines that carry no time.
+    pub bucket: Option<Timestamp>,
+    /// `None` for requests that met no upstream.
+    pub upstream: Option<Arc<[u8]>>,
+    pub count: TrafficCount,
+}
+
+/// All rows, in the order of the tables: bucket, upstream, category, phase, severity, basis.
 #[derive(Clone, Debug)]
 pub struct Placed {
     pub rows: Vec<Failure>,
+    pub traffic: Vec<Traffic>,
     pub width: Width,
     /// The width asked for, if a limit made it wider.
     pub narrower_wanted: Option<Width>,
@@ -69,20 +83,47 @@ pub struct Placed {
     pub is_pooled: bool,
 }
 
-/// Places the counts of `failures`, whose times are of `zone`.
-pub fn place(failures: Failures, placement: &Placement, zone: &Zone) -> Placed {
-    let (grain, is_pooled) = (failures.width(), failures.is_pooling());
-    let rows = failures.into_rows();
+/// What is to be placed.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// Of error logs, by their clock.
+    pub of_records: Failures,
+    /// Of access logs, by UTC.
+    pub of_requests: Failures,
+    pub traffic: Table<TrafficCount>,
+    /// When the last request ended.
+    pub last_request: Option<Timestamp>,
+}
+
+/// Places `counts`; the clock of the error logs is that of `zone`.
+pub fn place(counts: Counts, placement: &Placement, zone: &Zone) -> Placed {
+    let Counts {
+        of_records,
+        of_requests,
+        traffic,
+        last_request,
+    } = counts;
+    let grain = [of_records.width(), of_requests.width(), traffic.width()]
+        .into_iter()
+        .fold(Width::Second, Width::max);
+    let is_pooled = of_records.is_pooling() || of_requests.is_pooling() || traffic.is_pooling();
+    let (of_records, of_requests) = (of_records.into_rows(), of_requests.into_rows());
+    let last = |rows: &[FailureRow]| rows.iter().filter_map(|row| row.last_seen).max();
     let newest = || {
-        let last = rows.iter().filter_map(|row| row.last_seen).max()?;
-        Some(zone.instant(last).0)
+        let last_record = last(&of_records).map(|last| zone.instant(last).0);
+        last_record.max(last_request)
     };
     let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
     let (since, until) = (resolve(placement.since), resolve(placement.until));
     let mut n_ambiguous = 0;
-    let kept: Vec<Failure> = rows
+    let in_zone = |row| in_utc(row, zone);
+    let utc = Zone::utc();
+    let by_utc = |row| in_utc(row, &utc);
+    let has_requests = !of_requests.is_empty();
+    let kept: Vec<Failure> = of_records
         .into_iter()
-        .map(|row| in_utc(row, zone))
+        .map(in_zone)
+        .chain(of_requests.into_iter().map(by_utc))
         .filter(|(failure, _)| is_between(failure.bucket, since, until))
         .map(|(failure, sureness)| {
             n_ambiguous += if sureness == Sureness::Ambiguous {
@@ -93,12 +134,18 @@ pub fn place(failures: Failures, placement: &Placement, zone: &Zone) -> Placed {
             failure
         })
         .collect();
+    let traffic: Vec<Traffic> = traffic
+        .into_rows()
+        .map(Traffic::of)
+        .filter(|row| is_between(row.bucket, since, until))
+        .collect();
     let width = placement
         .bucket
-        .unwrap_or_else(|| Width::for_span(span_s(&kept)))
+        .unwrap_or_else(|| Width::for_span(span_s(&kept, &traffic)))
         .max(grain);
     Placed {
-        rows: rebucket(kept, width, zone),
+        rows: rebucket(kept, width, zone.is_fixed() && !has_requests),
+        traffic: rebucket_traffic(traffic, width),
         width,
         narrower_wanted: placement.bucket.filter(|wanted| *wanted < width),
         since,
@@ -140,16 +187,21 @@ fn in_utc(row: FailureRow, zone: &Zone) -> (Failure, Sureness) {
     )
 }
 
-fn span_s(rows: &[Failure]) -> i64 {
+/// From the first to the last that is known.
+fn span_s(rows: &[Failure], traffic: &[Traffic]) -> i64 {
+    let starts = || traffic.iter().filter_map(|row| row.bucket);
     let first = rows.iter().filter_map(|row| row.first_seen).min();
     let last = rows.iter().filter_map(|row| row.last_seen).max();
-    first.zip(last).map_or(0, |(first, last)| last.0 - first.0)
+    let first = first.into_iter().chain(starts()).min();
+    first
+        .zip(last.max(starts().max()))
+        .map_or(0, |(first, last)| last.0 - first.0)
 }
 
-/// Sums rows into buckets of `width`, in the order of the table. They come in that order but for zones that turn back
-/// and for buckets that join, so the sort finds long runs.
-fn rebucket(mut rows: Vec<Failure>, width: Width, zone: &Zone) -> Vec<Failure> {
-    let mut is_done = zone.is_fixed();
+/// Sums rows into buckets of `width`, in the order of the table. They come in that order if they `are_sorted` and no buckets join;
+/// else the sort finds long runs.
+fn rebucket(mut rows: Vec<Failure>, width: Width, are_sorted: bool) -> Vec<Failure> {
+    let mut is_done = are_sorted;
     for row in &mut rows {
         let start = row.bucket.map(|start| Timestamp(width.floor(start.0)));
         is_done &= start == row.bucket;
@@ -167,6 +219,36 @@ fn rebucket(mut rows: Vec<Failure>, width: Width, zone: &Zone) -> Vec<Failure> {
         }
     }
     sums
+}
+
+/// Likewise.
+fn rebucket_traffic(mut rows: Vec<Traffic>, width: Width) -> Vec<Traffic> {
+    for row in &mut rows {
+        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+    }
+    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    let mut sums: Vec<Traffic> = Vec::with_capacity(rows.len());
+    for row in rows {
+        match sums.last_mut() {
+            Some(last) if last.key() == row.key() => last.count.merge(&row.count),
+            _ => sums.push(row),
+        }
+    }
+    sums
+}
+
+impl Traffic {
+    fn of(row: Row<TrafficCount>) -> Traffic {
+        Traffic {
+            bucket: row.bucket.map(|LocalTime(second)| Timestamp(second)),
+            upstream: row.name,
+            count: row.count,
+        }
+    }
+
+    fn key(&self) -> (Option<Timestamp>, Option<&[u8]>) {
+        (self.bucket, self.upstream.as_deref())
+    }
 }
 
 impl Failure {
@@ -193,7 +275,7 @@ mod tests {
         event::{Basis, Category, Phase, Severity},
     };
 
-    fn failures(times: &[i64]) -> Failures {
+    fn failures(times: &[i64]) -> Counts {
         let mut failures = Failures::new(Grain::OfSpan);
         let kind = Kind {
             category: Category::Refused,
@@ -215,7 +297,13 @@ mod tests {
                 evidence,
             );
         }
-        failures
+        let grain = Grain::OfSpan;
+        Counts {
+            of_records: failures,
+            of_requests: Failures::new(grain),
+            traffic: Table::new(grain),
+            last_request: None,
+        }
     }
 
     fn zone(name: &str) -> Zone {

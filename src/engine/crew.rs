@@ -1,5 +1,6 @@
 //! Threads and who does what: the only place that starts any.
 
+use super::panic;
 use crate::error::Error;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::{
@@ -131,6 +132,26 @@ pub(super) trait Spring: Send {
 
     /// The next portion; `None` when it is dry.
     fn draw(&mut self) -> Option<Self::Portion>;
+
+    /// Drawing panicked: it is dry from now on.
+    fn break_off(&mut self, what: String);
+
+    /// What others can do meanwhile.
+    fn errand(&self) -> Option<Arc<dyn Errand>>;
+}
+
+/// Draws, whatever happens.
+pub(super) fn draw<F: Spring>(spring: &mut F) -> Option<F::Portion> {
+    panic::catch(|| spring.draw()).unwrap_or_else(|what| {
+        spring.break_off(what);
+        None
+    })
+}
+
+/// Work that makes drawing from a spring quicker.
+pub(super) trait Errand: Send + Sync {
+    /// Does a piece of it; false if there is none now.
+    fn run(&self) -> bool;
 }
 
 impl<S: Send> Crew<S> {
@@ -147,7 +168,9 @@ impl<S: Send> Crew<S> {
                 idle: springs.into(),
                 ready: VecDeque::new(),
                 dry: Vec::new(),
+                errands: Vec::new(),
                 n_drawn_from: 0,
+                n_changes: 0,
             }),
             changed: Condvar::new(),
         };
@@ -177,12 +200,16 @@ struct BoardState<F: Spring> {
     idle: VecDeque<F>,
     ready: VecDeque<F::Portion>,
     dry: Vec<F>,
+    /// What there is to do for those that are drawn from.
+    errands: Vec<Arc<dyn Errand>>,
     n_drawn_from: usize,
+    n_changes: u64,
 }
 
 impl<F: Spring> Board<F> {
-    /// What each thread does: draw while less is ready than threads could do, else do what is ready, else wait until
-    /// something is ready or all is done. So whoever draws goes on drawing, and nothing waits for him.
+    /// What each thread does: draw while less is ready than threads could do, else do what is ready, else run errands for
+    /// those who draw, else wait until something is ready or all is done. So whoever draws goes on drawing, and nothing
+    /// waits for him.
     fn run(&self, mut each: impl FnMut(F::Portion)) {
         let mut state = self.lock();
         loop {
@@ -193,10 +220,15 @@ impl<F: Spring> Board<F> {
                 state = self.lock();
             } else if let Some(mut spring) = state.idle.pop_front() {
                 state.n_drawn_from += 1;
+                let errand = spring.errand();
+                state.errands.extend(errand.clone());
                 drop(state);
-                let drawn = spring.draw();
+                let drawn = draw(&mut spring);
                 state = self.lock();
                 state.n_drawn_from -= 1;
+                if let Some(errand) = errand {
+                    state.errands.retain(|other| !Arc::ptr_eq(other, &errand));
+                }
                 match drawn {
                     Some(portion) => {
                         state.ready.push_back(portion);
@@ -205,14 +237,21 @@ impl<F: Spring> Board<F> {
                     }
                     None => state.dry.push(spring),
                 }
+                state.n_changes += 1;
                 self.changed.notify_all();
             } else if state.n_drawn_from == 0 {
                 return;
             } else {
-                state = self
-                    .changed
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                let (errands, n_changes) = (state.errands.clone(), state.n_changes);
+                drop(state);
+                let has_run = errands.iter().any(|errand| errand.run());
+                state = self.lock();
+                if !has_run && state.n_changes == n_changes {
+                    state = self
+                        .changed
+                        .wait(state)
+                        .unwrap_or_else(PoisonError::into_inner);
+                }
             }
         }
     }

@@ -1,24 +1,24 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{FileState, SourceState, World, kind_of, same::Twin};
+use super::{FileState, SourceState, World, panic, same::Twin};
 use crate::{
     aggregate::{SourceKey, limits},
-    engine::crew::Spring,
+    engine::crew::{Errand, Spring},
     error::Error,
     input::{
         Content, Found, Kind, MappedFile, Mmap, Place, Stored, Unpacker,
         digest::{Digest, Digesting, sha256},
         stream::{Blocks, Filled, StreamBlock, last_start},
-        unpack::{Item, Member, Problem},
+        unpack::{Ahead, Item, Member, Problem, ahead},
     },
     parse::{
         head, record,
         wrapper::{self, Chain, PIECE_GAP_MAX, Scratch},
     },
-    scan::Block,
+    scan::{Block, Reading},
 };
 use std::{
-    io::{BufReader, Cursor, Read},
+    io::{BufRead, BufReader, Cursor, Read},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -26,7 +26,7 @@ use std::{
 /// One block of a source, to be scanned as a whole.
 pub(super) struct Portion {
     pub(super) source: SourceKey,
-    pub(super) chain: Chain,
+    pub(super) reading: Reading,
     pub(super) machine: Option<Arc<str>>,
     pub(super) block: StreamBlock,
     /// Another source holds it too.
@@ -53,6 +53,8 @@ pub(super) struct Feed<'a> {
     stored: u32,
     world: &'a World<'a>,
     spares: &'a Spares,
+    /// What others can decode of it before its turn.
+    ahead: Option<Arc<Ahead>>,
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
@@ -81,6 +83,8 @@ struct OpenMember {
     twin: Option<Twin>,
     /// What follows the last block of those.
     held: Option<StreamBlock>,
+    /// Bytes handed on, or passed over where they are not scanned.
+    n_drawn: u64,
 }
 
 impl<'a> Feed<'a> {
@@ -95,6 +99,7 @@ impl<'a> Feed<'a> {
             stored,
             world,
             spares,
+            ahead: world.ahead(),
             stream: None,
             sources: Vec::new(),
         }
@@ -111,13 +116,20 @@ impl<'a> Feed<'a> {
                 return false;
             }
         };
-        let (reader, digest) = Digesting::new(BufReader::with_capacity(READ_LEN, reader));
+        let reader: Box<dyn BufRead + Send> = match &self.ahead {
+            Some(ahead) => Box::new(ahead::Reader::new(reader, ahead)),
+            None => Box::new(BufReader::with_capacity(READ_LEN, reader)),
+        };
+        let (reader, digest) = Digesting::new(reader);
         let limits = self.world.config.limits.clone();
-        let (unpacker, digest) = if self.world.config.digests {
+        let (mut unpacker, digest) = if self.world.config.digests {
             (Unpacker::new(Box::new(reader), limits), Some(digest))
         } else {
-            (Unpacker::new(Box::new(reader.into_inner()), limits), None)
+            (Unpacker::new(reader.into_inner(), limits), None)
         };
+        if let Some(ahead) = &self.ahead {
+            unpacker = unpacker.with_ahead(Arc::clone(ahead));
+        }
         self.stream = Some(Stream {
             stored,
             unpacker,
@@ -149,11 +161,14 @@ impl<'a> Feed<'a> {
                 .unwrap_or_else(PoisonError::into_inner)
                 .pop();
             match member.next_block(&mut stream.unpacker, spare.unwrap_or_default()) {
-                Some(block) if member.state.kind == Kind::NginxError => {
+                Some(block) if member.state.is_scanned() => {
+                    #[cfg(test)]
+                    panic::trip(panic::WHILE_DRAWING, &block.bytes);
                     let (block, is_same) = member.part(block);
+                    member.n_drawn = block.offset + block.bytes.len() as u64 + block.n_omitted;
                     return Some(Portion {
                         source: member.state.key,
-                        chain: member.state.chain,
+                        reading: member.state.reading.clone(),
                         machine: member.state.machine.clone(),
                         block,
                         is_same,
@@ -254,6 +269,42 @@ impl Spring for Feed<'_> {
         }
         portion
     }
+
+    /// The rest of the stream is lost: of the open member, what was not handed on.
+    fn break_off(&mut self, what: String) {
+        let member = self.stream.as_mut().and_then(|stream| stream.member.take());
+        let mut start = 0;
+        if let Some(OpenMember {
+            mut state, n_drawn, ..
+        }) = member
+        {
+            start = n_drawn;
+            state.decoded_bytes = n_drawn;
+            self.sources.push(state);
+        }
+        if self.sources.is_empty() {
+            self.sources.push(self.state(0, Kind::Unread("unreadable")));
+        }
+        let error = panic::error(self.found.place.path(), start, None, what);
+        if let Some(last) = self.sources.last_mut() {
+            last.problems.push(error);
+        }
+        match self.stream {
+            Some(_) => self.close(),
+            None => self.world.progress.file_done(),
+        }
+    }
+
+    fn errand(&self) -> Option<Arc<dyn Errand>> {
+        let ahead = Arc::clone(self.ahead.as_ref()?);
+        Some(ahead)
+    }
+}
+
+impl Errand for Ahead {
+    fn run(&self) -> bool {
+        self.help()
+    }
 }
 
 impl OpenMember {
@@ -261,7 +312,7 @@ impl OpenMember {
     fn new(mut state: SourceState, unpacker: &mut Unpacker, world: &World<'_>) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
-        (state.kind, state.chain) = kind_of(sample, state.named, world.config.kind);
+        state.recognise(sample, world.config);
         let twin = world.twin(&state, sample, false);
         OpenMember {
             state,
@@ -269,6 +320,7 @@ impl OpenMember {
             scratch: Scratch::default(),
             twin,
             held: None,
+            n_drawn: 0,
         }
     }
 
@@ -283,7 +335,7 @@ impl OpenMember {
         if let Some(block) = held.take() {
             return Some(block);
         }
-        let chain = state.chain;
+        let chain = state.reading.chain;
         let find_cut = |bytes: &[u8]| match chain.block() {
             Some(_) => last_entry_end(&chain, bytes, scratch),
             None if chain.is_bare() => last_start(bytes, record::may_start),
@@ -343,7 +395,12 @@ impl OpenMember {
         if common < block.bytes.len() {
             self.twin = None;
         }
-        let len = cut_at(&self.state.chain, &block.bytes, common, &mut self.scratch);
+        let len = cut_at(
+            &self.state.reading.chain,
+            &block.bytes,
+            common,
+            &mut self.scratch,
+        );
         if len == 0 {
             return (block, false);
         }

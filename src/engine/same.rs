@@ -16,7 +16,9 @@ use crate::{
         unpack::{Item, Limits, container},
     },
     parse::{
-        HeadParser, record,
+        HeadParser,
+        access::TimeReader,
+        record,
         wrapper::{self, Scratch},
     },
 };
@@ -123,14 +125,29 @@ fn first_line(bytes: &[u8]) -> Option<u64> {
     (end > 0).then(|| FixedState::default().hash_one(&bytes[..end.min(HEAD_LEN)]))
 }
 
-/// The time of the first record in `bytes`, whatever is wrapped around it.
+/// The time of the first record in `bytes`, whatever is wrapped around it: good enough to put files in order.
 fn first_time(bytes: &[u8]) -> Option<LocalTime> {
     let chain = wrapper::detect(bytes, |_| false);
     let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
     bytes.split(|&b| b == b'\n').find_map(|line| {
         let text = wrapper::strip(&chain, line, &mut scratch).text;
-        heads.parse(text).ok()?.time
+        match heads.parse(text) {
+            Ok(head) => head.time,
+            Err(_) => access_time(text),
+        }
     })
+}
+
+/// The first thing in an access line that looks like its time.
+fn access_time(line: &[u8]) -> Option<LocalTime> {
+    let mut times = TimeReader::default();
+    let starts = memchr::memchr2_iter(b'[', b'"', line).map(|at| at + 1);
+    let time = std::iter::once(0).chain(starts).find_map(|at| {
+        let rest = &line[at..];
+        let len = rest.iter().take_while(|b| !b"]\",".contains(b)).count();
+        times.read(&rest[..len])
+    })?;
+    Some(LocalTime(time.instant.second.0))
 }
 
 /// The decoded bytes of a file that is no archive, and whether it is plain.
@@ -202,6 +219,8 @@ pub(super) struct Stream<'a> {
     pub(super) is_member: bool,
     /// The machine its path names.
     pub(super) machine: Option<&'a str>,
+    /// Only records that name a client tell one log from another: each line of an access log does.
+    pub(super) needs_client: bool,
 }
 
 impl Stream<'_> {
@@ -242,8 +261,8 @@ impl Beginnings {
             };
             let common = twin.common(sample);
             let goes_no_further = common == sample.len() || twin.ended;
-            let is_same =
-                (goes_no_further || common >= SAME_LEN_MIN) && record::has_tail(&sample[..common]);
+            let is_same = (goes_no_further || common >= SAME_LEN_MIN)
+                && (!stream.needs_client || record::has_tail(&sample[..common]));
             // From the first byte again, for whoever compares all of it.
             twin.reader = open(path, limits)?.0;
             twin.ended = false;

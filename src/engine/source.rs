@@ -5,7 +5,8 @@ use crate::{
     error::Error,
     event::Timestamp,
     input::{Change, Found, Kind, Place, Stored, unpack::Problem},
-    parse::wrapper::{self, Chain},
+    parse::wrapper,
+    scan::Reading,
 };
 use std::{sync::Arc, time::SystemTime};
 
@@ -19,8 +20,10 @@ pub struct SourceState {
     pub name: Vec<u8>,
     pub named: bool,
     pub kind: Kind,
-    /// What is wrapped around its lines.
-    pub chain: Chain,
+    /// How its lines are read.
+    pub reading: Reading,
+    /// Why its access lines are not.
+    pub refusal: Option<String>,
     /// How it was packed, from outside in: `tar > gzip`; empty for plain bytes.
     pub decode: String,
     /// Compressed members, frames or streams of each layer.
@@ -79,7 +82,8 @@ impl SourceState {
             name: found.name.as_os_str().as_encoded_bytes().to_vec(),
             named: found.named,
             kind,
-            chain: Chain::default(),
+            reading: Reading::default(),
+            refusal: None,
             decode: String::new(),
             units: Vec::new(),
             machine: None,
@@ -93,6 +97,15 @@ impl SourceState {
             lost_from: None,
             same_as: None,
             is_mapped: false,
+        }
+    }
+
+    /// Its lines are read: it is a log, in a format that is known.
+    pub fn is_scanned(&self) -> bool {
+        match self.kind {
+            Kind::NginxError => true,
+            Kind::NginxAccess => self.reading.formats.is_some(),
+            Kind::Empty | Kind::NginxConfig | Kind::NoLog | Kind::Unread(_) => false,
         }
     }
 

@@ -1,38 +1,75 @@
 //! What one worker counts.
 
-use super::EngineConfig;
+use super::{EngineConfig, panic};
 use crate::{
-    aggregate::{Aggregate, Evidence, Ledger, SourceKey, failures::Kind},
-    classify::{Classifier, residue, taxonomy::ROWS},
-    event::{Basis, Category},
+    aggregate::{
+        Aggregate, AttemptCount, Evidence, Failures, Ledger, SourceKey, TrafficCount,
+        failures::Kind, ledger::n_lines,
+    },
+    classify::{Classifier, Verdict, classify_request, residue, taxonomy::ROWS},
+    event::{Basis, Category, LocalTime, Severity},
     filter::Filter,
-    parse::wrapper::Chain,
-    scan::{Block, Event, Scanner, Sink},
+    parse::access::{Attempt, Field, FieldSet, value, write_route},
+    scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 use std::{collections::BTreeMap, ops::Range};
 
+/// What is to be counted of requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What is cut out of their lines.
+    pub fields: FieldSet,
+    /// Routes, and the clients of failed requests.
+    pub routes: bool,
+}
+
+impl Wanted {
+    /// Everything that can be counted.
+    pub const ALL: Wanted = Wanted {
+        fields: FieldSet::ALL,
+        routes: true,
+    };
+}
+
 /// Counts and ledgers of a worker, and what it scans with.
 pub(super) struct Tally<'a> {
+    classifier: &'a Classifier,
     scanner: Scanner<'a>,
+    /// Chunks in which this program failed.
+    pub(super) lost: Vec<Lost>,
     pub(super) ledgers: BTreeMap<SourceKey, Ledger>,
     counts: Counts<'a>,
+}
+
+/// Bytes of a source on which this program panicked, and its words.
+#[derive(Debug)]
+pub(super) struct Lost {
+    pub(super) source: SourceKey,
+    pub(super) range: Range<u64>,
+    pub(super) what: String,
 }
 
 struct Counts<'a> {
     aggregate: Aggregate,
     filter: &'a Filter,
+    wanted: Wanted,
     shape: Vec<u8>,
+    route: Vec<u8>,
 }
 
 impl<'a> Tally<'a> {
     pub(super) fn new(classifier: &'a Classifier, config: &'a EngineConfig) -> Tally<'a> {
         Tally {
+            classifier,
+            lost: Vec::new(),
             scanner: Scanner::new(classifier),
             ledgers: BTreeMap::new(),
             counts: Counts {
                 aggregate: Aggregate::new(ROWS.len(), config.grain),
                 filter: &config.filter,
+                wanted: config.wanted,
                 shape: Vec::new(),
+                route: Vec::new(),
             },
         }
     }
@@ -43,36 +80,53 @@ impl<'a> Tally<'a> {
         ledger.collect_duplicate(block.offset, block.bytes);
     }
 
-    /// Scans one chunk of a source wrapped in `chain`, on the machine `machine` if its lines do not tell.
+    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell. A panic costs what is left of the chunk.
     pub(super) fn scan(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
-        chain: &Chain,
+        reading: &Reading,
         machine: Option<&str>,
     ) {
         let ledger = self.ledgers.entry(block.source).or_default();
+        let before = (ledger.n_lines(), ledger.n_bytes());
         let mut sink = OnMachine {
             counts: &mut self.counts,
             machine: machine.map(str::as_bytes),
         };
-        scan(&mut self.scanner, block, range, chain, ledger, &mut sink);
+        let scanner = &mut self.scanner;
+        let done = panic::catch(|| {
+            scanner.scan(block, range.clone(), reading, ledger, &mut sink);
+        });
+        if let Err(what) = done {
+            self.lose(block, range, before, what);
+        }
     }
-}
 
-/// Scans one chunk with whatever its envelope needs.
-pub(super) fn scan(
-    scanner: &mut Scanner<'_>,
-    block: Block<'_>,
-    range: Range<usize>,
-    chain: &Chain,
-    ledger: &mut Ledger,
-    sink: &mut impl Sink,
-) {
-    if chain.is_bare() {
-        scanner.scan(block, range, ledger, sink);
-    } else {
-        scanner.scan_wrapped(block, range, chain, ledger, sink);
+    /// Counts what is left of a chunk as lost; `before` it, the ledger had so many lines and bytes.
+    #[cold]
+    fn lose(&mut self, block: Block<'_>, range: Range<usize>, before: (u64, u64), what: String) {
+        self.scanner = Scanner::new(self.classifier); // whatever state the old one is in
+        let ledger = self.ledgers.entry(block.source).or_default();
+        let is_last = range.end == block.bytes.len();
+        let omitted = if is_last { block.n_omitted } else { 0 };
+        let (chunk_lines, chunk_len) = (
+            n_lines(&block.bytes[range.clone()]),
+            range.len() as u64 + omitted,
+        );
+        let (lines_read, bytes_read) = (ledger.n_lines() - before.0, ledger.n_bytes() - before.1);
+        let start = block.offset + range.start as u64;
+        ledger.collect_lost(
+            start,
+            chunk_lines,
+            chunk_lines.saturating_sub(lines_read),
+            chunk_len.saturating_sub(bytes_read),
+        );
+        self.lost.push(Lost {
+            source: block.source,
+            range: start..start + chunk_len,
+            what,
+        });
     }
 }
 
@@ -89,11 +143,20 @@ impl Sink for OnMachine<'_, '_> {
             self.counts.collect(event);
         }
     }
+
+    fn request(&mut self, request: &Request<'_>) {
+        let filter = self.counts.filter;
+        if filter.is_open() || filter.keeps_line(request, self.machine) {
+            self.counts.collect_request(request);
+        }
+    }
 }
 
 impl Counts<'_> {
     #[inline(always)]
     fn collect(&mut self, event: &Event<'_>) {
+        #[cfg(test)]
+        panic::trip(panic::WHILE_SCANNING, event.known.message);
         if event.is_doubtful {
             self.aggregate.n_doubtful += 1;
             return;
@@ -118,6 +181,90 @@ impl Counts<'_> {
         }
     }
 
+    fn collect_request(&mut self, request: &Request<'_>) {
+        let Request { line, escape, .. } = *request;
+        let filter = self.filter;
+        let requests = &mut self.aggregate.requests;
+        let time = request.end.map(|end| LocalTime(end.second.0));
+        let client = line.value(Field::Client);
+        let is_asked_for = |upstream: Option<&[u8]>| {
+            filter.upstreams.is_empty() || filter.upstreams.matches(upstream.unwrap_or_default())
+        };
+        let fail = |failures: &mut Failures, upstream: Option<&[u8]>, verdict: Verdict| {
+            let is_kept =
+                filter.categories.is_empty() || filter.categories.contains(&verdict.category);
+            if is_kept && is_asked_for(upstream) {
+                failures.collect(time, upstream, kind(verdict), client, request.evidence);
+            }
+        };
+        let is_served = request
+            .status
+            .is_some_and(|status| status < 500 && status != 499);
+        // The last is counted together with the request, most often in one cell.
+        let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
+        let outcome = classify_request(line, escape, |attempt, verdict| {
+            if let Some((attempt, verdict)) = last.replace((*attempt, verdict)) {
+                if is_asked_for(attempt.addr) {
+                    let counted = AttemptCount {
+                        is_masked: is_failed(verdict) && is_served,
+                        ..counted(&attempt, verdict)
+                    };
+                    let count = |cell: &mut TrafficCount, _| cell.collect_attempt(counted);
+                    requests.traffic.collect(time, attempt.addr, 0, count);
+                }
+            }
+            if let Some(verdict) = verdict {
+                fail(&mut requests.failures, attempt.addr, verdict);
+            }
+        });
+        let upstream = last.and_then(|(attempt, _)| attempt.addr);
+        if let Some(verdict) = outcome.verdict
+            && last.is_none_or(|(_, verdict)| verdict.is_none())
+        {
+            fail(&mut requests.failures, upstream, verdict);
+        }
+        if !is_asked_for(upstream) {
+            return;
+        }
+        let bytes_sent = line.value(Field::BytesSent).and_then(value::count);
+        let request_ms = line.value(Field::RequestTime).and_then(value::duration_ms);
+        requests.traffic.collect(time, upstream, 0, |cell, _| {
+            if let Some((attempt, verdict)) = &last {
+                cell.collect_attempt(counted(attempt, *verdict));
+            }
+            cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
+        });
+        let status = usize::from(outcome.status.unwrap_or(0));
+        requests.n_requests += 1;
+        requests.by_status[status] += 1;
+        if self.wanted.routes {
+            self.collect_route(request, status, request_ms);
+        }
+    }
+
+    /// Counts the route of a request, and its client if it failed.
+    fn collect_route(&mut self, request: &Request<'_>, status: usize, request_ms: Option<u32>) {
+        let requests = &mut self.aggregate.requests;
+        let is_5xx = status >= 500;
+        let is_failed = is_5xx || status == 499;
+        if let (_, Some(uri)) = request.method_and_uri() {
+            self.route.clear();
+            write_route(uri, &mut self.route);
+            requests
+                .routes
+                .collect(None, Some(&self.route), 0, |cell, _| {
+                    cell.collect(is_failed, is_5xx, request_ms, request.evidence);
+                });
+        }
+        if let Some(client) = request.line.value(Field::Client)
+            && is_failed
+        {
+            requests
+                .clients
+                .collect(None, Some(client), 0, |cell, _| cell.n_failed += 1);
+        }
+    }
+
     #[cold]
     fn collect_shape(&mut self, message: &[u8], evidence: Evidence) {
         residue::write_shape(message, &mut self.shape);
@@ -127,18 +274,44 @@ impl Counts<'_> {
     }
 }
 
+fn kind(verdict: Verdict) -> Kind {
+    Kind {
+        category: verdict.category,
+        phase: verdict.phase,
+        severity: verdict.severity,
+        basis: Basis::AccessLog,
+    }
+}
+
+fn is_failed(verdict: Option<Verdict>) -> bool {
+    verdict.is_some_and(|verdict| verdict.severity == Severity::Failure)
+}
+
+fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {
+    AttemptCount {
+        is_failed: is_failed(verdict),
+        is_masked: false,
+        response_ms: attempt.response_ms,
+        connect_ms: attempt.connect_ms,
+        header_ms: attempt.header_ms,
+    }
+}
+
 /// All that was counted, as one.
-pub(super) fn merged(tallies: Vec<Tally<'_>>) -> (Aggregate, BTreeMap<SourceKey, Ledger>) {
+pub(super) fn merged(
+    tallies: Vec<Tally<'_>>,
+) -> (Aggregate, BTreeMap<SourceKey, Ledger>, Vec<Lost>) {
     let mut tallies = tallies.into_iter();
     let first = tallies.next().expect("a crew has at least one state");
     tallies.fold(
-        (first.counts.aggregate, first.ledgers),
-        |(mut aggregate, mut ledgers), tally| {
+        (first.counts.aggregate, first.ledgers, first.lost),
+        |(mut aggregate, mut ledgers, mut lost), tally| {
             aggregate.merge(tally.counts.aggregate);
             for (source, ledger) in tally.ledgers {
                 ledgers.entry(source).or_default().merge(ledger);
             }
-            (aggregate, ledgers)
+            lost.extend(tally.lost);
+            (aggregate, ledgers, lost)
         },
     )
 }

@@ -4,10 +4,11 @@ use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Failure},
+    diagnose::{Account, Failure, Traffic},
     engine::{Scanned, SourceState},
-    event::{LocalTime, Timestamp},
-    scan::Event,
+    event::{Category, LocalTime, Timestamp},
+    parse::access::{Attempt, Field, attempts, unescape, value},
+    scan::{Event, Request},
     text,
     zone::Zone,
 };
@@ -67,6 +68,119 @@ pub fn failure(row: &Failure, names: &Names<'_>, sheet: &mut Sheet) {
     sheet.end_row();
 }
 
+/// Writes a row of `traffic`.
+pub fn traffic(row: &Traffic, sheet: &mut Sheet) {
+    instant(row.bucket, sheet);
+    bytes(row.upstream.as_deref(), sheet);
+    let row = row.count.finish();
+    for n in [
+        row.n_requests,
+        row.n_attempts,
+        row.n_failed_attempts,
+        row.n_1xx,
+        row.n_2xx,
+        row.n_3xx,
+        row.n_4xx,
+        row.n_5xx,
+        row.n_499,
+        row.n_502,
+        row.n_503,
+        row.n_504,
+        row.bytes_sent,
+    ] {
+        count(n, sheet);
+    }
+    for ms in [
+        row.response_ms_p50,
+        row.response_ms_p90,
+        row.response_ms_p99,
+        row.response_ms_max,
+        row.connect_ms_p50,
+        row.connect_ms_p99,
+        row.connect_ms_max,
+        row.header_ms_p50,
+        row.header_ms_p99,
+        row.header_ms_max,
+        row.request_ms_p50,
+        row.request_ms_p90,
+        row.request_ms_p99,
+        row.request_ms_max,
+    ] {
+        milliseconds(ms, sheet);
+    }
+    count(row.n_masked, sheet);
+    sheet.end_row();
+}
+
+/// Writes a row of `requests`.
+pub fn request(
+    request: &Request<'_>,
+    category: Option<Category>,
+    names: &Names<'_>,
+    sheet: &mut Sheet,
+) {
+    let line = request.line;
+    let raw = |field| line.value(field);
+    let written = |text: Option<&[u8]>, sheet: &mut Sheet| match text {
+        Some(text) => sheet.bytes(&unescape(request.escape, text)),
+        None => sheet.null(),
+    };
+    let (method, uri) = request.method_and_uri();
+    instant(request.end.map(|end| end.second), sheet);
+    match request.status {
+        Some(status) => sheet.integer(i64::from(status)),
+        None => sheet.null(),
+    }
+    written(method, sheet);
+    written(uri, sheet);
+    written(raw(Field::Host).or(raw(Field::Server)), sheet);
+    written(raw(Field::Client), sheet);
+    milliseconds(raw(Field::RequestTime).and_then(value::duration_ms), sheet);
+    let attempts = || attempts(line);
+    count(attempts().count() as u64, sheet);
+    list(attempts().map(|attempt| attempt.addr), sheet);
+    let status = |attempt: Attempt<'_>| attempt.status.map(|status| format!("{status:03}"));
+    let statuses: Vec<Option<String>> = attempts().map(status).collect();
+    list(
+        statuses
+            .iter()
+            .map(|status| status.as_deref().map(str::as_bytes)),
+        sheet,
+    );
+    let response_ms = attempts().filter_map(|attempt| attempt.response_ms);
+    match response_ms.map(u64::from).reduce(|a, b| a + b) {
+        Some(ms) => count(ms, sheet),
+        None => sheet.null(),
+    }
+    match category {
+        Some(category) => sheet.word(category.name()),
+        None => sheet.null(),
+    }
+    sheet.null();
+    sheet.null();
+    sheet.text(names.source(&request.evidence));
+    count(request.evidence.offset, sheet);
+    count(names.line(&request.evidence), sheet);
+    sheet.end_row();
+}
+
+/// Texts with a comma between; `-` for what is not known. Of no texts: nothing.
+fn list<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>, sheet: &mut Sheet) {
+    let texts: Vec<&[u8]> = texts.map(|text| text.unwrap_or(b"-")).collect();
+    if texts.is_empty() {
+        sheet.null();
+    } else {
+        sheet.bytes(&texts.join(&b", "[..]));
+    }
+}
+
+fn milliseconds(ms: Option<u32>, sheet: &mut Sheet) {
+    match ms {
+        Some(ms) => sheet.integer(i64::from(ms)),
+        None => sheet.null(),
+    }
+}
+
 /// Writes a row of `events`.
 pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Sheet) {
     let Event { head, known, .. } = event;
@@ -119,10 +233,11 @@ pub fn sources(
         let ledger = &scanned.ledgers[index];
         sheet.text(names.of(index));
         sheet.word(state.kind.name());
-        sheet.null();
+        let formats = state.reading.formats.as_ref();
+        text(formats.map(|formats| formats.name()).as_deref(), sheet);
         text(
-            (!state.chain.is_bare())
-                .then(|| state.chain.to_string())
+            (!state.reading.chain.is_bare())
+                .then(|| state.reading.chain.to_string())
                 .as_deref(),
             sheet,
         );
@@ -130,7 +245,7 @@ pub fn sources(
             true => sheet.word("plain"),
             false => sheet.text(&state.decode),
         }
-        sheet.text(zone.name());
+        sheet.text(&zones(ledger, zone));
         count(state.size_bytes, sheet);
         count(ledger.n_bytes(), sheet);
         text(state.sha256.as_deref(), sheet);
@@ -146,8 +261,10 @@ pub fn sources(
         ] {
             count(ledger.n_of(class), sheet);
         }
-        local(ledger.first_time, zone, sheet);
-        local(ledger.last_time, zone, sheet);
+        let by_clock = |time: Option<LocalTime>| time.map(|time| zone.instant(time).0);
+        let first = by_clock(ledger.first_time);
+        instant(first.into_iter().chain(ledger.first_request).min(), sheet);
+        instant(by_clock(ledger.last_time).max(ledger.last_request), sheet);
         let problems = account.sources[index].problems.join("; ");
         text((!problems.is_empty()).then_some(&problems), sheet);
         count(ledger.n_of(LineClass::Blank), sheet);
@@ -163,6 +280,18 @@ pub fn sources(
         instant(state.file.and_then(|file| file.modified), sheet);
         sheet.end_row();
     }
+}
+
+/// The zone that the clock of the error records was taken for, and the offsets that requests are written with.
+fn zones(ledger: &Ledger, zone: &Zone) -> String {
+    let mut zones: Vec<String> = Vec::new();
+    if ledger.n_requests == 0 || ledger.first_time.is_some() {
+        zones.push(zone.name().to_owned());
+    }
+    let written = ledger.written_offsets.keys();
+    zones.extend(written.map(|&offset_s| Zone::fixed(offset_s).name().to_owned()));
+    zones.dedup();
+    zones.join(", ")
 }
 
 /// The machines that the lines of a source name, else the one that its path names.

@@ -146,6 +146,100 @@ pub static EVENTS: Table = Table {
     ],
 };
 
+pub static TRAFFIC: Table = Table {
+    name: "traffic",
+    row: "bucket x upstream, of access logs",
+    columns: &[
+        time(
+            "bucket",
+            "start of the bucket, by the end of the request; empty for lines without a time",
+        ),
+        text(
+            "upstream",
+            "address, or the group where no peer could be chosen; empty for requests that met none",
+        ),
+        integer("n_requests", "requests whose last attempt was here"),
+        integer("n_attempts", "attempts here"),
+        integer(
+            "n_failed_attempts",
+            "attempts that failed here, those too that a later one made good",
+        ),
+        integer("n_1xx", "of the requests, those answered 1xx"),
+        integer("n_2xx", "2xx"),
+        integer("n_3xx", "3xx"),
+        integer("n_4xx", "4xx"),
+        integer("n_5xx", "5xx"),
+        integer("n_499", "the client left before an answer"),
+        integer("n_502", "502"),
+        integer("n_503", "503"),
+        integer("n_504", "504"),
+        integer(
+            "bytes_sent",
+            "bytes sent to clients, as the format logs them",
+        ),
+        integer(
+            "response_ms_p50",
+            "time of an attempt up to the last byte of its answer: median, at most 1 % off; empty where nothing tells",
+        ),
+        integer("response_ms_p90", "90th percentile"),
+        integer("response_ms_p99", "99th percentile"),
+        integer("response_ms_max", "longest, exact"),
+        integer("connect_ms_p50", "time to connect, TLS included"),
+        integer("connect_ms_p99", "99th percentile"),
+        integer("connect_ms_max", "longest, exact"),
+        integer("header_ms_p50", "time up to the end of the answer's header"),
+        integer("header_ms_p99", "99th percentile"),
+        integer("header_ms_max", "longest, exact"),
+        integer(
+            "request_ms_p50",
+            "time of a request from its first byte to its record, clients included",
+        ),
+        integer("request_ms_p90", "90th percentile"),
+        integer("request_ms_p99", "99th percentile"),
+        integer("request_ms_max", "longest, exact"),
+        integer("n_masked", "failed attempts that a later attempt made good"),
+    ],
+};
+
+pub static REQUESTS: Table = Table {
+    name: "requests",
+    row: "one request of an access log that failed, was retried or was cut; all with --all-requests",
+    columns: &[
+        time(
+            "time",
+            "end of the request; empty if the line does not tell",
+        ),
+        integer("status", "what the client was answered"),
+        text("method", "request method"),
+        text("uri", "request URI as logged"),
+        text("host", "Host header, or the server's name"),
+        text("client", "client address"),
+        integer(
+            "request_ms",
+            "from the first byte of the client to the record",
+        ),
+        integer("n_attempts", "upstreams tried"),
+        text("upstreams", "address of each attempt, with a comma between"),
+        text(
+            "upstream_statuses",
+            "status of each attempt; - where it has none",
+        ),
+        integer("response_ms", "time of all attempts together"),
+        text(
+            "category",
+            "what went wrong; empty where nothing did or the line does not tell",
+        ),
+        text(
+            "explained_by",
+            "the error record that tells why, as source:line@offset",
+        ),
+        text("confidence", "how sure that is: exact, strong or weak"),
+        text("source", "file the line is in"),
+        integer("offset", "offset of its first byte in the decoded stream"),
+        integer("line", "line number, from 1"),
+    ],
+};
+
 pub static SOURCES: Table = Table {
     name: "sources",
     row: "one source: the account of its bytes and lines",
@@ -210,7 +304,7 @@ pub static SOURCES: Table = Table {
     ],
 };
 
-pub static TABLES: [&Table; 3] = [&FAILURES, &EVENTS, &SOURCES];
+pub static TABLES: [&Table; 5] = [&FAILURES, &TRAFFIC, &EVENTS, &REQUESTS, &SOURCES];
 
 impl Table {
     pub fn from_name(name: &str) -> Option<&'static Table> {

@@ -15,6 +15,7 @@
 pub mod access;
 pub mod action;
 pub mod head;
+mod json;
 pub mod record;
 pub mod tail;
 pub mod upstream;

@@ -1,8 +1,8 @@
 //! The report as Markdown, to paste into a ticket. Log text stands in code spans only, so that nothing in it is markup.
 
 use super::{
-    model::{CategoryCount, CategoryLine, Report, Section},
-    words::{duration, grouped},
+    model::{CategoryCount, CategoryLine, Report, RouteLine, Section},
+    words::{duration, grouped, milliseconds},
 };
 use std::fmt::{Result, Write};
 
@@ -25,6 +25,10 @@ fn write_report(report: &Report, out: &mut String) -> Result {
             Section::Upstreams => upstreams(report, out)?,
             Section::Worst => worst(report, out)?,
             Section::Advice => advice(report, out)?,
+            Section::Traffic => traffic(report, out)?,
+            Section::Routes => routes(&report.routes, out)?,
+            Section::Slowest => routes(&report.slowest, out)?,
+            Section::Clients => clients(report, out)?,
             Section::Others => categories(&report.others, out)?,
             Section::Messages => messages(report, out)?,
             Section::Unknown => unknown(report, out)?,
@@ -62,6 +66,12 @@ fn head(report: &Report, out: &mut String) -> Result {
         grouped(read.n_lines),
         read.percent_understood
     )?;
+    if let Some(config) = &report.config {
+        writeln!(out, "- config: {}", code(&config.text()))?;
+    }
+    if let Some(requests) = &report.requests {
+        writeln!(out, "- requests: {}", requests.text())?;
+    }
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }
@@ -145,6 +155,64 @@ fn advice(report: &Report, out: &mut String) -> Result {
                 writeln!(out, "  - {label}: {}", code(text))?;
             }
         }
+    }
+    Ok(())
+}
+
+fn traffic(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| upstream | requests | attempts | failed attempts | masked | 5xx | p50 | p99 |\n|---|---:|---:|---:|---:|---:|---:|---:|"
+    )?;
+    for line in &report.traffic {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            code(line.name()),
+            grouped(line.n_requests),
+            grouped(line.n_attempts),
+            grouped(line.n_failed_attempts),
+            grouped(line.n_masked),
+            grouped(line.n_5xx),
+            milliseconds(line.response_ms_p50),
+            milliseconds(line.response_ms_p99),
+        )?;
+    }
+    match report.n_more_traffic {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
+}
+
+fn routes(lines: &[RouteLine], out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| route | requests | failed | p50 | p99 | first that failed |\n|---|---:|---:|---:|---:|---|"
+    )?;
+    for line in lines {
+        writeln!(
+            out,
+            "| {} | {} | {} | {} | {} | {} |",
+            code(&line.route),
+            grouped(line.n_requests),
+            grouped(line.n_failed),
+            milliseconds(line.request_ms_p50),
+            milliseconds(line.request_ms_p99),
+            code(&line.evidence)
+        )?;
+    }
+    Ok(())
+}
+
+fn clients(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "| client | failed requests |\n|---|---:|")?;
+    for line in &report.clients {
+        writeln!(
+            out,
+            "| {} | {} |",
+            code(&line.client),
+            grouped(line.n_failed)
+        )?;
     }
     Ok(())
 }

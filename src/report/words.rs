@@ -61,6 +61,20 @@ pub fn duration(seconds: i64) -> String {
     }
 }
 
+/// `7 ms`, `1.25 s`, `60 s`; nothing for what is not known.
+pub fn milliseconds(ms: Option<u32>) -> String {
+    let Some(ms) = ms else {
+        return String::new();
+    };
+    let (digits, unit) = match ms {
+        0..1_000 => return format!("{ms} ms"),
+        1_000..10_000 => (format!("{:.2}", f64::from(ms) / 1e3), "s"),
+        _ => (format!("{:.1}", f64::from(ms) / 1e3), "s"),
+    };
+    let digits = digits.trim_end_matches('0').trim_end_matches('.');
+    format!("{digits} {unit}")
+}
+
 /// Buckets of a width such as `1m`, in the plural.
 pub fn bucket_word(bucket: &str) -> String {
     match bucket {
@@ -91,6 +105,14 @@ mod tests {
             ("0 s".into(), "1 h 2 m".into(), "1 d".into())
         );
         assert_eq!(duration(3_605), "1 h");
+        assert_eq!(
+            (
+                milliseconds(Some(7)),
+                milliseconds(Some(1_250)),
+                milliseconds(Some(60_000))
+            ),
+            ("7 ms".into(), "1.25 s".into(), "60 s".into())
+        );
         assert_eq!(
             (plural(1, "line"), plural(2, "line")),
             ("line".into(), "lines".into())

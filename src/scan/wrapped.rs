@@ -3,12 +3,13 @@
 //! A record is kept until the next text of the same writer tells whether it goes on: a copy of some hundred bytes, since its
 //! lines do not lie together and others may stand between them. The envelope's own facts go two ways: the machine with each event, and what its times say of the zone to the ledger.
 
-use super::{Block, Event, Place, Scanner, Sink};
+use super::{Block, Event, Place, Request, Scanner, Sink};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, limits::LINE_LEN_MAX},
     event::LocalTime,
     lines::Line,
     parse::{
+        access::{AccessLine, Instant},
         head::is_head,
         record,
         wrapper::{
@@ -110,7 +111,7 @@ impl Facts {
 impl Scanner<'_> {
     /// Like [`scan`](Scanner::scan), for a source wrapped in `chain`; `range` begins where `wrapper::may_start` says a chunk
     /// can, or, if its entries span lines, with an entry.
-    pub fn scan_wrapped(
+    pub(super) fn scan_wrapped(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
@@ -300,7 +301,7 @@ impl Scanner<'_> {
         };
         if is_head(text) {
             self.read_record(text, place, ledger, &mut with_facts);
-        } else {
+        } else if !self.is_request(text, place, facts, ledger, &mut with_facts) {
             self.read_other(text, place, ledger, &mut with_facts);
         }
         if let Some(machine) = &facts.machine {
@@ -311,6 +312,24 @@ impl Scanner<'_> {
         {
             ledger.collect_zone_offset(offset_s);
         }
+    }
+
+    /// Reads a text that is a line of a request in a format of the source; whether it is.
+    fn is_request(
+        &mut self,
+        text: &[u8],
+        place: Place,
+        facts: &Facts,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> bool {
+        let Some(formats) = self.formats.clone() else {
+            return false;
+        };
+        let end = facts.instant_ns.map(Instant::from_ns);
+        let mut fields = AccessLine::default();
+        self.read_request(text, &mut fields, place, &formats, end, ledger, sink)
+            .is_ok()
     }
 
     /// Reads what waits for more at the end of a chunk, where nothing can be waiting that comes.
@@ -361,5 +380,13 @@ impl<S: Sink> Sink for WithFacts<'_, S> {
         *self.time = self.time.or(event.time());
         let machine = event.machine.or(self.machine);
         self.sink.collect(&Event { machine, ..*event });
+    }
+
+    fn request(&mut self, request: &Request<'_>) {
+        let machine = request.machine.or(self.machine);
+        self.sink.request(&Request {
+            machine,
+            ..*request
+        });
     }
 }

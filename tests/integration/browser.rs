@@ -109,12 +109,19 @@ fn a_browser_opens_the_page() {
     assert!(seen.console.is_empty(), "{:?}", seen.console);
     assert!(seen.asked.is_empty(), "{:?}", seen.asked);
     assert!(seen.dom.contains("<title>159 gateway failures"));
-    for section in coroner::report::model::Section::ALL {
-        let is_there = seen
-            .dom
-            .contains(&format!("<section id=\"{}\"", section.name()));
-        // This sample has no message of unknown shape.
-        assert_eq!(is_there, section.name() != "unknown", "{section:?}");
+    for section in [
+        "answer",
+        "failures",
+        "upstreams",
+        "worst",
+        "advice",
+        "sources",
+        "notes",
+    ] {
+        assert!(
+            seen.dom.contains(&format!("<section id=\"{section}\"")),
+            "{section}"
+        );
     }
     // The script ran: headings became buttons.
     assert!(seen.dom.contains("<button type=\"button\">Events</button>"));

@@ -2,18 +2,16 @@
 
 use crate::{
     envelopes::{LINE_BY_LINE, SHORT, cri, docker, journal_export, prefixed, text_log, two_pods},
-    every_path::{awkward_log, config, digest, replay},
+    every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
 };
 use coroner::{
-    aggregate::{Ledger, LineClass, Width},
+    aggregate::{Ledger, LineClass},
     classify::Classifier,
-    diagnose::{Placement, place},
     engine::{self, Scanned},
     event::Trust,
     input,
     parse::head::is_head,
-    zone::Zone,
 };
 use std::{fmt::Write, fs, path::Path};
 
@@ -58,12 +56,7 @@ impl Lab {
 
 /// Counts of failures, without where they stand.
 fn failures(scanned: &Scanned) -> String {
-    let placement = Placement {
-        since: None,
-        until: None,
-        bucket: Some(Width::Second),
-    };
-    let placed = place(scanned.aggregate.failures.clone(), &placement, &Zone::utc());
+    let placed = placed(scanned);
     let mut text = String::new();
     for row in &placed.rows {
         let upstream = row.upstream.as_deref().unwrap_or_default().escape_ascii();
@@ -101,7 +94,11 @@ fn every_envelope_gives_the_failures_of_the_bare_log() {
         for (chain, wrap) in LINE_BY_LINE {
             let scanned = lab.scan(&wrap(&log));
             let what = format!("{chain}, seed {seed}");
-            assert_eq!(scanned.sources[0].chain.to_string(), chain, "{what}");
+            assert_eq!(
+                scanned.sources[0].reading.chain.to_string(),
+                chain,
+                "{what}"
+            );
             let got = failures(&scanned);
             assert!(got == want, "{what}: {}", difference(&got, &want));
             // Line by line they are of the same classes.
@@ -132,7 +129,7 @@ fn texts_in_pieces_give_the_failures_of_the_bare_log() {
             ] {
                 let scanned = lab.scan(&source);
                 let what = format!("{name}, pieces of {len_max}, seed {seed}");
-                assert_eq!(scanned.sources[0].chain.to_string(), name, "{what}");
+                assert_eq!(scanned.sources[0].reading.chain.to_string(), name, "{what}");
                 let got = failures(&scanned);
                 assert!(got == want, "{what}: {}", difference(&got, &want));
             }
@@ -150,7 +147,10 @@ fn entries_give_the_failures_of_the_bare_log() {
         let source = journal_export(&log);
         assert!(n_records < 1_000 || source.len() > 2 << 20);
         let scanned = lab.scan(&source);
-        assert_eq!(scanned.sources[0].chain.to_string(), "journald-export");
+        assert_eq!(
+            scanned.sources[0].reading.chain.to_string(),
+            "journald-export"
+        );
         let got = failures(&scanned);
         assert!(got == want, "seed {seed}: {}", difference(&got, &want));
     }
@@ -178,7 +178,10 @@ fn indented_lines_go_on_with_their_record() {
         writeln!(short, "{before}{line}").expect("memory");
     }
     let scanned = lab.scan(short.as_bytes());
-    assert_eq!(scanned.sources[0].chain.to_string(), "journald-short");
+    assert_eq!(
+        scanned.sources[0].reading.chain.to_string(),
+        "journald-short"
+    );
     assert_eq!(failures(&scanned), failures(&lab.scan(log.as_bytes())));
     assert_eq!(scanned.ledgers[0].n_events, 20);
 }
@@ -297,18 +300,21 @@ fn evidence_points_at_the_first_line() {
     for (name, source) in sources(120) {
         let scanned = lab.scan_all(&[&source], 2, 3_000);
         let mut places = Vec::new();
-        let collect = |rows: &mut Vec<(u64, u64, Trust)>, event: &coroner::scan::Event<'_>| {
+        let collect = |event: &coroner::scan::Event<'_>| {
             let starts = &scanned.ledgers[0].line_starts;
             let line = starts.line_number(&event.evidence);
-            rows.push((event.evidence.offset, line, event.trust));
+            (event.evidence.offset, line, event.trust)
         };
-        let take = |rows| {
-            places.push(rows);
+        let make = || Events {
+            collect,
+            rows: Vec::new(),
+        };
+        let take = |events: Events<_, (u64, u64, Trust)>| {
+            places.push(events.rows);
             Ok(())
         };
         let config = config(2, 3_000);
-        engine::replay(&scanned, &lab.classifier, &config, Vec::new, collect, take)
-            .expect("memory");
+        engine::replay(&scanned, &lab.classifier, &config, make, take).expect("memory");
         let places = places.concat();
         assert_eq!(places.len() as u64, scanned.ledgers[0].n_events, "{name}");
         assert!(
@@ -402,7 +408,7 @@ fn a_cut_envelope_loses_no_record_silently() {
         for len in (last..source.len()).filter(|len| len % 2 == 0 || source.len() - len < 40) {
             let scanned = lab.scan(&source[..len]);
             let what = format!("{name} cut at {len}: {}", source[last..len].escape_ascii());
-            assert_eq!(scanned.sources[0].chain.to_string(), name, "{what}");
+            assert_eq!(scanned.sources[0].reading.chain.to_string(), name, "{what}");
             let ledger = &scanned.ledgers[0];
             assert_eq!(ledger.n_lines(), 3 + u64::from(len > last), "{what}");
             assert!(ledger.n_events >= 3, "{what}");

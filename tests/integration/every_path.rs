@@ -7,25 +7,49 @@ use crate::{
 use coroner::{
     aggregate::{Ledger, Width, bucket::Grain},
     classify::Classifier,
-    diagnose::{Placement, place},
-    engine::{self, EngineConfig, Scanned},
+    diagnose::{Placed, Placement, place, placed::Counts},
+    engine::{self, EngineConfig, Scanned, Wanted},
     input,
+    scan::{Event, Request, Sink},
     zone::Zone,
 };
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, sync::Arc};
+
+/// What a scan counts, by second, as if all clocks showed UTC.
+pub(crate) fn placed(scanned: &Scanned) -> Placed {
+    let requests = &scanned.aggregate.requests;
+    let counts = Counts {
+        of_records: scanned.aggregate.failures.clone(),
+        of_requests: requests.failures.clone(),
+        traffic: requests.traffic.clone(),
+        last_request: None,
+    };
+    let placement = Placement {
+        since: None,
+        until: None,
+        bucket: Some(Width::Second),
+    };
+    place(counts, &placement, &Zone::utc())
+}
+
+/// Gives events to a function of its own.
+pub(crate) struct Events<C, T> {
+    pub(crate) collect: C,
+    pub(crate) rows: Vec<T>,
+}
+
+impl<C: Fn(&Event<'_>) -> T, T> Sink for Events<C, T> {
+    fn collect(&mut self, event: &Event<'_>) {
+        self.rows.push((self.collect)(event));
+    }
+
+    fn request(&mut self, _: &Request<'_>) {}
+}
 
 /// Everything a scan counts, as text.
 pub(crate) fn digest(scanned: &Scanned) -> String {
     let mut text = String::new();
-    let placed = place(
-        scanned.aggregate.failures.clone(),
-        &Placement {
-            since: None,
-            until: None,
-            bucket: Some(Width::Second),
-        },
-        &Zone::utc(),
-    );
+    let placed = placed(scanned);
     for row in &placed.rows {
         let line = scanned.ledgers[scanned.index_of(row.evidence.source)]
             .line_starts
@@ -90,6 +114,8 @@ pub(crate) fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
         grain: Grain::Fixed(Width::Second),
         filter: Default::default(),
         kind: None,
+        formats: Arc::new(()),
+        wanted: Wanted::ALL,
         limits: Default::default(),
         digests: false,
         mmap: Default::default(),
@@ -115,23 +141,27 @@ pub(crate) fn replay(
     classifier: &Classifier,
 ) -> String {
     let mut text = String::new();
-    let collect = |rows: &mut Vec<String>, event: &coroner::scan::Event<'_>| {
+    let collect = |event: &Event<'_>| {
         let ledger = &scanned.ledgers[scanned.index_of(event.evidence.source)];
         let known = &event.known;
         let message = known.message.escape_ascii().to_string();
         let line = ledger.line_starts.line_number(&event.evidence);
-        rows.push(format!(
+        format!(
             "{} {line} {:?} {} {} {message}",
             event.evidence.offset, event.trust, known.category, known.phase
-        ));
+        )
+    };
+    let make = || Events {
+        collect,
+        rows: Vec::new(),
     };
     engine::replay(
         scanned,
         classifier,
         &config(n_threads, chunk_len),
-        Vec::new,
-        collect,
-        |rows| {
+        make,
+        |events| {
+            let rows = events.rows;
             rows.iter()
                 .for_each(|row| writeln!(text, "{row}").expect("memory"));
             Ok(())

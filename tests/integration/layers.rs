@@ -17,6 +17,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("zone", &["event"]),
     ("input", &["error", "glob"]),
     ("parse", &["event", "lines"]),
+    ("config", &["glob"]),
     ("classify", &["event", "lines", "parse"]),
     ("aggregate", &["event", "lines"]),
     (
@@ -63,6 +64,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "aggregate",
             "classify",
+            "config",
             "diagnose",
             "engine",
             "event",
@@ -77,6 +79,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "aggregate",
             "classify",
+            "config",
             "diagnose",
             "engine",
             "error",

@@ -2,12 +2,15 @@
 
 #![allow(clippy::print_stderr, reason = "skipped tests say so")]
 
+mod access_cases;
+mod access_infer;
 mod agreement;
 mod bad_input;
 mod browser;
 mod catalogue;
 #[cfg(unix)]
 mod changing_files;
+mod config;
 mod containers;
 mod corpus;
 mod enveloped;
@@ -18,6 +21,8 @@ mod generate;
 mod hostile_archives;
 mod injected_faults;
 mod interrupt;
+mod json_access;
+mod json_access_twin;
 mod layers;
 mod memo;
 mod packed;
@@ -32,6 +37,7 @@ mod samples;
 mod starved;
 mod support;
 mod unpack;
+mod unpack_ahead;
 mod unpack_tar;
 mod wrapper_twins;
 mod wrappers;

@@ -50,11 +50,21 @@ pub(crate) fn unpack_with(stored: &[u8], limits: Limits) -> Unpacked {
 }
 
 /// Drives `unpacker` to its end and checks the order of items.
-pub(crate) fn collect(mut unpacker: Unpacker, buffer_len: usize) -> Unpacked {
+pub(crate) fn collect(unpacker: Unpacker, buffer_len: usize) -> Unpacked {
+    collect_with(unpacker, buffer_len, || {})
+}
+
+/// Does something before each step.
+pub(crate) fn collect_with(
+    mut unpacker: Unpacker,
+    buffer_len: usize,
+    mut before_each: impl FnMut(),
+) -> Unpacked {
     let mut buffer = vec![0; buffer_len];
     let mut got = Unpacked::default();
     let (mut is_open, mut n_bytes, mut at_seam) = (false, 0, true);
     loop {
+        before_each();
         match unpacker.next(&mut buffer) {
             Item::Member(member) => {
                 assert!(!is_open);
@@ -167,6 +177,26 @@ pub(crate) fn lz4_with(text: &[u8], mode: lz4_flex::frame::BlockMode) -> Vec<u8>
     let mut encoder = lz4_flex::frame::FrameEncoder::with_frame_info(info, Vec::new());
     encoder.write_all(text).expect("memory");
     encoder.finish().expect("memory")
+}
+
+/// As bgzip writes it, in members of at most `member_len` bytes that say how long they are.
+pub(crate) fn bgzf(text: &[u8], member_len: usize) -> Vec<u8> {
+    let mut stored = Vec::new();
+    for part in text.chunks(member_len).chain([&b""[..]]) {
+        let mut deflate =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
+        deflate.write_all(part).expect("memory");
+        let deflated = deflate.finish().expect("memory");
+        let len_less_one = u16::try_from(deflated.len() + 25).expect("a short member");
+        stored.extend(b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x06\0BC\x02\0");
+        stored.extend(len_less_one.to_le_bytes());
+        stored.extend(deflated);
+        let mut crc = flate2::Crc::new();
+        crc.update(part);
+        stored.extend(crc.sum().to_le_bytes());
+        stored.extend((part.len() as u32).to_le_bytes());
+    }
+    stored
 }
 
 pub(crate) type Packer = fn(&[u8]) -> Vec<u8>;

@@ -13,7 +13,7 @@ use coroner::{
         window::{SPARE_LEN, WINDOW_LEN},
     },
     parse::record::may_start,
-    scan::{Block, Event, Scanner, Sink},
+    scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 
 /// Everything that was found, in a form that can be compared, and where.
@@ -43,6 +43,10 @@ impl Sink for Told {
             told(known)
         ));
     }
+
+    fn request(&mut self, _: &Request<'_>) {
+        unreachable!("no formats are known");
+    }
 }
 
 fn block(bytes: &[u8], offset: usize) -> Block<'_> {
@@ -61,6 +65,7 @@ fn check(scanner: &mut Scanner<'_>, log: &[u8]) {
     scanner.scan(
         block(&longer, 0),
         0..log.len(),
+        &Reading::default(),
         &mut quick_ledger,
         &mut quick,
     );
@@ -71,6 +76,7 @@ fn check(scanner: &mut Scanner<'_>, log: &[u8]) {
         scanner.scan(
             block(bytes, chunk.start),
             0..bytes.len(),
+            &Reading::default(),
             &mut careful_ledger,
             &mut alone,
         );

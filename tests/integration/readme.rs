@@ -80,6 +80,11 @@ fn its_commands_run() {
     for name in ["error.log", "error.log.1", "logs/error.log"] {
         std::fs::write(directory.path().join(name), &log).expect("written");
     }
+    std::fs::copy(
+        root().join("samples/mixed-bad-day/nginx.conf"),
+        directory.path().join("nginx.conf"),
+    )
+    .expect("copied");
     std::fs::write(
         directory.path().join("logs.tar.gz"),
         crate::packed::gzip(&log),

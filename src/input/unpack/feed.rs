@@ -3,10 +3,11 @@
 //! Layers stand on each other like plates: [`Below`] is all that lies under one of them, down to the stored stream. Pulling
 //! from a layer pulls from those below, in one thread and without copies where the stored stream is in memory already.
 
-use super::{Limits, Problem, Trouble, UnitRange, layer::Level};
+use super::{Ahead, Limits, Problem, Trouble, UnitRange, ahead::Ready, layer::Level};
 use std::{
     collections::VecDeque,
     io::{BufRead, ErrorKind},
+    sync::Arc,
 };
 
 /// What pulling yields.
@@ -25,6 +26,8 @@ pub(super) struct Stored {
     /// Bytes consumed.
     pub(super) offset: u64,
     failed: bool,
+    /// Where units of it may be decoded already.
+    pub(super) ahead: Option<Arc<Ahead>>,
 }
 
 impl Stored {
@@ -33,6 +36,7 @@ impl Stored {
             input,
             offset: 0,
             failed: false,
+            ahead: None,
         }
     }
 
@@ -142,6 +146,17 @@ pub(super) struct Below<'a> {
 }
 
 impl Below<'_> {
+    /// The unit at `offset` of the stored stream, if this is that, and it was decoded ahead, and may be decoded at all.
+    pub(super) fn ready(&self, offset: u64) -> Option<Ready> {
+        let ahead = self
+            .stored
+            .ahead
+            .as_ref()
+            .filter(|_| self.levels.is_empty())?;
+        let ready = ahead.ready(offset)?;
+        (ready.len() as u64 <= self.shared.decodable()).then_some(ready)
+    }
+
     pub(super) fn pull(&mut self, out: &mut [u8]) -> Step {
         let Some((top, levels)) = self.levels.split_last_mut() else {
             let bytes = self.stored.fill(self.shared);

@@ -16,6 +16,9 @@ pub struct Limits {
     /// Places looked at for a new start after damage, and 64 KiB gone back for it. By chance such a place occurs in 128 MiB, so
     /// more than these are hostile.
     pub restarts_max: u64,
+    /// Bytes decoded before their turn and those they are made of, of all streams of a run together; 0: nothing is decoded
+    /// ahead. More would only wait.
+    pub ahead_bytes_max: u64,
     /// Bytes of one PAX header, one long name or one map of holes: more is no name of a log.
     pub header_bytes_max: usize,
     /// Zeros written for holes, per sparse member. Past it a hole is left out, with a seam in its place.
@@ -34,6 +37,7 @@ impl Default for Limits {
             members_max: 1_000_000,
             problems_max: 1000,
             restarts_max: 100_000,
+            ahead_bytes_max: 96 << 20,
             header_bytes_max: 1 << 20,
             hole_bytes_max: 1 << 20,
             xz_memory_max: 128 << 20,

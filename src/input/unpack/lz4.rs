@@ -45,10 +45,20 @@ static FORMAT: Format = Format {
     padding: 0,
 };
 
-const FLAG_BLOCK_CHECKSUM: u8 = 0x10;
-const FLAG_CONTENT_SIZE: u8 = 0x08;
-const FLAG_CONTENT_CHECKSUM: u8 = 0x04;
+pub(super) const FLAG_BLOCK_CHECKSUM: u8 = 0x10;
+pub(super) const FLAG_CONTENT_SIZE: u8 = 0x08;
+pub(super) const FLAG_CONTENT_CHECKSUM: u8 = 0x04;
 const FLAG_DICTIONARY: u8 = 0x01;
+
+/// Bytes of the largest block there is.
+pub(super) const BLOCK_LEN_MAX: usize = 4 << 20;
+
+/// Bytes of a frame header with these flags, its fifth byte.
+pub(super) fn header_len(flags: u8) -> usize {
+    let size_len = if flags & FLAG_CONTENT_SIZE != 0 { 8 } else { 0 };
+    let dictionary_len = if flags & FLAG_DICTIONARY != 0 { 4 } else { 0 };
+    7 + size_len + dictionary_len
+}
 
 impl Lz4 {
     pub(super) fn new() -> Lz4 {
@@ -92,22 +102,12 @@ impl Lz4 {
             Part::Header => {
                 let header = self.decoder.get_ref().get_ref();
                 self.flags = header[4];
-                let mut len = 7;
-                len += if self.flags & FLAG_CONTENT_SIZE != 0 {
-                    8
-                } else {
-                    0
-                };
-                len += if self.flags & FLAG_DICTIONARY != 0 {
-                    4
-                } else {
-                    0
-                };
+                let len = header_len(self.flags);
                 self.block_len_max = match header[5] >> 4 & 7 {
                     4 => 64 << 10,
                     5 => 256 << 10,
                     6 => 1 << 20,
-                    _ => 4 << 20,
+                    _ => BLOCK_LEN_MAX,
                 };
                 if self.n_needed < len {
                     self.n_needed = len;

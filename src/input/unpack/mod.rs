@@ -1,5 +1,5 @@
 //! Stored bytes to members and their decoded bytes: compressions and archives, one within another, pulled step by step in
-//! bounded memory, in the caller's thread.
+//! bounded memory, in the caller's thread; units of some formats can be decoded [`ahead`] in others.
 //!
 //! | layer | read by | damage costs |
 //! |---|---|---|
@@ -18,12 +18,14 @@
 //! borrow their input for the time of a member, which cannot be pulled step by step without a thread; and a walk over local
 //! headers of our own would show other members than the central directory names. `unzip -p` is a pipe away.
 
+pub mod ahead;
 pub mod container;
 mod feed;
 mod layer;
 mod limits;
 mod problem;
 mod units;
+mod walk;
 
 mod bzip2;
 mod gzip;
@@ -33,6 +35,7 @@ mod zstd;
 
 mod tar;
 
+pub use ahead::Ahead;
 pub use container::Container;
 pub use limits::Limits;
 pub use problem::{Problem, Trouble, UnitRange};
@@ -48,7 +51,7 @@ use self::{
     xz::Xz,
     zstd::Zstd,
 };
-use std::io::BufRead;
+use std::{io::BufRead, sync::Arc};
 
 /// What comes next in a stored stream. A stream that is no archive yields one `Member`, then `Bytes`, `Seam`s and `Problem`s,
 /// `EndOfMember`, perhaps more `Problem`s, and `End`. An archive yields such a run for each regular file, with
@@ -143,6 +146,13 @@ impl Unpacker {
         }
     }
 
+    /// Uses what `ahead` decodes of the same stream, which `input` reads through its [`ahead::Reader`].
+    #[must_use]
+    pub fn with_ahead(mut self, ahead: Arc<Ahead>) -> Unpacker {
+        self.stored.ahead = Some(ahead);
+        self
+    }
+
     /// Bytes of the stored stream consumed so far.
     pub fn stored_offset(&self) -> u64 {
         self.stored.offset
@@ -230,22 +240,16 @@ impl Unpacker {
 
     /// Makes the top level a `container`.
     fn open(&mut self, container: Container) {
-        let limits = &self.shared.limits;
-        let codec: Box<dyn Codec> = match container {
-            Container::Bzip2 => Box::new(Bzip2::new()),
-            Container::Gzip => Box::new(Gzip::new()),
-            Container::Lz4 => Box::new(Lz4::new()),
-            Container::Xz => Box::new(Xz::new(limits)),
-            Container::Zstd => Box::new(Zstd::new(limits)),
-            Container::Tar => {
-                if let Some(top) = self.levels.last_mut() {
-                    top.role = Role::Tar(Box::default());
-                    top.feed.is_member = true;
-                }
-                self.phase = Phase::Archive;
-                return;
+        if let Container::Unread(what) = container {
+            return self.refuse(what);
+        }
+        let Some(codec) = codec(container, &self.shared.limits) else {
+            if let Some(top) = self.levels.last_mut() {
+                top.role = Role::Tar(Box::default());
+                top.feed.is_member = true;
             }
-            Container::Unread(what) => return self.refuse(what),
+            self.phase = Phase::Archive;
+            return;
         };
         if let Some(top) = self.levels.last_mut() {
             top.role = Role::Units(Box::new(Units::new(codec, &mut top.feed)));
@@ -364,6 +368,18 @@ impl Unpacker {
             }
         }
     }
+}
+
+/// A decoder of `container`, if that is a compression.
+fn codec(container: Container, limits: &Limits) -> Option<Box<dyn Codec>> {
+    Some(match container {
+        Container::Bzip2 => Box::new(Bzip2::new()),
+        Container::Gzip => Box::new(Gzip::new()),
+        Container::Lz4 => Box::new(Lz4::new()),
+        Container::Xz => Box::new(Xz::new(limits)),
+        Container::Zstd => Box::new(Zstd::new(limits)),
+        Container::Tar | Container::Unread(_) => return None,
+    })
 }
 
 /// All of `levels` as something to pull from.

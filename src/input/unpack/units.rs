@@ -7,6 +7,7 @@
 
 use super::{
     Trouble, UnitRange,
+    ahead::Ready,
     feed::{Below, Edge, Feed, Step},
 };
 use memchr::memmem;
@@ -69,6 +70,8 @@ pub(super) trait Codec: Send {
 enum Place {
     Between,
     Inside,
+    /// Within a unit that was decoded ahead.
+    Ready(Ready),
     /// Within something that is not decoded; bytes left.
     Skipping(u64),
     /// The unit has failed; what was decoded has been handed on.
@@ -116,6 +119,7 @@ impl Units {
             let step = match std::mem::replace(&mut self.place, Place::Ended) {
                 Place::Between => self.between(feed, below),
                 Place::Inside => self.inside(feed, below, out),
+                Place::Ready(ready) => self.ready(feed, below, ready, out),
                 Place::Skipping(n) => self.skipping(feed, below, n),
                 Place::Failed(trouble) => self.failed(feed, below, trouble),
                 Place::DoneWrong => self.done_wrong(feed, below),
@@ -140,6 +144,12 @@ impl Units {
         }
         match self.codec.look(head) {
             Look::Unit => {
+                if let Some(ready) = below.ready(feed.offset) {
+                    self.n_units += 1;
+                    self.place = Place::Ready(ready);
+                    return None;
+                }
+                let head = feed.peek(below, format.head_len);
                 let begun = self.codec.begin(head);
                 self.unit_start = feed.offset;
                 self.unit_decoded = 0;
@@ -238,6 +248,25 @@ impl Units {
             }
             State::More => Place::Inside,
         };
+        (n_out > 0).then_some(Step::Bytes(n_out))
+    }
+
+    /// Hands on what was decoded ahead, and then passes the unit.
+    fn ready(
+        &mut self,
+        feed: &mut Feed,
+        below: &mut Below<'_>,
+        mut ready: Ready,
+        out: &mut [u8],
+    ) -> Option<Step> {
+        let n_out = ready.take(out);
+        below.shared.decoded_bytes += n_out as u64;
+        if ready.len() > 0 {
+            self.place = Place::Ready(ready);
+        } else {
+            feed.skip(below, ready.n_in);
+            self.place = Place::Between;
+        }
         (n_out > 0).then_some(Step::Bytes(n_out))
     }
 

@@ -55,41 +55,56 @@ impl Zstd {
 }
 
 /// What a frame header asks for.
-struct Header {
-    window: u64,
+pub(super) struct Header {
+    pub(super) window: u64,
     dictionary: bool,
-    is_sized: bool,
+    /// Decoded bytes, if it says.
+    pub(super) content_len: Option<u64>,
     len: usize,
 }
 
-/// Reads as much as matters here (RFC 8878, section 3.1.1.1); `None` if it is cut or no header.
-fn parse_header(head: &[u8]) -> Option<Header> {
-    let descriptor = *head.get(4)?;
-    if descriptor & 0x08 != 0 {
-        return None; // reserved
-    }
+/// The lengths of the last two fields of a frame header with this descriptor, and where they begin.
+fn fields(descriptor: u8) -> (usize, usize, usize) {
     let is_single = descriptor & 0x20 != 0;
     let dictionary_len = [0, 1, 2, 4][usize::from(descriptor & 3)];
     let size_len = match descriptor >> 6 {
         0 => usize::from(is_single),
         n => 1 << n,
     };
-    let dictionary_at = 5 + usize::from(!is_single);
+    (5 + usize::from(!is_single), dictionary_len, size_len)
+}
+
+/// Bytes of a frame header with this descriptor, its fifth byte.
+pub(super) fn header_len(descriptor: u8) -> usize {
+    let (dictionary_at, dictionary_len, size_len) = fields(descriptor);
+    dictionary_at + dictionary_len + size_len
+}
+
+/// Reads as much as matters here (RFC 8878, section 3.1.1.1); `None` if it is cut or no header.
+pub(super) fn parse_header(head: &[u8]) -> Option<Header> {
+    let descriptor = *head.get(4)?;
+    if descriptor & 0x08 != 0 {
+        return None; // reserved
+    }
+    let (dictionary_at, dictionary_len, size_len) = fields(descriptor);
     let size_at = dictionary_at + dictionary_len;
     let dictionary = head.get(dictionary_at..size_at)?;
     let size = head.get(size_at..size_at + size_len)?;
-    let window = if is_single {
+    let content_len = (size_len > 0).then(|| {
         let mut bytes = [0; 8];
         bytes[..size_len].copy_from_slice(size);
-        u64::from_le_bytes(bytes) + if size_len == 2 { 256 } else { 0 }
-    } else {
+        let len = u64::from_le_bytes(bytes);
+        len.saturating_add(if size_len == 2 { 256 } else { 0 })
+    });
+    let is_single = descriptor & 0x20 != 0;
+    let window = content_len.filter(|_| is_single).unwrap_or_else(|| {
         let base = 1u64 << (10 + (head[5] >> 3));
         base + base / 8 * u64::from(head[5] & 7)
-    };
+    });
     Some(Header {
         window,
         dictionary: dictionary.iter().any(|&b| b != 0),
-        is_sized: size_len > 0,
+        content_len,
         len: size_at + size_len,
     })
 }
@@ -131,7 +146,9 @@ impl Codec for Zstd {
     fn begin(&mut self, head: &[u8]) -> Result<(), Trouble> {
         (self.n_wanted, self.is_full) = (FIRST_WANTED, false);
         let header = parse_header(head);
-        self.is_sized = header.as_ref().is_some_and(|header| header.is_sized);
+        self.is_sized = header
+            .as_ref()
+            .is_some_and(|header| header.content_len.is_some());
         if header.as_ref().is_some_and(|header| header.dictionary) {
             return Err(Trouble::Unsupported {
                 what: "a frame with a dictionary",
@@ -212,10 +229,10 @@ mod tests {
         encoder.write_all(b"text").expect("memory");
         let frame = encoder.finish().expect("memory");
         let header = parse_header(&frame).expect("a header");
-        assert_eq!((header.window, header.is_sized), (1 << 20, false));
+        assert_eq!((header.window, header.content_len), (1 << 20, None));
         let frame = ::zstd::bulk::compress(&[b'x'; 300], 1).expect("memory");
         let header = parse_header(&frame).expect("a header");
-        assert_eq!((header.window, header.is_sized), (300, true));
+        assert_eq!((header.window, header.content_len), (300, Some(300)));
         assert!(parse_header(&frame[..5]).is_none());
     }
 }

@@ -4,7 +4,7 @@
 //! writes stays as it is.
 
 use super::Escape;
-use crate::parse::wrapper::json;
+use crate::parse::json;
 use std::borrow::Cow;
 
 /// `raw` without escapes; borrowed if it has none.

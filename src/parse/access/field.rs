@@ -6,7 +6,7 @@
 pub enum Field {
     /// When the record was written, which is the end of the request: `$msec`, `$time_iso8601`, `$time_local`; the form shows in the value.
     Time,
-    /// `$remote_addr`; else `$realip_remote_addr`, or the address a local format calls the client's.
+    /// `$remote_addr`; else `$realip_remote_addr`, or the address a local format calls the client's (`$the_real_ip`, `$http_x_real_ip`).
     Client,
     /// The request line: `$request`.
     Request,
@@ -90,11 +90,51 @@ impl Field {
     ];
 }
 
+impl Field {
+    /// Its stable name, as options and messages spell it: nginx's variable where one variable tells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Field::Time => "time",
+            Field::Client => "client",
+            Field::Request => "request",
+            Field::Method => "method",
+            Field::Uri => "uri",
+            Field::Status => "status",
+            Field::BytesSent => "bytes_sent",
+            Field::RequestTime => "request_time",
+            Field::Host => "host",
+            Field::Server => "server",
+            Field::UpstreamAddr => "upstream_addr",
+            Field::UpstreamStatus => "upstream_status",
+            Field::UpstreamResponseTime => "upstream_response_time",
+            Field::UpstreamConnectTime => "upstream_connect_time",
+            Field::UpstreamHeaderTime => "upstream_header_time",
+            Field::UpstreamResponseLength => "upstream_response_length",
+            Field::UpstreamBytesReceived => "upstream_bytes_received",
+            Field::CacheStatus => "cache_status",
+            Field::Group => "group",
+            Field::Connection => "connection",
+            Field::Pid => "pid",
+            Field::RequestId => "request_id",
+            Field::Completion => "completion",
+            Field::Scheme => "scheme",
+            Field::StreamProtocol => "stream_protocol",
+            Field::Machine => "machine",
+        }
+    }
+
+    /// The field whose [`name`](Self::name) is `name`.
+    pub fn from_name(name: &str) -> Option<Field> {
+        Self::ALL.into_iter().find(|field| field.name() == name)
+    }
+}
+
 /// A set of [`Field`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FieldSet(u32);
 
 impl FieldSet {
+    pub const NONE: FieldSet = FieldSet(0);
     pub const ALL: FieldSet = FieldSet((1 << Field::ALL.len()) - 1);
 
     pub const fn with(self, field: Field) -> FieldSet {
@@ -103,6 +143,20 @@ impl FieldSet {
 
     pub const fn has(self, field: Field) -> bool {
         self.0 >> field as u32 & 1 == 1
+    }
+
+    /// The fields that are in both.
+    pub const fn and(self, other: FieldSet) -> FieldSet {
+        FieldSet(self.0 & other.0)
+    }
+
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Its fields, in declaration order.
+    pub fn iter(self) -> impl Iterator<Item = Field> {
+        Field::ALL.into_iter().filter(move |field| self.has(*field))
     }
 }
 
@@ -159,6 +213,8 @@ pub enum Misfit {
     Value(Field),
     /// The line goes on after the format ends.
     Rest,
+    /// It can be read in several ways that tell different things: unquoted text of a client imitates the format.
+    Ambiguous,
     /// It is not JSON, even when repaired.
     Json,
 }

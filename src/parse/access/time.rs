@@ -28,6 +28,16 @@ pub struct Instant {
     pub ms: u16,
 }
 
+impl Instant {
+    /// The instant `ns` nanoseconds after 1970.
+    pub fn from_ns(ns: i64) -> Instant {
+        Instant {
+            second: Timestamp(ns.div_euclid(1_000_000_000)),
+            ms: (ns.rem_euclid(1_000_000_000) / 1_000_000) as u16,
+        }
+    }
+}
+
 /// A time as a line tells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {

@@ -8,11 +8,8 @@
 //! A line over 16 KiB is split: docker leaves out the `\n` of every piece but the last, CRI says `P` (partial) instead of
 //! `F` (full, or the last piece).
 
-use super::{
-    Outer, Part, Peeled, Pool, Stream,
-    json::{self, Members, Value},
-    stamp,
-};
+use super::{Outer, Part, Peeled, Pool, Stream, stamp};
+use crate::parse::json::{self, Members, Value};
 use memchr::{memchr, memchr2};
 
 /// A line of docker's `json-file` driver.
@@ -137,7 +134,7 @@ fn docker_json_any<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     if !has_stream || outer.time.is_none() {
         return None;
     }
-    let decoded = json::text(raw, pool);
+    let decoded = pool.text(raw);
     let is_decoded = decoded.as_ptr() != raw.as_ptr();
     Some(finish_docker(decoded, outer, !is_whole, is_decoded))
 }

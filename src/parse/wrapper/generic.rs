@@ -12,12 +12,11 @@
 //! The text is the first of [`TEXT_KEYS`] that is a string, whatever the order of the members. A line in which none is whole
 //! but one is cut is damaged.
 
-use super::{
-    Outer, OuterTime, Part, Peeled, Pool, Stream,
-    json::{self, Members, Value},
-    stamp,
+use super::{Outer, OuterTime, Part, Peeled, Pool, Stream, stamp};
+use crate::{
+    event::Level,
+    parse::json::{Members, Value},
 };
-use crate::event::Level;
 
 /// Members that hold the text, best first.
 const TEXT_KEYS: &[&[u8]] = &[
@@ -60,7 +59,7 @@ pub(super) fn peel<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     }
     let raw = payload?.value;
     outer.time = time.map(|time| time.value);
-    let decoded = json::text(raw, pool);
+    let decoded = pool.text(raw);
     let is_decoded = decoded.as_ptr() != raw.as_ptr();
     let text = decoded.strip_suffix(b"\n").unwrap_or(decoded);
     Some(Peeled {
@@ -135,7 +134,7 @@ fn read_fact<'a>(key: &[u8], value: Value<'a>, outer: &mut Outer<'a>, pool: &mut
         }
         _ => return,
     };
-    let text = json::text(raw, pool);
+    let text = pool.text(raw);
     *slot = Some(text.strip_suffix(b":").unwrap_or(text));
 }
 
@@ -148,12 +147,12 @@ fn read_nested<'a>(key: &[u8], nested: &'a [u8], outer: &mut Outer<'a>, pool: &m
                 read_fact(inner, value, outer, pool);
             }
             (b"host" | b"agent", b"name" | b"hostname", Value::Text(raw)) => {
-                outer.host = Some(json::text(raw, pool));
+                outer.host = Some(pool.text(raw));
             }
             (b"log", b"file", Value::Other(file)) => {
                 let path = Members::new(file).and_then(|mut m| m.find(|(key, _)| *key == b"path"));
                 if let Some((_, Value::Text(raw))) = path {
-                    outer.file = Some(json::text(raw, pool));
+                    outer.file = Some(pool.text(raw));
                 }
             }
             _ => {}

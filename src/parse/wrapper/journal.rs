@@ -10,12 +10,11 @@
 //! In JSON a value that is no UTF-8 is an array of its bytes, one over 4,096 bytes is `null`, and a field given twice is an
 //! array of values, of which the first is taken. The short forms are in `syslog`.
 
-use super::{
-    Outer, Part, Peeled, Pool, Wrapper,
-    json::{self, Members, Value},
-    stamp, syslog,
+use super::{Outer, Part, Peeled, Pool, Wrapper, stamp, syslog};
+use crate::{
+    event::Level,
+    parse::json::{self, Members, Value},
 };
-use crate::event::Level;
 use memchr::{memchr, memmem};
 
 /// An entry on one line, or spread by `json-pretty`.
@@ -33,7 +32,7 @@ pub(super) fn json<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
         match (key, raw) {
             (b"MESSAGE", None) => message = Some(value),
             (b"MESSAGE", Some(raw)) => message = Some(Value::Text(raw)),
-            (_, Some(raw)) if fields.is_wanted(key) => fields.collect(key, json::text(raw, pool)),
+            (_, Some(raw)) if fields.is_wanted(key) => fields.collect(key, pool.text(raw)),
             _ => {}
         }
     }
@@ -45,7 +44,7 @@ pub(super) fn json<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     }
     let (text, is_decoded) = match message {
         Some(Value::Text(raw) | Value::CutText(raw)) => {
-            let decoded = json::text(raw, pool);
+            let decoded = pool.text(raw);
             (decoded, decoded.as_ptr() != raw.as_ptr())
         }
         Some(Value::Other(array)) => {

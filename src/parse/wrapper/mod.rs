@@ -19,7 +19,6 @@ mod container;
 mod detect;
 mod generic;
 mod journal;
-pub(super) mod json;
 mod pieces;
 mod place;
 mod prefix;
@@ -34,7 +33,9 @@ pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
 
+use super::json;
 use crate::event::Level;
+use memchr::memchr;
 use std::fmt;
 
 /// Layers of one line: more are a loop or an attack.
@@ -318,6 +319,20 @@ impl<'a> Pool<'a> {
         self.0 = rest;
         buffer.clear();
         Some(buffer)
+    }
+
+    /// The JSON string `raw` without escapes: as it stands if it has none, else in a buffer.
+    fn text(&mut self, raw: &'a [u8]) -> &'a [u8] {
+        if memchr(b'\\', raw).is_none() {
+            return raw;
+        }
+        match self.take() {
+            Some(buffer) => {
+                json::unescape(raw, buffer);
+                buffer
+            }
+            None => raw,
+        }
     }
 }
 

@@ -11,10 +11,13 @@ use crate::{
 use askama::Template;
 use std::fmt::Write;
 
-/// Counts per cell of the axis under a name of the program's own, such as a category.
+/// Counts per cell of the axis.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Series<'a> {
+    /// What is counted, in the program's own words.
     pub name: &'a str,
+    /// Its colour, as the style sheet knows it: a category, or `rest`, `failed`, `answered`.
+    pub class: &'a str,
     pub counts: &'a [u64],
 }
 
@@ -106,14 +109,14 @@ struct XTick {
 }
 
 struct Bars<'a> {
-    name: &'a str,
+    class: &'a str,
     path: String,
 }
 
 /// Marks on a line of their own below the bars.
 struct Lane<'a> {
     label: String,
-    name: &'a str,
+    class: &'a str,
     y: f64,
     path: String,
 }
@@ -240,7 +243,7 @@ fn bars<'a>(series: &[Series<'a>], grid: &Grid) -> Vec<Bars<'a>> {
             *below += n;
         }
         all.push(Bars {
-            name: one.name,
+            class: one.class,
             path,
         });
     }
@@ -264,7 +267,7 @@ fn lanes<'a>(marks: &[Series<'a>], grid: &Grid) -> Vec<Lane<'a>> {
         }
         Lane {
             label: format!("{} ({})", one.name, grouped(one.counts.iter().sum())),
-            name: one.name,
+            class: one.class,
             y,
             path,
         }
@@ -318,16 +321,20 @@ fn hits(series: &[Series<'_>], marks: &[Series<'_>], grid: &Grid) -> Vec<Hit> {
 #[derive(Template)]
 #[template(path = "spark.html")]
 pub(super) struct Spark<'a> {
-    name: &'a str,
+    class: &'a str,
     path: String,
 }
 
-/// Bars of `counts` under the class of `name`, as high as the highest.
-pub(super) fn spark<'a>(name: &'a str, counts: &[u64]) -> Spark<'a> {
+/// Bars of `counts` in the colour of `class`, the highest as high as there is room.
+pub(super) fn spark<'a>(class: &'a str, counts: &[u64]) -> Spark<'a> {
     const WIDTH: f64 = 160.0;
     const HEIGHT: f64 = 26.0;
     const BARS_MAX: usize = 80;
-    let series = Series { name, counts };
+    let series = Series {
+        name: class,
+        class,
+        counts,
+    };
     let group = counts.len().div_ceil(BARS_MAX).max(1);
     let n_bars = counts.len().div_ceil(group);
     let sums: Vec<u64> = (0..n_bars).map(|bar| summed(&series, bar, group)).collect();
@@ -338,5 +345,5 @@ pub(super) fn spark<'a>(name: &'a str, counts: &[u64]) -> Spark<'a> {
         let height = (HEIGHT * n as f64 / max as f64).max(1.0);
         rectangle(&mut path, step * bar as f64, HEIGHT - height, step, height);
     }
-    Spark { name, path }
+    Spark { class, path }
 }

@@ -23,7 +23,7 @@ use askama::Template;
 mod limits {
     /// Rows of one table.
     pub const ROWS: usize = super::say::ROWS_MAX;
-    /// Characters of one text.
+    /// Bytes of one text, as it stands in the page.
     pub const TEXT: usize = super::say::TEXT_MAX;
 }
 

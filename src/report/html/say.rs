@@ -3,7 +3,7 @@
 
 use crate::{report::words, text};
 
-/// Characters of one text that are shown, so that no log makes the page large.
+/// Bytes of one text that are shown, so that no log makes the page large.
 pub(super) const TEXT_MAX: usize = 300;
 
 /// Rows of one table that are shown, whatever `--top` says.
@@ -19,11 +19,23 @@ pub(super) fn note(note: &str) -> String {
     clean(note, 2 * TEXT_MAX)
 }
 
-fn clean(text: &str, n_chars: usize) -> String {
-    // What is cut off need not be cleaned first.
-    let end = text.char_indices().nth(n_chars + 1);
-    let text = end.map_or(text, |(end, _)| &text[..end]);
-    text::truncated(&text::for_terminal(text.as_bytes()), n_chars)
+/// At most `n_bytes` of it, as escaping will write them: a text of `&` alone would else be five times as long.
+fn clean(text: &str, n_bytes: usize) -> String {
+    // What is cut off need not be cleaned first; cleaning makes nothing shorter.
+    let near = text.char_indices().nth(n_bytes + 1);
+    let text = text::for_terminal(near.map_or(text, |(end, _)| &text[..end]).as_bytes());
+    let mut n = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        n += match c {
+            '&' | '<' | '>' | '"' | '\'' => "&#38;".len(),
+            c => c.len_utf8(),
+        };
+        n > n_bytes
+    });
+    match end {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
 }
 
 /// A time in RFC 3339 as `2026-11-20 14:39:20Z`: the blank lets narrow columns break.
@@ -108,9 +120,14 @@ mod tests {
     #[test]
     fn texts_are_short_and_harmless() {
         assert_eq!(text("a\u{202e}b\0"), "a\\u{202e}b\\x00");
-        for long in ["x", "\0"] {
-            let text = text(&long.repeat(1_000));
-            assert!(text.chars().count() == TEXT_MAX && text.ends_with('…'));
+        for (long, n_shown) in [("x", 300), ("\0", 75), ("&", 60), ("ü", 150)] {
+            let all = text(&long.repeat(1_000));
+            let shown = all.strip_suffix('…').expect("it says that it is cut");
+            assert_eq!(
+                shown.replace("\\x00", "\0").chars().count(),
+                n_shown,
+                "{long}"
+            );
         }
         assert_eq!(percent(1_u64, 1_000_u64), "< 1 %");
         assert_eq!(

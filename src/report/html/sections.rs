@@ -8,10 +8,10 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            AdviceLine, CategoryLine, MessageLine, Report, Section, ShapeLine, SourceLine,
-            UpstreamLine, WorstBucket,
+            AdviceLine, CategoryLine, ClientLine, MessageLine, Plot, Report, RouteLine, Section,
+            ShapeLine, SourceLine, TrafficLine, UpstreamLine, WorstBucket,
         },
-        words::{duration, grouped},
+        words::{duration, grouped, milliseconds},
     },
 };
 use askama::Template;
@@ -27,6 +27,18 @@ pub(super) fn body(section: Section, report: &Report) -> String {
         }),
         Section::Advice => made(&Advice {
             lines: &report.advice,
+        }),
+        Section::Traffic => traffic(report),
+        Section::Routes => made(&Routes {
+            lines: shown(&report.routes),
+            caption: "Routes with most failed requests",
+        }),
+        Section::Slowest => made(&Routes {
+            lines: shown(&report.slowest),
+            caption: "Routes whose requests take longest, by the 99th percentile",
+        }),
+        Section::Clients => made(&Clients {
+            lines: shown(&report.clients),
         }),
         Section::Others => made(&Categories {
             lines: &report.others,
@@ -89,18 +101,8 @@ const SERIES_MAX: usize = 8;
 #[derive(Template)]
 #[template(path = "failures.html")]
 struct Failures<'a> {
-    report: &'a Report,
-    series: Vec<Series<'a>>,
-    wide: Chart<'a>,
-    narrow: Chart<'a>,
+    timeline: Timeline<'a>,
     table: Categories<'a>,
-}
-
-/// A bar of the chart as a row of numbers: when, in all, by series.
-struct Numbers {
-    time: String,
-    total: u64,
-    counts: Vec<u64>,
 }
 
 fn failures(report: &Report) -> String {
@@ -113,25 +115,18 @@ fn failures(report: &Report) -> String {
         .collect();
     if report.failures.len() > SERIES_MAX {
         series.push(Series {
-            name: "rest",
+            name: "others",
+            class: "rest",
             counts: &rest,
         });
     }
     let is_state = |line: &&CategoryLine| line.severity == "state";
-    let marks: Vec<Series<'_>> = report
-        .others
-        .iter()
-        .filter(is_state)
-        .map(series_of)
-        .collect();
+    let states = report.others.iter().filter(is_state);
+    let marks: Vec<Series<'_>> = states.map(series_of).collect();
     let title = format!("Failures per {}, by category", cell(report));
     let description = description(report);
-    let text = ("time", title.as_str(), description.as_str());
     made(&Failures {
-        report,
-        wide: stacked(text, &series, &marks, &report.plot, chart::WIDE),
-        narrow: stacked(text, &series, &marks, &report.plot, chart::NARROW),
-        series: series.clone(),
+        timeline: timeline(("time", &title, &description), series, &marks, &report.plot),
         table: Categories {
             lines: &report.failures,
             caption: "Failures by category, most first",
@@ -142,6 +137,7 @@ fn failures(report: &Report) -> String {
 fn series_of(line: &CategoryLine) -> Series<'_> {
     Series {
         name: line.category,
+        class: line.category,
         counts: &line.series,
     }
 }
@@ -181,18 +177,49 @@ fn description(report: &Report) -> String {
     )
 }
 
-impl Failures<'_> {
-    fn legend(&self) -> Vec<(&str, u64)> {
+/// A chart over the whole time, for screens and for phones, with its legend and its numbers.
+#[derive(Template)]
+#[template(path = "timeline.html")]
+struct Timeline<'a> {
+    plot: &'a Plot,
+    series: Vec<Series<'a>>,
+    wide: Chart<'a>,
+    narrow: Chart<'a>,
+}
+
+/// A bar of the chart as a row of numbers: when, in all, by series.
+struct Numbers {
+    time: String,
+    total: u64,
+    counts: Vec<u64>,
+}
+
+fn timeline<'a>(
+    text: (&'a str, &'a str, &'a str),
+    series: Vec<Series<'a>>,
+    marks: &[Series<'a>],
+    plot: &'a Plot,
+) -> Timeline<'a> {
+    Timeline {
+        plot,
+        wide: stacked(text, &series, marks, plot, chart::WIDE),
+        narrow: stacked(text, &series, marks, plot, chart::NARROW),
+        series,
+    }
+}
+
+impl Timeline<'_> {
+    /// Names, colours and totals.
+    fn legend(&self) -> Vec<(&str, &str, u64)> {
         let total = |series: &Series<'_>| series.counts.iter().sum();
         let all = self.series.iter();
-        all.map(|series| (series.name, total(series))).collect()
+        all.map(|one| (one.name, one.class, total(one))).collect()
     }
 
-    /// Cells in which something failed.
+    /// Cells in which something is counted.
     fn numbers(&self) -> Vec<Numbers> {
-        let plot = &self.report.plot;
         let row = |cell: usize| {
-            let at = plot.start_s + plot.cell_seconds * cell as i64;
+            let at = self.plot.start_s + self.plot.cell_seconds * cell as i64;
             let counts: Vec<u64> = self.series.iter().map(|s| s.counts[cell]).collect();
             Numbers {
                 time: say::time(rfc3339(at)),
@@ -200,7 +227,7 @@ impl Failures<'_> {
                 counts,
             }
         };
-        let rows = (0..plot.n_cells).map(row);
+        let rows = (0..self.plot.n_cells).map(row);
         rows.filter(|row| row.total > 0).collect()
     }
 }
@@ -233,6 +260,7 @@ fn upstreams(report: &Report) -> String {
                 .iter()
                 .map(|count| Series {
                     name: count.category,
+                    class: count.category,
                     counts: &count.series,
                 })
                 .collect();
@@ -272,6 +300,69 @@ struct Worst<'a> {
 #[template(path = "advice.html")]
 struct Advice<'a> {
     lines: &'a [AdviceLine],
+}
+
+#[derive(Template)]
+#[template(path = "traffic.html")]
+struct Traffic<'a> {
+    timeline: Option<Timeline<'a>>,
+    lines: &'a [TrafficLine],
+    n_more: usize,
+}
+
+impl Traffic<'_> {
+    fn spark<'a>(&self, line: &'a TrafficLine) -> Spark<'a> {
+        spark("failed", &line.series)
+    }
+}
+
+fn traffic(report: &Report) -> String {
+    let lines = shown(&report.traffic);
+    let requests = report.requests.as_ref();
+    let answered: Vec<u64> = requests.map_or_else(Vec::new, |all| {
+        let cells = all.series.iter().zip(&all.series_5xx);
+        cells.map(|(n, n_5xx)| n - n_5xx).collect()
+    });
+    let title = format!("Requests per {}", cell(report));
+    let description = requests.map_or_else(String::new, |all| all.text());
+    let timeline = requests.map(|all| {
+        let series = vec![
+            Series {
+                name: "5xx",
+                class: "failed",
+                counts: &all.series_5xx,
+            },
+            Series {
+                name: "other answers",
+                class: "answered",
+                counts: &answered,
+            },
+        ];
+        timeline(
+            ("requests", &title, &description),
+            series,
+            &[],
+            &report.plot,
+        )
+    });
+    made(&Traffic {
+        timeline,
+        lines,
+        n_more: report.n_more_traffic + report.traffic.len() - lines.len(),
+    })
+}
+
+#[derive(Template)]
+#[template(path = "routes.html")]
+struct Routes<'a> {
+    lines: &'a [RouteLine],
+    caption: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "clients.html")]
+struct Clients<'a> {
+    lines: &'a [ClientLine],
 }
 
 #[derive(Template)]

@@ -38,7 +38,11 @@ pub(super) struct Axis {
 
 impl Axis {
     pub(super) fn new(placed: &Placed) -> Axis {
-        let starts = || placed.rows.iter().filter_map(|row| row.bucket);
+        let of_traffic = || placed.traffic.iter().filter_map(|row| row.bucket);
+        let starts = || {
+            let of_rows = placed.rows.iter().filter_map(|row| row.bucket);
+            of_rows.chain(of_traffic())
+        };
         let (Some(start), Some(end)) = (starts().min(), starts().max()) else {
             return Axis {
                 start: None,
@@ -57,10 +61,15 @@ impl Axis {
     }
 
     pub(super) fn series<'a>(&self, rows: impl IntoIterator<Item = &'a Failure>) -> Vec<u64> {
+        self.sums(rows.into_iter().map(|row| (row.bucket, row.n_events)))
+    }
+
+    /// Counts of buckets, per cell.
+    pub(super) fn sums(&self, rows: impl Iterator<Item = (Option<Timestamp>, u64)>) -> Vec<u64> {
         let mut series = vec![0; self.n_cells];
-        for row in rows {
-            if let (Some(bucket), Some(start)) = (row.bucket, self.start) {
-                series[((bucket.0 - start.0) / self.cell_s) as usize] += row.n_events;
+        for (bucket, n) in rows {
+            if let (Some(bucket), Some(start)) = (bucket, self.start) {
+                series[((bucket.0 - start.0) / self.cell_s) as usize] += n;
             }
         }
         series
@@ -76,9 +85,13 @@ impl Axis {
     }
 }
 
-pub(super) fn span(rows: &[Failure]) -> Option<Span> {
-    let first = rows.iter().filter_map(|row| row.first_seen).min()?;
-    let last = rows.iter().filter_map(|row| row.last_seen).max()?;
+/// From the first to the last event; of requests that did not fail, the buckets are known.
+pub(super) fn span(placed: &Placed) -> Option<Span> {
+    let rows = &placed.rows;
+    let starts = || placed.traffic.iter().filter_map(|row| row.bucket);
+    let first = rows.iter().filter_map(|row| row.first_seen).chain(starts());
+    let last = rows.iter().filter_map(|row| row.last_seen).chain(starts());
+    let (first, last) = (first.min()?, last.max()?);
     Some(Span {
         first: rfc3339(first.0),
         last: rfc3339(last.0),

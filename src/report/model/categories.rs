@@ -31,7 +31,7 @@ pub struct CategoryLine {
     pub series: Vec<u64>,
 }
 
-pub(super) fn severities(rows: &[Failure]) -> Vec<SeverityLine> {
+pub(super) fn severities(rows: &[&Failure]) -> Vec<SeverityLine> {
     let count = |severity: Severity| {
         rows.iter()
             .filter(|row| row.kind.severity == severity)

@@ -7,9 +7,11 @@ mod advice;
 mod answer;
 mod axis;
 mod categories;
+mod config;
 mod messages;
 mod notes;
 mod read;
+mod requests;
 mod rows;
 mod section;
 mod sources;
@@ -20,17 +22,20 @@ pub use advice::AdviceLine;
 pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
+pub use config::ConfigLine;
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
+pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};
 pub use section::Section;
 pub use sources::SourceLine;
 pub use upstreams::{CategoryCount, UpstreamLine};
 pub use worst::WorstBucket;
 
 use crate::{
+    config::Config,
     diagnose::{Account, Failure, KnownZone, Placed, ZoneBasis},
     engine::Scanned,
-    event::Severity,
+    event::{Basis, Severity},
     export::Names,
 };
 use axis::Axis;
@@ -44,6 +49,8 @@ pub struct Findings<'a> {
     pub placed: &'a Placed,
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
+    /// Of the gateway, if there is one.
+    pub config: Option<&'a Config>,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -63,6 +70,22 @@ pub struct Report {
     pub span: Option<Span>,
     pub bucket: &'static str,
     pub completeness: Completeness,
+    /// The nginx configuration that was read.
+    pub config: Option<ConfigLine>,
+    /// What access logs tell; `None` where there are none.
+    pub requests: Option<RequestsLine>,
+    /// Upstreams by their failed attempts.
+    pub traffic: Vec<TrafficLine>,
+    /// Upstreams left out of that list.
+    pub n_more_traffic: usize,
+    /// Routes with most failed requests.
+    pub routes: Vec<RouteLine>,
+    /// Routes whose requests take longest.
+    pub slowest: Vec<RouteLine>,
+    /// Clients with most failed requests.
+    pub clients: Vec<ClientLine>,
+    /// Kind of log that the failures below are of: what error logs and access logs tell of the same failure is never added up.
+    pub basis: &'static str,
     pub n_events: u64,
     pub answer: Answer,
     /// Events by severity, most severe first.
@@ -98,26 +121,42 @@ pub fn build(findings: &Findings<'_>) -> Report {
         ..
     } = *findings;
     let axis = Axis::new(placed);
+    let basis = basis(placed);
+    let rows: Vec<&Failure> = placed
+        .rows
+        .iter()
+        .filter(|row| row.kind.basis == basis)
+        .collect();
     let is_failure = |row: &&Failure| row.kind.severity == Severity::Failure;
-    let failing: Vec<&Failure> = placed.rows.iter().filter(is_failure).collect();
-    let rest: Vec<&Failure> = placed.rows.iter().filter(|row| !is_failure(row)).collect();
-    // Messages and shapes are counted without their times.
-    let is_part = placed.since.is_some() || placed.until.is_some();
+    let (failing, rest): (Vec<&Failure>, Vec<&Failure>) =
+        rows.iter().partition(|row| is_failure(row));
+    let is_part = findings.is_part();
     let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
     let failures = categories::categories(&failing, &axis, findings.names);
+    let mut traffic = requests::traffic(findings, &axis);
+    let n_more_traffic = traffic.len().saturating_sub(n_top);
+    traffic.truncate(n_top);
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
         zone: findings.zone.zone.name().to_owned(),
         zone_assumed: findings.zone.basis == ZoneBasis::Assumed,
-        span: axis::span(&placed.rows),
+        span: axis::span(placed),
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
-        n_events: placed.rows.iter().map(|row| row.n_events).sum(),
+        config: findings.config.map(config::config),
+        requests: requests::requests(findings, &axis),
+        traffic,
+        n_more_traffic,
+        routes: requests::failing_routes(findings),
+        slowest: requests::slowest_routes(findings),
+        clients: requests::clients(findings),
+        basis: basis.name(),
+        n_events: rows.iter().map(|row| row.n_events).sum(),
         answer: answer::answer(&failing, &failures),
-        severities: categories::severities(&placed.rows),
+        severities: categories::severities(&rows),
         advice: advice::advice(&failures),
         failures,
         upstreams,
@@ -137,6 +176,33 @@ pub fn build(findings: &Findings<'_>) -> Report {
         notes: notes::notes(findings),
         plot: axis.plot(),
         sources: sources::sources(findings),
+    }
+}
+
+impl Findings<'_> {
+    /// Only a part of the time is asked for: what is counted without times is not known of it.
+    fn is_part(&self) -> bool {
+        self.placed.since.is_some() || self.placed.until.is_some()
+    }
+}
+
+/// The kind of log to tell failures by: the error log, which tells why, unless only an access log has any.
+fn basis(placed: &Placed) -> Basis {
+    let has = |basis: Basis, severity: Option<Severity>| {
+        let is_it = |row: &Failure| {
+            row.kind.basis == basis && severity.is_none_or(|s| s == row.kind.severity)
+        };
+        placed.rows.iter().any(is_it)
+    };
+    let failure = Some(Severity::Failure);
+    if has(Basis::ErrorLog, failure)
+        || !has(Basis::AccessLog, failure) && has(Basis::ErrorLog, None)
+    {
+        Basis::ErrorLog
+    } else if has(Basis::AccessLog, None) {
+        Basis::AccessLog
+    } else {
+        Basis::ErrorLog
     }
 }
 

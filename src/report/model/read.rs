@@ -1,7 +1,7 @@
 //! How much of what was named could be read and understood.
 
 use super::Findings;
-use crate::{aggregate::LineClass, engine::SourceState, input::Kind};
+use crate::{aggregate::LineClass, engine::SourceState};
 use serde::Serialize;
 
 /// How much of what was named could be read and understood.
@@ -31,7 +31,7 @@ pub(super) fn completeness(findings: &Findings<'_>) -> Completeness {
             .zip(&scanned.ledgers)
             .zip(&account.sources)
     };
-    let is_log = |state: &&SourceState| state.kind != Kind::NoLog;
+    let is_log = |state: &&SourceState| state.kind.is_log();
     let size_bytes: u64 = scanned
         .sources
         .iter()

@@ -8,7 +8,7 @@ use super::{
     words::{bytes, duration, grouped, plural},
 };
 use crate::text::truncated;
-use page::{BAD, GOOD, Page};
+use page::{BAD, GOOD, Page, sparkline};
 
 /// Whether to colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,10 @@ impl Page {
             Section::Upstreams => self.upstreams(report),
             Section::Worst => self.worst(report),
             Section::Advice => self.advice(report),
+            Section::Traffic => self.traffic(report),
+            Section::Routes => self.routes(&report.routes),
+            Section::Slowest => self.routes(&report.slowest),
+            Section::Clients => self.clients(report),
             Section::Others => self.categories(&report.others, report),
             Section::Messages => self.messages(report),
             Section::Unknown => self.unknown(report),
@@ -62,6 +66,9 @@ impl Page {
         self.line(&format!("{verdict}{headline}"));
         self.line("");
         self.fact("read", &read(&report.completeness));
+        if let Some(config) = &report.config {
+            self.fact("config", &config.text());
+        }
         if let Some(span) = &report.span {
             let text = format!(
                 "{} to {} ({}), buckets of {}",
@@ -89,6 +96,15 @@ impl Page {
             events.join(", ")
         };
         self.fact("events", &events);
+        if let Some(requests) = &report.requests {
+            self.fact("requests", &requests.text());
+            let width = self.width.saturating_sub(30).clamp(20, 60);
+            let (all, bad) = (&requests.series, &requests.series_5xx);
+            self.line(&format!("{:9}{} requests", "", sparkline(all, width)));
+            if requests.n_5xx > 0 {
+                self.line(&format!("{:9}{} 5xx", "", sparkline(bad, width)));
+            }
+        }
     }
 }
 

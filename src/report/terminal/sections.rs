@@ -3,8 +3,8 @@
 use super::page::{DIM, Page, sparkline};
 use crate::{
     report::{
-        model::{CategoryCount, CategoryLine, Report, UpstreamLine},
-        words::grouped,
+        model::{CategoryCount, CategoryLine, Report, RouteLine, UpstreamLine},
+        words::{grouped, milliseconds},
     },
     text::truncated,
 };
@@ -91,6 +91,63 @@ impl Page {
                 "`coroner explain {}` says how to check and how to fix it",
                 line.category
             ));
+        }
+    }
+
+    pub(super) fn traffic(&mut self, report: &Report) {
+        let name_width = self.width.saturating_sub(54).clamp(22, 60);
+        let mut table = self.table();
+        table.set_header(vec![
+            "",
+            "requests",
+            "failed tries",
+            "masked",
+            "p50",
+            "p99",
+            &axis(report),
+        ]);
+        for line in &report.traffic {
+            table.add_row(vec![
+                truncated(line.name(), name_width),
+                grouped(line.n_requests),
+                grouped(line.n_failed_attempts),
+                grouped(line.n_masked),
+                milliseconds(line.response_ms_p50),
+                milliseconds(line.response_ms_p99),
+                sparkline(
+                    &line.series,
+                    self.width.saturating_sub(name_width + 48).clamp(8, 40),
+                ),
+            ]);
+        }
+        self.show(table, &[1, 2, 3, 4, 5]);
+        if report.n_more_traffic > 0 {
+            self.line(&format!(
+                "  and {} more; --top shows them",
+                report.n_more_traffic
+            ));
+        }
+    }
+
+    pub(super) fn routes(&mut self, lines: &[RouteLine]) {
+        let mut table = self.table();
+        table.set_header(vec!["", "requests", "failed", "p50", "p99"]);
+        for line in lines {
+            table.add_row(vec![
+                truncated(&line.route, self.width.saturating_sub(42).clamp(30, 100)),
+                grouped(line.n_requests),
+                grouped(line.n_failed),
+                milliseconds(line.request_ms_p50),
+                milliseconds(line.request_ms_p99),
+            ]);
+        }
+        self.show(table, &[1, 2, 3, 4]);
+    }
+
+    pub(super) fn clients(&mut self, report: &Report) {
+        for line in &report.clients {
+            let client = truncated(&line.client, self.width.saturating_sub(12));
+            self.line(&format!("  {:>9} {client}", grouped(line.n_failed)));
         }
     }
 

@@ -4,10 +4,10 @@
 //! object = { [ member { , member } ] }     member = string : value     RFC 8259
 //! ```
 //!
-//! Not a validator: it finds members as long as it can, and says whether it came to the end of the object. `serde_json` is
-//! the reference it is tested against (`tests/integration/wrapper_twins.rs`).
+//! Not a validator: it finds members as long as it can, and says whether it came to the end of the object, since of a damaged
+//! envelope the text is wanted all the same. `serde_json` is the reference it is tested against
+//! (`tests/integration/wrapper_twins.rs`).
 
-use super::Pool;
 use memchr::{memchr, memchr2, memchr3};
 
 /// A value as it is written.
@@ -151,7 +151,7 @@ impl<'a> Iterator for Members<'a> {
 
 /// Offset of the quote that ends the string whose first byte is at `from`.
 #[inline]
-fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
+pub(super) fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
     loop {
         let at = from + memchr2(b'"', b'\\', text.get(from..)?)?;
         if text[at] == b'"' {
@@ -162,14 +162,14 @@ fn string_end(text: &[u8], mut from: usize) -> Option<usize> {
 }
 
 /// Undoes the escapes of a string, as they stand between its quotes.
-pub(in crate::parse) fn unescape(raw: &[u8], out: &mut Vec<u8>) {
+pub(super) fn unescape(raw: &[u8], out: &mut impl for<'b> Extend<&'b u8>) {
     let mut from = 0;
     while let Some(found) = memchr(b'\\', &raw[from..]) {
-        out.extend_from_slice(&raw[from..from + found]);
+        out.extend(&raw[from..from + found]);
         from += found;
         from += unescape_one(&raw[from..], out);
     }
-    out.extend_from_slice(&raw[from..]);
+    out.extend(&raw[from..]);
 }
 
 /// Decodes the string whose first byte `text` begins with, up to its quote, whose offset is returned; without one, up to
@@ -199,7 +199,7 @@ pub(super) fn decode(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
 
 /// The escape that `text` begins with, to `out`; its length. What is none is kept as it stands; one that the end of the
 /// text cuts is dropped.
-fn unescape_one(text: &[u8], out: &mut Vec<u8>) -> usize {
+fn unescape_one(text: &[u8], out: &mut impl for<'b> Extend<&'b u8>) -> usize {
     let plain = match text.get(1) {
         Some(b'n') => b'\n',
         Some(b't') => b'\t',
@@ -209,24 +209,24 @@ fn unescape_one(text: &[u8], out: &mut Vec<u8>) -> usize {
         Some(&byte @ (b'"' | b'\\' | b'/')) => byte,
         Some(b'u') => return unescape_unicode(text, out),
         Some(_) => {
-            out.push(b'\\');
+            out.extend(b"\\");
             return 1;
         }
         None => return 1,
     };
-    out.push(plain);
+    out.extend(&[plain]);
     2
 }
 
 /// `\uXXXX`, or two of them for a character past U+FFFF; half of such a pair becomes U+FFFD.
 #[cold]
-fn unescape_unicode(text: &[u8], out: &mut Vec<u8>) -> usize {
+fn unescape_unicode(text: &[u8], out: &mut impl for<'b> Extend<&'b u8>) -> usize {
     let Some(first) = unit(text) else {
         let is_cut = text.len() < 6 && text[2..].iter().all(u8::is_ascii_hexdigit);
         if is_cut {
             return text.len();
         }
-        out.push(b'\\');
+        out.extend(b"\\");
         return 1;
     };
     let second = text.get(6..).and_then(unit);
@@ -237,7 +237,7 @@ fn unescape_unicode(text: &[u8], out: &mut Vec<u8>) -> usize {
         _ => (first, 6),
     };
     let character = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    out.extend(character.encode_utf8(&mut [0; 4]).as_bytes());
     len
 }
 
@@ -246,20 +246,6 @@ fn unit(text: &[u8]) -> Option<u32> {
     let hex = text.strip_prefix(b"\\u")?.get(..4)?;
     let digit = |value: u32, b: &u8| Some(value << 4 | (*b as char).to_digit(16)?);
     hex.iter().try_fold(0, digit)
-}
-
-/// The string `raw` without escapes: as it stands if it has none, else in a buffer.
-pub(super) fn text<'a>(raw: &'a [u8], pool: &mut Pool<'a>) -> &'a [u8] {
-    if memchr(b'\\', raw).is_none() {
-        return raw;
-    }
-    match pool.take() {
-        Some(buffer) => {
-            unescape(raw, buffer);
-            buffer
-        }
-        None => raw,
-    }
 }
 
 /// The bytes of `[27,91,51]`, as journald writes texts that are no UTF-8; numbers past 255 are left out. `None` if it is no

@@ -1,0 +1,147 @@
+//! What is kept of the requests in access logs. Their times carry an offset, so all of it is in UTC.
+
+use super::{
+    bucket::Grain,
+    evidence::Evidence,
+    failures::Failures,
+    histogram::Histogram,
+    limits::{FAILING_CLIENTS_MAX, ROUTES_MAX, TRAFFIC_ROWS_MAX},
+    table::{Count, Row, Table},
+    traffic::TrafficCount,
+};
+
+/// Counts of requests that merge exactly.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    pub n_requests: u64,
+    /// Requests by status; a status that is none counts as 0.
+    pub by_status: Vec<u64>,
+    /// What the lines tell of failures: rows of basis `access-log`.
+    pub failures: Failures,
+    /// By upstream, the empty name for requests that met none.
+    pub traffic: Table<TrafficCount>,
+    /// By route, over all times.
+    pub routes: Table<RouteCount>,
+    /// By the client's address, over all times: those whose requests failed.
+    pub clients: Table<ClientCount>,
+}
+
+impl Count for TrafficCount {
+    const ROWS_MAX: usize = TRAFFIC_ROWS_MAX;
+
+    fn merge(&mut self, other: &TrafficCount) {
+        TrafficCount::merge(self, other);
+    }
+}
+
+/// Requests for one route.
+#[derive(Clone, Debug)]
+pub struct RouteCount {
+    pub n_requests: u64,
+    /// Answered 5xx or abandoned (499).
+    pub n_failed: u64,
+    pub n_5xx: u64,
+    pub request: Histogram,
+    /// The first that failed; without any, behind every place.
+    evidence: Evidence,
+}
+
+impl Default for RouteCount {
+    fn default() -> RouteCount {
+        RouteCount {
+            n_requests: 0,
+            n_failed: 0,
+            n_5xx: 0,
+            request: Histogram::default(),
+            evidence: Evidence::LAST,
+        }
+    }
+}
+
+impl RouteCount {
+    /// The first request that failed.
+    pub fn first_failed(&self) -> Option<Evidence> {
+        (self.n_failed > 0).then_some(self.evidence)
+    }
+
+    pub fn collect(
+        &mut self,
+        is_failed: bool,
+        is_5xx: bool,
+        request_ms: Option<u32>,
+        evidence: Evidence,
+    ) {
+        self.n_requests += 1;
+        self.n_failed += u64::from(is_failed);
+        self.n_5xx += u64::from(is_5xx);
+        if let Some(ms) = request_ms {
+            self.request.collect(ms);
+        }
+        if is_failed && evidence.is_before(&self.evidence) {
+            self.evidence = evidence;
+        }
+    }
+}
+
+impl Count for RouteCount {
+    const ROWS_MAX: usize = ROUTES_MAX;
+
+    fn merge(&mut self, other: &RouteCount) {
+        self.n_requests += other.n_requests;
+        self.n_failed += other.n_failed;
+        self.n_5xx += other.n_5xx;
+        self.request.merge(&other.request);
+        self.evidence = self.evidence.min(other.evidence);
+    }
+}
+
+/// Failed requests of one client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ClientCount {
+    pub n_failed: u64,
+}
+
+impl Count for ClientCount {
+    const ROWS_MAX: usize = FAILING_CLIENTS_MAX;
+
+    fn merge(&mut self, other: &ClientCount) {
+        self.n_failed += other.n_failed;
+    }
+}
+
+impl Requests {
+    pub fn new(grain: Grain) -> Requests {
+        Requests {
+            n_requests: 0,
+            by_status: vec![0; 1_000],
+            failures: Failures::new(grain),
+            traffic: Table::new(grain),
+            routes: Table::new(grain),
+            clients: Table::new(grain),
+        }
+    }
+
+    pub fn merge(&mut self, other: Requests) {
+        self.n_requests += other.n_requests;
+        for (mine, theirs) in self.by_status.iter_mut().zip(other.by_status) {
+            *mine += theirs;
+        }
+        self.failures.merge(other.failures);
+        self.traffic.merge(other.traffic);
+        self.routes.merge(other.routes);
+        self.clients.merge(other.clients);
+    }
+
+    /// Requests answered with a status of `range`.
+    pub fn n_with_status(&self, range: std::ops::RangeInclusive<usize>) -> u64 {
+        self.by_status[range].iter().sum()
+    }
+
+    /// The `n` rows of `table` for which `weight` is largest, largest first; ties in the order of names. What is pooled comes last.
+    pub fn top<C: Count>(table: &Table<C>, n: usize, weight: impl Fn(&C) -> u64) -> Vec<Row<C>> {
+        let mut rows: Vec<Row<C>> = table.rows().filter(|row| weight(&row.count) > 0).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(weight(&row.count)));
+        rows.truncate(n);
+        rows
+    }
+}

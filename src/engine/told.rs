@@ -1,0 +1,129 @@
+//! What a source is, told by its first bytes: its kind, what is wrapped around its lines, and the formats of its access lines.
+
+use super::{EngineConfig, SourceState};
+use crate::{
+    classify::loose,
+    input::{self, Kind, LineKind},
+    parse::{
+        HeadParser,
+        access::{Known, recognise},
+        head::is_head,
+        record,
+        wrapper::{self, Chain, Scratch},
+    },
+};
+use std::{fmt, sync::Arc};
+
+/// What is known of formats before any line is read.
+pub trait KnownFormats: fmt::Debug + Send + Sync {
+    /// What is known of a source of this name.
+    fn of_source(&self, name: &[u8]) -> Known;
+}
+
+/// Nothing is known but what is built in.
+impl KnownFormats for () {
+    fn of_source(&self, _: &[u8]) -> Known {
+        Known::default()
+    }
+}
+
+impl SourceState {
+    /// Tells it by `sample`, its first bytes.
+    pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) {
+        let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
+        let chain = wrapper::detect(sample, |_| false);
+        let lines = Lines::of(sample, &chain);
+        self.reading.chain = chain;
+        self.kind = match config.kind {
+            Some(kind) if !sample.is_empty() => kind,
+            _ if chain.block().is_some() => Kind::NginxError,
+            _ => input::detect(sample, self.named, lines.kinds()),
+        };
+        let (asked_for, is_certain) = lines.requests(self.kind, config);
+        if asked_for.is_empty() {
+            return;
+        }
+        let known = config.formats.of_source(&self.name);
+        match recognise(&asked_for, &known, config.wanted.fields) {
+            Ok(formats) => {
+                self.reading.formats = Some(Arc::new(formats));
+                let has_records = lines.n_of(LineKind::Error) > 0;
+                self.kind = match config.kind {
+                    None if !has_records => Kind::NginxAccess,
+                    _ => self.kind,
+                };
+                self.reading.is_access = self.kind == Kind::NginxAccess;
+            }
+            Err(refusal) if is_certain => self.refusal = Some(refusal),
+            Err(_) => {}
+        }
+    }
+}
+
+/// The lines of a sample, out of their envelopes; of error records nothing is kept.
+struct Lines {
+    lines: Vec<(LineKind, Vec<u8>)>,
+}
+
+impl Lines {
+    fn of(sample: &[u8], chain: &Chain) -> Lines {
+        let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
+        let whole = match memchr::memrchr(b'\n', sample) {
+            Some(end) if sample.len() == input::kind::SAMPLE_LEN => &sample[..end],
+            _ => sample,
+        };
+        let mut lines = Vec::new();
+        let mut at = 0;
+        while at < whole.len() {
+            let len = match chain.block() {
+                Some(kind) => wrapper::block_len(kind, &whole[at..]).max(1),
+                None => memchr::memchr(b'\n', &whole[at..]).map_or(whole.len() - at, |len| len + 1),
+            };
+            let line = whole[at..at + len].trim_ascii_end();
+            at += len;
+            let text = wrapper::strip(chain, line, &mut scratch).text;
+            if !text.trim_ascii().is_empty() {
+                let kind = kind_of_line(text, &mut heads);
+                let kept: &[u8] = if kind == LineKind::Error { b"" } else { text };
+                lines.push((kind, kept.to_vec()));
+            }
+        }
+        Lines { lines }
+    }
+
+    fn kinds(&self) -> impl Iterator<Item = LineKind> {
+        self.lines.iter().map(|(kind, _)| *kind)
+    }
+
+    fn n_of(&self, kind: LineKind) -> usize {
+        self.kinds().filter(|known| *known == kind).count()
+    }
+
+    /// The lines that may be requests in a source of this kind, and whether they are meant to be.
+    fn requests(&self, kind: Kind, config: &EngineConfig) -> (Vec<&[u8]>, bool) {
+        let is_access = kind == Kind::NginxAccess;
+        let has_records = self.n_of(LineKind::Error) > 0;
+        let may_be = |(line_kind, text): &&(LineKind, Vec<u8>)| match line_kind {
+            LineKind::Error => false,
+            LineKind::Access => true,
+            // Beside error records stand greetings of start scripts, traces and more that is no request.
+            LineKind::Other => is_access || !has_records || text.starts_with(b"{"),
+        };
+        let lines = self.lines.iter().filter(may_be);
+        let is_certain = is_access || config.kind == Some(Kind::NginxAccess);
+        (lines.map(|(_, text)| text.as_slice()).collect(), is_certain)
+    }
+}
+
+fn kind_of_line(text: &[u8], heads: &mut HeadParser) -> LineKind {
+    let start = &text[..text.len().min(1024)];
+    if is_head(start) {
+        LineKind::Error
+    } else if record::is_access_line(start) {
+        LineKind::Access
+    } else if loose::find_wrapped(start, heads).is_some() {
+        LineKind::Error
+    } else {
+        LineKind::Other
+    }
+}

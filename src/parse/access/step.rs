@@ -1,0 +1,322 @@
+//! How the end of each value is found: the plan behind a format, made once.
+//!
+//! A value ends where its text can no longer be the variable's. Often one look tells:
+//!
+//! - its form ends (`$status`, `$request_time`, lists over attempts), or
+//! - a byte comes that it cannot hold (`"` in what nginx escapes, a blank in an address), and the text behind it, up to that
+//!   byte, is of a known length: `$remote_user [$time_local] "` ends 30 bytes before the first quote.
+//!
+//! Where neither tells, all ends are tried that let the rest of the line fit: [`search`](super::search).
+//!
+//! A list over attempts is taken as long as it can be, unless the text behind it looks like a list itself.
+
+use super::{
+    class::Class,
+    field::{Escape, Field},
+    format::{LogFormat, Part},
+};
+
+/// One variable, and the text behind it.
+#[derive(Clone, Debug)]
+pub(super) struct Step {
+    pub(super) class: Class,
+    pub(super) way: Way,
+    pub(super) literal: Literal,
+    /// What the variable tells, whether it is wanted or not.
+    pub(super) tells: Option<Field>,
+    /// Whether it is wanted.
+    pub(super) is_wanted: bool,
+    /// Whether it tells of attempts, and no quotes hold it.
+    pub(super) is_open_list: bool,
+}
+
+/// How the end of a value is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// By its form.
+    Form,
+    /// It goes on to the end of the line, but for the literal behind it, and does not hold what [`Stop`] says.
+    Last(Stop),
+    /// By trial.
+    Search(Stop),
+    /// `back` bytes before the first byte it cannot hold.
+    Stop { stop: Stop, back: usize },
+}
+
+/// The bytes that a value cannot hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Any of the two.
+    Either(u8, u8),
+    /// Just this one.
+    Byte(u8),
+    /// It may hold any.
+    Never,
+    /// A `"` that no backslash escapes: nginx never writes such a pair in a value of `escape=default`, others do.
+    Quote,
+}
+
+impl Stop {
+    /// The first position from `from` that no value holds.
+    #[inline(always)]
+    pub(super) fn find(self, line: &[u8], from: usize, quotes: &impl Quotes) -> Option<usize> {
+        match self {
+            Stop::Either(a, b) => find_either(a, b, line, from),
+            Stop::Byte(byte) => memchr::memchr(byte, line.get(from..)?).map(|at| from + at),
+            Stop::Never => None,
+            Stop::Quote => {
+                let quote = quotes.next(line, from)?;
+                if quote > from && line[quote - 1] == b'\\' {
+                    return bare_quote(line, from, quote);
+                }
+                Some(quote)
+            }
+        }
+    }
+}
+
+/// The first `a` or `b` from `from`. Words are short: eight bytes at a time, and no call.
+#[inline(always)]
+fn find_either(a: u8, b: u8, line: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    while let Some(bytes) = line.get(at..)?.first_chunk::<8>() {
+        let word = u64::from_le_bytes(*bytes);
+        let found = zeros(word ^ repeated(a)) | zeros(word ^ repeated(b));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let is_found = |&byte: &u8| byte == a || byte == b;
+    line[at..].iter().position(is_found).map(|found| at + found)
+}
+
+/// The high bit of the lowest byte that is zero, and perhaps of some above it.
+#[inline(always)]
+fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(repeated(0x01)) & !word & repeated(0x80)
+}
+
+const fn repeated(byte: u8) -> u64 {
+    0x0101_0101_0101_0101 * byte as u64
+}
+
+/// The quotes of one line.
+pub(super) trait Quotes {
+    /// The first from `from` on.
+    fn next(&self, line: &[u8], from: usize) -> Option<usize>;
+}
+
+/// Quotes that are searched for when asked for.
+pub(super) struct Sought;
+
+impl Quotes for Sought {
+    #[inline(always)]
+    fn next(&self, line: &[u8], from: usize) -> Option<usize> {
+        memchr::memchr(b'"', line.get(from..)?).map(|at| from + at)
+    }
+}
+
+/// The first quote from `quote` on that no backslash of the value escapes, which begins at `from`.
+#[cold]
+fn bare_quote(line: &[u8], from: usize, quote: usize) -> Option<usize> {
+    let mut quotes = memchr::memchr_iter(b'"', &line[quote..]).map(|at| quote + at);
+    quotes.find(|&at| !is_escaped(line, from, at))
+}
+
+/// Whether an odd number of backslashes stands before `at`, counted back to `from`.
+pub(super) fn is_escaped(line: &[u8], from: usize, at: usize) -> bool {
+    let before = line[from..at].iter().rev();
+    before.take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+impl Step {
+    /// Where the value that begins at `from` ends, if one can be there and its way is no search. What follows is not looked at.
+    #[inline(always)]
+    pub(super) fn end(&self, line: &[u8], from: usize, quotes: &impl Quotes) -> Option<usize> {
+        match self.way {
+            Way::Form => self.class.end(line, from),
+            Way::Stop { stop, back } => {
+                let end = stop.find(line, from, quotes)?.checked_sub(back)?;
+                (end >= from).then_some(end)
+            }
+            Way::Last(stop) => {
+                let end = line.len().checked_sub(self.literal.len())?;
+                let is_whole = end >= from && stop.find(&line[..end], from, quotes).is_none();
+                is_whole.then_some(end)
+            }
+            Way::Search(_) => None,
+        }
+    }
+}
+
+/// The text between two variables.
+#[derive(Clone, Debug)]
+pub(super) struct Literal {
+    /// Its first eight bytes, and which of them count.
+    word: u64,
+    mask: u64,
+    bytes: Box<[u8]>,
+}
+
+impl Literal {
+    pub(super) fn new(bytes: &[u8]) -> Literal {
+        let (mut word, mut mask) = (0, 0);
+        for (at, &byte) in bytes.iter().take(8).enumerate() {
+            word |= u64::from(byte) << (8 * at);
+            mask |= 0xff << (8 * at);
+        }
+        Literal {
+            word,
+            mask,
+            bytes: bytes.into(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn first(&self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
+    #[inline(always)]
+    pub(super) fn is_at(&self, line: &[u8], at: usize) -> bool {
+        let Some(rest) = line.get(at..) else {
+            return false;
+        };
+        match rest.first_chunk::<8>() {
+            Some(bytes) => {
+                u64::from_le_bytes(*bytes) & self.mask == self.word
+                    && (self.bytes.len() <= 8 || rest.starts_with(&self.bytes))
+            }
+            None => rest.starts_with(&self.bytes),
+        }
+    }
+}
+
+/// Whether variables that a configuration sets are taken to be single words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Custom {
+    /// They may hold blanks.
+    Text,
+    /// They hold none, where only this tells them from what follows.
+    Word,
+}
+
+/// The plan for `format`; which fields are wanted is not in it yet.
+pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
+    let step = |at: usize| {
+        let part = &format.parts[at];
+        let rest = &format.parts[at..];
+        let (class, way) = match way(part.class, rest, format.escape()) {
+            (_, Way::Search(_)) if part.is_custom && custom == Custom::Word => {
+                way(Class::Word, rest, format.escape())
+            }
+            found => found,
+        };
+        Step {
+            class,
+            way,
+            literal: Literal::new(&part.literal),
+            tells: part.tells,
+            is_wanted: false,
+            is_open_list: part.tells.is_some()
+                && class.is_list()
+                && part.literal.first().is_none_or(|byte| *byte == b' '),
+        }
+    };
+    (0..format.parts.len()).map(step).collect()
+}
+
+/// How the end of a value of `class` is found before `parts`, the first of which it is; and the class it is read as.
+fn way(class: Class, parts: &[Part], escape: Escape) -> (Class, Way) {
+    let is_last = parts.len() == 1;
+    let literal = &parts[0].literal[..];
+    let or_search = |found: Option<Way>, stop: Stop| match found {
+        Some(found) => found,
+        None if is_last => Way::Last(stop),
+        None => Way::Search(stop),
+    };
+    match class {
+        // What quotes hold may be anything, even the path of a socket with blanks.
+        Class::Addresses if text_stop(parts, escape).is_some() => way(Class::Text, parts, escape),
+        Class::Text => {
+            let stop = match escape {
+                Escape::Default | Escape::Json => Stop::Quote,
+                Escape::None => Stop::Never,
+            };
+            (class, or_search(text_stop(parts, escape), stop))
+        }
+        Class::Word => {
+            let stop = Stop::Either(b' ', b'"');
+            (class, or_search(word_stop(parts), stop))
+        }
+        _ if class.fixed_len().is_some() || form_tells(class, literal, is_last) => {
+            (class, Way::Form)
+        }
+        _ => (class, Way::Search(Stop::Quote)),
+    }
+}
+
+/// Whether the longest value of `class` before `literal` is the only one that can be meant.
+fn form_tells(class: Class, literal: &[u8], is_last: bool) -> bool {
+    match literal {
+        [] => is_last || class == Class::EpochTime,
+        [first, ..] if class.goes_on_with(*first) => false,
+        [b' ', b':', ..] | [b',', b' '] => !class.is_list(),
+        [b',', b' ', third, ..] => !class.is_list() || !class.goes_on_with(*third),
+        _ => true,
+    }
+}
+
+/// A quote or a control byte at a known distance behind a text that nginx escapes.
+fn text_stop(parts: &[Part], escape: Escape) -> Option<Way> {
+    if escape == Escape::None {
+        return None;
+    }
+    let mut back = 0;
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            back += part.class.fixed_len()?;
+        }
+        let is_stop = |byte: &u8| *byte == b'"' || *byte < b' ';
+        let Some(found) = part.literal.iter().position(is_stop) else {
+            back += part.literal.len();
+            continue;
+        };
+        let stop = match part.literal[found] {
+            b'"' if found > 0 && part.literal[found - 1] == b'\\' => return None,
+            b'"' => Stop::Quote,
+            byte => Stop::Byte(byte),
+        };
+        return Some(Way::Stop {
+            stop,
+            back: back + found,
+        });
+    }
+    None
+}
+
+/// A blank, a quote or another separator behind a word.
+fn word_stop(parts: &[Part]) -> Option<Way> {
+    let literal = &parts[0].literal[..];
+    let stop_at = |other: u8, back: usize| Way::Stop {
+        stop: Stop::Either(b' ', other),
+        back,
+    };
+    match literal {
+        // `$host$request_uri`
+        [] => {
+            let is_uri = parts.get(1)?.tells == Some(Field::Uri);
+            is_uri.then(|| stop_at(b'/', 0))
+        }
+        [first, ..] if *first < b' ' || b"|;,'<>(){}".contains(first) => Some(stop_at(*first, 0)),
+        _ => {
+            let is_stop = |byte: &u8| matches!(byte, b' ' | b'"');
+            let back = literal.iter().position(is_stop)?;
+            Some(stop_at(b'"', back))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! The loop for access logs: a line is a record, cut by the formats of its source.
+//!
+//! What fits none of them may be something else that was written into the same stream: an error record, a blank line, junk. It goes
+//! the careful way.
+
+use super::{Block, Place, Scanner, Sink, refuse};
+use crate::{
+    aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
+    lines::Line,
+    parse::{
+        access::{
+            AccessLine, Escape, Field, Formats, Instant, Misfit, Written, parse_request_line, value,
+        },
+        head::is_head,
+    },
+};
+use std::ops::Range;
+
+/// A request as the loop sees it: slices of the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub line: &'a AccessLine<'a>,
+    /// How its values are read back.
+    pub escape: Escape,
+    /// When it ended; `None` where neither line nor envelope tells.
+    pub end: Option<Instant>,
+    /// `None` where the line does not tell.
+    pub status: Option<u16>,
+    pub evidence: Evidence,
+    /// The host, pod or container that the envelope of the line names.
+    pub machine: Option<&'a [u8]>,
+}
+
+impl<'a> Request<'a> {
+    /// What the client asked for, escapes and all.
+    pub fn method_and_uri(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
+        let told = |field| self.line.value(field);
+        let line = told(Field::Request).map(parse_request_line);
+        let line = line.unwrap_or_default();
+        (
+            line.method.or(told(Field::Method)),
+            line.uri.or(told(Field::Uri)),
+        )
+    }
+}
+
+impl Scanner<'_> {
+    /// Reads `block.bytes[range]`, lines of an access log in one of `formats`.
+    pub(super) fn scan_requests(
+        &mut self,
+        block: Block<'_>,
+        range: Range<usize>,
+        formats: &Formats,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        let mut run = super::Run {
+            block,
+            end: range.end,
+            at: range.start,
+            n_lines: 0,
+        };
+        let bytes = &block.bytes[..range.end];
+        let mut fields = AccessLine::default();
+        while run.at < run.end {
+            let line = Line::at(bytes, run.at, bytes.len());
+            let text = &bytes[line.start..line.end.min(line.start + LINE_LEN_MAX)];
+            let place = run.place(line);
+            match self.read_request(text, &mut fields, place, formats, None, ledger, sink) {
+                Ok(()) => {
+                    run.n_lines += 1;
+                    run.at = line.next;
+                }
+                Err(_) if is_head(text) => self.read_line(&mut run, ledger, sink),
+                Err(misfit) => {
+                    self.read_misfit(text, misfit, place, ledger, sink);
+                    run.n_lines += 1;
+                    run.at = line.next;
+                }
+            }
+        }
+        ledger
+            .line_starts
+            .collect(block.offset + range.start as u64, u64::from(run.n_lines));
+    }
+
+    /// A line that is one of a request, or why it is not. `end` is when the envelope says it was written; `fields` may hold what the
+    /// same formats cut from another line.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn read_request<'a>(
+        &mut self,
+        text: &'a [u8],
+        fields: &mut AccessLine<'a>,
+        place: Place,
+        formats: &Formats,
+        end: Option<Instant>,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> Result<(), Misfit> {
+        let escape = formats.cut(text, fields)?;
+        let written = match fields.value(Field::Time) {
+            Some(time) => Some(self.times.read(time).ok_or(Misfit::Value(Field::Time))?),
+            None => None,
+        };
+        let status = match fields.value(Field::Status) {
+            Some(status) => Some(value::status(status).ok_or(Misfit::Value(Field::Status))?),
+            None => None,
+        };
+        ledger.collect_line(LineClass::Record, place.len_bytes);
+        if let Some(Written {
+            zone_s: Some(zone_s),
+            ..
+        }) = written
+        {
+            ledger.collect_written_offset(zone_s, 1);
+        }
+        let end = written.map(|written| written.instant).or(end);
+        ledger.collect_request(end.map(|Instant { second, .. }| second));
+        sink.request(&Request {
+            line: fields,
+            escape,
+            end,
+            status,
+            evidence: place.evidence,
+            machine: None,
+        });
+        Ok(())
+    }
+
+    /// A line of an access log that is none of a request.
+    #[cold]
+    fn read_misfit(
+        &mut self,
+        text: &[u8],
+        misfit: Misfit,
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
+        match misfit {
+            Misfit::Value(Field::Time) => refuse(Reason::BadTime, place, ledger),
+            Misfit::Value(_) => refuse(Reason::BadValue, place, ledger),
+            _ => self.read_other(text, place, ledger, sink),
+        }
+    }
+}
