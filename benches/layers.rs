@@ -3,12 +3,15 @@
 //! `cargo bench --no-default-features`; whole runs against other programs are measured by `benches/compare`.
 
 use coroner::{
-    aggregate::{Aggregate, Ledger, SourceKey, Width, bucket::Grain},
-    classify::{Classifier, taxonomy::ROWS},
+    aggregate::{Aggregate, Histogram, Ledger, SourceKey, Width, bucket::Grain},
+    classify::{Classifier, classify_request, taxonomy::ROWS},
     lines,
     parse::{
         HeadParser,
-        access::{AccessLine, Escape, Field, FieldSet, LogFormat, json::JsonFormat},
+        access::{
+            AccessLine, Escape, Field, FieldSet, LogFormat, TimeReader, attempts, json::JsonFormat,
+            parse_request_line, write_route,
+        },
         record, tail,
         wrapper::{Chain, Scratch, Wrapper, strip},
     },
@@ -119,7 +122,7 @@ fn wanted() -> FieldSet {
 }
 
 #[divan::bench]
-fn access_lines(bencher: Bencher<'_, '_>) {
+fn access_lines_cut(bencher: Bencher<'_, '_>) {
     let format = LogFormat::compile("bench", Escape::Default, ACCESS_FORMAT).expect("a format");
     let cutter = format.cutter(wanted());
     let n_bytes: usize = ACCESS_LINES.iter().map(Vec::len).sum();
@@ -297,4 +300,126 @@ fn json_log() -> Vec<String> {
 #[divan::bench]
 fn an_empty_aggregate() -> Aggregate {
     Aggregate::new(ROWS.len(), Grain::Fixed(Width::Minute))
+}
+
+/// Values per second from here on: what one access line costs is the sum.
+const N: usize = 4_000;
+
+/// Times of neighbouring lines in the forms of nginx, read one after the other.
+#[divan::bench(args = ["20/Nov/2026:11:29:SS +0000", "2026-11-20T11:29:SS+00:00", "17951741SS.538"])]
+fn access_times(bencher: Bencher<'_, '_>, form: &str) {
+    let second = |n: usize| form.replace("SS", &format!("{:02}", n / 100));
+    let times: Vec<String> = (0..N).map(second).collect();
+    let mut reader = TimeReader::default();
+    let bench = bencher.counter(ItemsCount::new(N));
+    bench.bench_local(|| {
+        let is_time = |time: &&String| reader.read(time.as_bytes()).is_some();
+        times.iter().filter(is_time).count()
+    });
+}
+
+/// Lines of an access log with all upstream fields.
+fn access_lines(kind: &str) -> Vec<AccessLine<'static>> {
+    let values: [&[u8]; 8] = match kind {
+        "one" => [
+            b"200",
+            b"10.0.0.1:8080",
+            b"200",
+            b"0.012",
+            b"0.000",
+            b"0.011",
+            b"512",
+            b"612",
+        ],
+        "none" => [b"304", b"-", b"-", b"-", b"-", b"-", b"-", b"-"],
+        _ => [
+            b"200",
+            b"10.0.0.1:8080, 10.0.0.2:8080",
+            b"502, 200",
+            b"0.000, 0.012",
+            b"-, 0.000",
+            b"-, 0.011",
+            b"0, 512",
+            b"0, 612",
+        ],
+    };
+    let mut line = AccessLine::default();
+    for (field, value) in [
+        Field::Status,
+        Field::UpstreamAddr,
+        Field::UpstreamStatus,
+        Field::UpstreamResponseTime,
+        Field::UpstreamConnectTime,
+        Field::UpstreamHeaderTime,
+        Field::UpstreamResponseLength,
+        Field::UpstreamBytesReceived,
+    ]
+    .into_iter()
+    .zip(values)
+    {
+        line.set(field, Some(value));
+    }
+    vec![line; N]
+}
+
+#[divan::bench(args = ["none", "one", "two"])]
+fn access_attempts(bencher: Bencher<'_, '_>, kind: &str) {
+    let lines = access_lines(kind);
+    let bench = bencher.counter(ItemsCount::new(N));
+    bench.bench(|| black_box(&lines).iter().flat_map(attempts).count());
+}
+
+#[divan::bench(args = ["none", "one", "two"])]
+fn access_verdicts(bencher: Bencher<'_, '_>, kind: &str) {
+    let lines = access_lines(kind);
+    let bench = bencher.counter(ItemsCount::new(N));
+    bench.bench(|| {
+        let is_row = |line: &&AccessLine<'_>| {
+            classify_request(line, Escape::Default, |attempt, _| _ = black_box(attempt)).is_row()
+        };
+        black_box(&lines).iter().filter(is_row).count()
+    });
+}
+
+#[divan::bench]
+fn request_lines(bencher: Bencher<'_, '_>) {
+    let lines: Vec<String> = (0..N)
+        .map(|n| format!("GET /api/v1/users/{n}/orders?sort=up HTTP/1.1"))
+        .collect();
+    let bench = bencher.counter(ItemsCount::new(N));
+    bench.bench(|| {
+        let has_uri = |line: &&String| parse_request_line(line.as_bytes()).uri.is_some();
+        black_box(&lines).iter().filter(has_uri).count()
+    });
+}
+
+#[divan::bench]
+fn routes(bencher: Bencher<'_, '_>) {
+    let uris: Vec<String> = (0..N)
+        .map(|n| format!("/api/v1/users/{n}/orders?sort=up"))
+        .collect();
+    let mut route = Vec::new();
+    let bench = bencher.counter(ItemsCount::new(N));
+    bench.bench_local(|| {
+        for uri in &uris {
+            write_route(uri.as_bytes(), &mut route);
+            black_box(&route);
+        }
+    });
+}
+
+/// Collects so many durations of a usual kind into a new histogram.
+#[divan::bench(args = [100, 4_000, 100_000])]
+fn histogram(bencher: Bencher<'_, '_>, n: usize) {
+    let values: Vec<u32> = (0..n)
+        .map(|n| (n as u32).wrapping_mul(0x9e37_79b9) >> (22 + n % 8))
+        .collect();
+    let bench = bencher.counter(ItemsCount::new(n));
+    bench.bench(|| {
+        let mut histogram = Histogram::default();
+        black_box(&values)
+            .iter()
+            .for_each(|&ms| histogram.collect(ms));
+        histogram
+    });
 }

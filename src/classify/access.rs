@@ -12,7 +12,7 @@
 
 use crate::{
     event::{Category, Phase, Severity},
-    parse::access::{AccessLine, Attempt, Attempts, Escape, Field, attempts, value},
+    parse::access::{AccessLine, Attempt, Escape, Field, FieldSet, attempts, value},
 };
 
 /// Who made an answer.
@@ -111,7 +111,7 @@ pub fn classify_request<'a>(
     mut each: impl FnMut(&Attempt<'a>, Option<Verdict>),
 ) -> Outcome {
     let mut attempts = attempts(line);
-    let told = Told::new(line, &attempts);
+    let told = Told::new(line, attempts.unaligned());
     let mut request = Outcome {
         status: told.status,
         n_attempts: 0,
@@ -132,7 +132,7 @@ pub fn classify_request<'a>(
     }
     let end = match last {
         Some((attempt, verdict)) => End::Attempt {
-            status: attempt.status.filter(|_| told.has_upstream_status),
+            status: attempt.status.filter(|_| told.has(Field::UpstreamStatus)),
             verdict,
         },
         None => End::without_attempt(line, escape, told.status),
@@ -145,16 +145,11 @@ pub fn classify_request<'a>(
 }
 
 /// What a line tells beside its attempts.
-struct Told {
+struct Told<'l, 'a> {
+    line: &'l AccessLine<'a>,
+    unaligned: FieldSet,
     status: Option<u16>,
-    is_stream: bool,
-    is_cached: bool,
     is_cut: bool,
-    has_addr: bool,
-    has_upstream_status: bool,
-    has_response: bool,
-    has_connect: bool,
-    has_header: bool,
 }
 
 /// Whether a time came to be.
@@ -215,27 +210,36 @@ enum End {
     Unknown,
 }
 
-impl Told {
+impl<'l, 'a> Told<'l, 'a> {
     #[inline]
-    fn new(line: &AccessLine<'_>, attempts: &Attempts<'_>) -> Told {
-        let has = |field| line.get(field).is_some() && !attempts.is_unaligned(field);
+    fn new(line: &'l AccessLine<'a>, unaligned: FieldSet) -> Told<'l, 'a> {
         let status = line.value(Field::Status).and_then(value::status);
         let is_begun_well = status.is_some_and(|status| matches!(status, 200..=399));
         let completion = line.get(Field::Completion);
         Told {
+            line,
+            unaligned,
             status,
-            is_stream: line.get(Field::StreamProtocol).is_some(),
-            is_cached: matches!(
-                line.get(Field::CacheStatus),
-                Some(b"HIT" | b"STALE" | b"UPDATING" | b"REVALIDATED")
-            ),
             is_cut: is_begun_well && completion.is_some_and(|completion| completion != b"OK"),
-            has_addr: has(Field::UpstreamAddr),
-            has_upstream_status: has(Field::UpstreamStatus),
-            has_response: has(Field::UpstreamResponseTime),
-            has_connect: has(Field::UpstreamConnectTime),
-            has_header: has(Field::UpstreamHeaderTime),
         }
+    }
+
+    /// Whether the log tells it, be it that there is none.
+    #[inline]
+    fn has(&self, field: Field) -> bool {
+        self.line.get(field).is_some() && !self.unaligned.has(field)
+    }
+
+    #[inline]
+    fn is_stream(&self) -> bool {
+        self.line.get(Field::StreamProtocol).is_some()
+    }
+
+    #[inline]
+    fn is_cached(&self) -> bool {
+        const FROM_CACHE: [&[u8]; 4] = [b"HIT", b"STALE", b"UPDATING", b"REVALIDATED"];
+        let status = self.line.get(Field::CacheStatus);
+        status.is_some_and(|status| FROM_CACHE.contains(&status))
     }
 
     /// Of one attempt and what followed it.
@@ -249,7 +253,7 @@ impl Told {
         };
         let answer = match (attempt.status, next) {
             (Some(status), _) => answer(status),
-            (None, _) if self.has_upstream_status => Answer::Missing,
+            (None, _) if self.has(Field::UpstreamStatus) => Answer::Missing,
             // What the client got is what the last attempt got, for want of better.
             (None, Next::Nothing) => self.status.map_or(Answer::Unknown, answer),
             (None, _) => Answer::Unknown,
@@ -263,7 +267,7 @@ impl Told {
     #[inline(never)]
     fn bad_verdict(&self, attempt: &Attempt<'_>, answer: Answer, next: Next) -> Option<Verdict> {
         // Before nginx 1.15.7 an attempt without a response time had no others either, or wrong ones.
-        let is_reliable = !self.has_response || attempt.response_ms.is_some();
+        let is_reliable = !self.has(Field::UpstreamResponseTime) || attempt.response_ms.is_some();
         let came = |is_there: bool, is_told: bool| match (is_there, is_told) {
             (true, _) => Came::Yes,
             (_, true) => Came::No,
@@ -272,16 +276,16 @@ impl Told {
         let has_body = attempt.body_bytes.is_some_and(|n| n > 0);
         let header = came(
             attempt.header_ms.is_some() || has_body,
-            self.has_header && is_reliable || attempt.received_bytes == Some(0),
+            self.has(Field::UpstreamHeaderTime) && is_reliable || attempt.received_bytes == Some(0),
         );
         let has_bytes = attempt.received_bytes.is_some_and(|n| n > 0);
         let connect = came(
             attempt.connect_ms.is_some() || header == Came::Yes || has_bytes,
-            self.has_connect && is_reliable,
+            self.has(Field::UpstreamConnectTime) && is_reliable,
         );
         let peer = match attempt.addr {
             Some(_) if attempt.is_group => Peer::Group,
-            None if self.has_addr => Peer::Missing,
+            None if self.has(Field::UpstreamAddr) => Peer::Missing,
             _ => Peer::Other,
         };
         let shape = Shape {
@@ -294,7 +298,7 @@ impl Told {
             is_answer_told: attempt.status.is_some(),
             is_silent: attempt.received_bytes == Some(0),
         };
-        if self.is_stream {
+        if self.is_stream() {
             of_stream_attempt(shape)
         } else {
             of_attempt(shape)
@@ -454,21 +458,21 @@ fn of_stream_attempt(shape: Shape) -> Option<Verdict> {
 
 /// Of the request, by the status the client got and how it ended.
 #[inline]
-fn of_request(told: &Told, end: End) -> Option<Verdict> {
+fn of_request(told: &Told<'_, '_>, end: End) -> Option<Verdict> {
     match told.status {
         Some(200..=399) if !told.is_cut => None, // by far the most frequent
         None => match end {
             End::Attempt { verdict, .. } => verdict,
             _ => None,
         },
-        Some(status) if told.is_stream => of_session(status, end),
+        Some(status) if told.is_stream() => of_session(status, end),
         Some(status) => of_bad_request(told, status, end),
     }
 }
 
 /// One row a shape; the first that fits.
 #[inline(never)]
-fn of_bad_request(told: &Told, status: u16, end: End) -> Option<Verdict> {
+fn of_bad_request(told: &Told<'_, '_>, status: u16, end: End) -> Option<Verdict> {
     use Origin::{Gateway, Unknown};
     let verdict = match (status, end) {
         (200..=399, _) if told.is_cut => neutral(Reason::AnswerCut, Phase::Body, Unknown),
@@ -508,7 +512,7 @@ fn of_bad_request(told: &Told, status: u16, end: End) -> Option<Verdict> {
         (500..=599, End::NoPeer) => open(Reason::NoStatus, Phase::Connect, Gateway),
         (503, End::Unknown) => neutral(Reason::NotLogged, Phase::None, Unknown),
         (500..=599, End::Unknown) => open(Reason::NotLogged, Phase::None, Unknown),
-        (500..=599, End::Untried) if told.is_cached => open(Reason::Cached, Phase::None, Unknown),
+        (500..=599, End::Untried) if told.is_cached() => open(Reason::Cached, Phase::None, Unknown),
         (500, End::Untried) => open(Reason::InternalOrAuth, Phase::None, Gateway),
         (502, End::Untried) => open(Reason::DnsOrReturn, Phase::None, Gateway),
         (503 | 429, End::Untried) => neutral(Reason::LimitOrReturn, Phase::None, Gateway),
@@ -562,15 +566,15 @@ fn of_session(status: u16, end: End) -> Option<Verdict> {
 
 /// Who made an answer that is no failure.
 #[inline]
-fn origin(told: &Told, end: End) -> Origin {
+fn origin(told: &Told<'_, '_>, end: End) -> Origin {
     match end {
-        _ if told.is_stream => Origin::Gateway,
+        _ if told.is_stream() => Origin::Gateway,
         End::Attempt {
             status: Some(got), ..
         } if Some(got) == told.status => Origin::Upstream,
-        End::Attempt { status: None, .. } if !told.has_upstream_status => Origin::Unknown,
+        End::Attempt { status: None, .. } if !told.has(Field::UpstreamStatus) => Origin::Unknown,
         End::Attempt { .. } => Origin::Gateway,
-        End::Untried if told.is_cached => Origin::Unknown,
+        End::Untried if told.is_cached() => Origin::Unknown,
         End::Untried | End::NoPeer => Origin::Gateway,
         End::Unknown => Origin::Unknown,
     }

@@ -12,7 +12,7 @@ use crate::{
     classify::{Classifier, classify_request},
     config::Config,
     diagnose::{self, Account, KnownZone, Placed, place, placed::Counts},
-    engine::{self, Scanned},
+    engine::{self, Scanned, Wanted},
     error::Error,
     event::{Category, Timestamp},
     explain,
@@ -300,6 +300,14 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         spool::spool_streams(&mut named.found, &args.input)?
     } else {
         vec![]
+    };
+    plan.engine.wanted = match plan.engine.filter.is_open() {
+        _ if is_replayed => Wanted {
+            routes: false,
+            ..Wanted::ALL
+        },
+        true => Wanted::COUNTS,
+        false => Wanted::FILTERED_COUNTS,
     };
     plan.engine.digests = outputs
         .iter()

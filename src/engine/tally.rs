@@ -29,6 +29,37 @@ impl Wanted {
         fields: FieldSet::ALL,
         routes: true,
     };
+
+    /// What the tables `failures` and `traffic` are made of.
+    pub const COUNTS: Wanted = Wanted {
+        fields: FieldSet::NONE
+            .with(Field::Time)
+            .with(Field::Client)
+            .with(Field::Status)
+            .with(Field::BytesSent)
+            .with(Field::RequestTime)
+            .with(Field::UpstreamAddr)
+            .with(Field::UpstreamStatus)
+            .with(Field::UpstreamResponseTime)
+            .with(Field::UpstreamConnectTime)
+            .with(Field::UpstreamHeaderTime)
+            .with(Field::UpstreamResponseLength)
+            .with(Field::UpstreamBytesReceived)
+            .with(Field::CacheStatus)
+            .with(Field::Completion)
+            .with(Field::StreamProtocol),
+        routes: false,
+    };
+
+    /// The same, with what a filter looks at.
+    pub const FILTERED_COUNTS: Wanted = Wanted {
+        fields: Wanted::COUNTS
+            .fields
+            .with(Field::Host)
+            .with(Field::Server)
+            .with(Field::Machine),
+        routes: false,
+    };
 }
 
 /// Counts and ledgers of a worker, and what it scans with.

@@ -1,8 +1,12 @@
 //! Formats told from lines: of the labelled corpus, of every known format, and of what nobody can tell.
 
-use crate::access_cases::{Row, rows};
+use crate::{
+    access_cases::{Row, rows},
+    access_records::{Clients, Dice, record},
+};
 use coroner::parse::access::{
     AccessLine, Field, FieldSet, Inference,
+    builtin::{BUILTINS, Builtin, Recognised},
     infer::{Basis, infer, infer_with},
 };
 use std::collections::BTreeMap;
@@ -98,4 +102,74 @@ fn labelled_lines_tell_nothing_wrong() {
         }
     }
     assert!(n_derived > 5);
+}
+
+/// Lines of a known format, at random, with what each field of them is.
+fn lines_of(row: &Builtin, dice: &mut Dice, n: usize) -> Vec<Vec<u8>> {
+    (0..n)
+        .map(|_| record(dice, Clients::Usual, row.body, row.escape).0)
+        .collect()
+}
+
+/// Compares what `inference` reads with what the format itself does. The number of values compared.
+fn check_same(row: &Builtin, inference: &Inference, lines: &[&[u8]]) -> usize {
+    let cutter = row.format().cutter(FieldSet::ALL);
+    let mut n_same = 0;
+    for line in lines {
+        let mut want = AccessLine::default();
+        let (Ok(()), Some((tells, found))) = (cutter.cut(line, &mut want), read(inference, line))
+        else {
+            continue;
+        };
+        for field in Field::ALL.into_iter().filter(|field| tells.has(*field)) {
+            let is_same = found.get(field) == want.get(field);
+            let formats: Vec<_> = inference
+                .formats
+                .iter()
+                .map(|(format, _)| format.body().escape_ascii().to_string())
+                .collect();
+            // `$request` may be told where the format has its parts.
+            let is_other = want.get(field).is_none() && field == Field::Request;
+            assert!(
+                is_same || is_other,
+                "{field:?} of {}: {:?}\n{}\n{formats:#?}",
+                row.name,
+                found
+                    .get(field)
+                    .map(|value| value.escape_ascii().to_string()),
+                line.escape_ascii()
+            );
+            n_same += usize::from(is_same);
+        }
+    }
+    n_same
+}
+
+/// Lines of every known format, with and without the table: what is told is right.
+#[test]
+fn lines_of_known_formats_tell_nothing_wrong() {
+    let dice = &mut Dice(0x1de5);
+    let (mut n_refused, mut n_derived) = (0, 0);
+    for row in BUILTINS {
+        for n in [1, 3, 40] {
+            let lines = lines_of(row, dice, n);
+            let lines: Vec<&[u8]> = lines.iter().map(|line| &line[..]).collect();
+            if row.recognised == Recognised::ByLines && n == 40 {
+                match infer(&lines, &[]) {
+                    Ok(inference) => {
+                        assert!(check_same(row, &inference, &lines) > 0, "{}", row.name)
+                    }
+                    Err(refusal) => {
+                        n_refused += 1;
+                        println!("refused {} {refusal}", row.name);
+                    }
+                }
+            }
+            if let Ok(inference) = infer_with(&lines, &[], &[]) {
+                n_derived += 1;
+                check_same(row, &inference, &lines);
+            }
+        }
+    }
+    println!("{n_refused} {n_derived}");
 }

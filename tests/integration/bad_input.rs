@@ -55,6 +55,14 @@ fn no_argument_and_bad_arguments_are_usage() {
             (&["x.log", "--tz", "Mars/Olympus"], "no time zone"),
             (&["x.log", "--since", "yesterday"], "--since `yesterday`"),
             (&["x.log", "--category", "refusd"], "--category `refusd`"),
+            (
+                &["x.log", "--field", "state=code"],
+                "there are time, client, request",
+            ),
+            (
+                &["x.log", "--field", "status"],
+                "--field `status`: give NAME=KEY",
+            ),
             (&["x.log", "--chunk-size", "0"], "--chunk-size `0`"),
             (&["x.log", "-o", "report.pdf"], "report.pdf"),
             (&["export", "x.log", "--table", "nope"], "--table `nope`"),

@@ -1,7 +1,11 @@
 //! JSON access logs of many tools (`tests/cases/json-access.log`), options over names, and hostile lines.
 
+use crate::{
+    fault_rows::in_directory,
+    support::{Rows, run, status, stderr, stdout},
+};
 use coroner::parse::access::{
-    AccessLine, Field, FieldSet, Misfit,
+    AccessLine, Attempt, Field, FieldSet, Misfit, attempts,
     json::{DEPTH_MAX, JsonFormat, elements, field_named, foreign_gateway},
 };
 
@@ -371,9 +375,8 @@ fn lines_need_a_status_and_a_time() {
     };
     for time in [
         "\"2026-11-20T11:29:47.123456Z\"",
-        "\"2026-11-20 11:29:47\"",
+        "\"2026-11-20 11:29:47+01:00\"",
         "\"20/Nov/2026:11:29:47 +0000\"",
-        "\"[20/Nov/2026:11:29:47 +0000]\"",
         "1795174187",
         "\"1795174187.538\"",
         "1795174187538",
@@ -382,6 +385,7 @@ fn lines_need_a_status_and_a_time() {
         check(time, "200", None);
     }
     for time in [
+        "\"[20/Nov/2026:11:29:47 +0000]\"",
         "\"\"",
         "null",
         "\"-\"",
@@ -409,5 +413,109 @@ fn lines_need_a_status_and_a_time() {
     }
     for status in ["\"000\"", "9", "499", "[502]"] {
         check("1795174187", status, None);
+    }
+}
+
+/// A time that no offset goes with tells no instant; another key may.
+#[test]
+fn a_time_needs_an_offset() {
+    let check = |line: &str, expected: Option<&str>| {
+        let format = learn(&[line.as_bytes()], &[]);
+        assert_eq!(format.map(|format| format.to_string()).as_deref(), expected);
+    };
+    check(
+        r#"{"time":"2026-11-20T11:29:47","@timestamp":"2026-11-20T10:29:47.5Z","status":200,"uri":"/"}"#,
+        Some("json(time=@timestamp uri=uri status=status)"),
+    );
+    check(
+        r#"{"time":"2026-11-20 11:29:47","status":200,"uri":"/","method":"GET"}"#,
+        Some("json(method=method uri=uri status=status)"),
+    );
+    check(
+        r#"{"time":"2026-13-20T11:29:47Z","status":200,"uri":"/"}"#,
+        None,
+    );
+}
+
+/// Lists in arrays, quoted and not, are attempts as nginx's own lists are.
+#[test]
+fn attempts_are_read_from_arrays() {
+    let check = |addr: &str, status: &str, time: &str| {
+        let line = format!(
+            "{{\"time\":1795174187,\"status\":200,\"upstream_addr\":{addr},\"upstream_status\":{status},\"upstream_response_time\":{time}}}"
+        );
+        let format = learn(&[line.as_bytes()], &[]).expect("an access log");
+        let mut out = AccessLine::default();
+        format.cut(line.as_bytes(), &mut out).expect("it fits");
+        let attempt =
+            |attempt: Attempt<'_>| (attempt.addr.map(show), attempt.status, attempt.response_ms);
+        let got: Vec<_> = attempts(&out).map(attempt).collect();
+        let expected = [
+            ("10.0.0.5:80", Some(502), Some(100)),
+            ("[::1]:80", Some(200), Some(2)),
+        ];
+        let expected = expected.map(|(addr, status, ms)| (Some(addr.to_owned()), status, ms));
+        assert_eq!(got, expected, "{line}");
+    };
+    check(
+        "\"10.0.0.5:80, [::1]:80\"",
+        "\"502, 200\"",
+        "\"0.100, 0.002\"",
+    );
+    check("\"10.0.0.5:80, [::1]:80\"", "502, 200", "0.100, 0.002");
+    check(
+        "[\"10.0.0.5:80\",\"[::1]:80\"]",
+        "[\"502\",\"200\"]",
+        "[\"0.100\", \"0.002\"]",
+    );
+    check(
+        "[\"10.0.0.5:80\", \"[::1]:80\"]",
+        "[502,200]",
+        "[0.1,0.002]",
+    );
+    check(
+        "[\"10.0.0.5:80, [::1]:80\"]",
+        "[502, 200]",
+        "[ 0.100 , 0.002 ]",
+    );
+}
+
+/// Through the program: keys that only the user knows, in lines wrapped by docker, come to counts by upstream.
+#[test]
+fn the_program_reads_them() {
+    let line = |second: usize, status: u16| {
+        format!(
+            "{{\"t\":\"2026-11-20T11:29:{second:02}Z\",\"code\":{status},\"req\":\"GET / HTTP/1.1\",\"peer\":{{\"addr\":\"10.0.0.5:80\"}},\
+             \"upstream_status\":\"{status}\",\"uct\":\"-\",\"uht\":\"-\",\"urt\":\"0.000\"}}"
+        )
+    };
+    let lines: Vec<String> = (0..40)
+        .map(|n| line(n, if n % 4 == 0 { 502 } else { 200 }))
+        .collect();
+    let wrap = |line: &String| {
+        let text = serde_json::to_string(&format!("{line}\n")).expect("a string");
+        format!("{{\"log\":{text},\"stream\":\"stdout\",\"time\":\"2026-11-20T11:30:00.1Z\"}}")
+    };
+    let wrapped: Vec<String> = lines.iter().map(wrap).collect();
+    for text in [lines.join("\n"), wrapped.join("\n")] {
+        in_directory(|dir| {
+            std::fs::write(dir.join("access.log"), format!("{text}\n")).expect("written");
+            let fields = ["--field", "time=t", "--field", "upstream_addr=peer.addr"];
+            let export = |table: &str| {
+                let mut arguments = vec!["export", "access.log", "--table", table];
+                arguments.extend(fields);
+                let output = run(dir, &arguments);
+                assert_eq!(status(&output), 0, "{}", stderr(&output));
+                Rows::parse(&stdout(&output))
+            };
+            let failures = export("failures");
+            assert_eq!(failures.sum("n_events"), 10);
+            assert_eq!(failures.get(0, "upstream"), "10.0.0.5:80");
+            let format = export("sources").get(0, "format").to_owned();
+            assert!(
+                format.contains("json(time=t request=req status=code"),
+                "{format}"
+            );
+        });
     }
 }

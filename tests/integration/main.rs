@@ -4,6 +4,8 @@
 
 mod access_cases;
 mod access_infer;
+mod access_records;
+mod access_twin;
 mod agreement;
 mod bad_input;
 mod browser;
@@ -32,6 +34,7 @@ mod readback;
 mod readme;
 mod real_nginx;
 mod reference;
+mod requests;
 mod same_content;
 mod samples;
 mod starved;

@@ -559,6 +559,69 @@ pub(crate) fn provoke() -> Option<Provoked> {
     })
 }
 
+/// Formats that nginx writes beside each other: all tell the same of a request, none in the same way.
+pub(crate) const FORMATS: [(&str, &str); 10] = [
+    (
+        "labelled",
+        r#"'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$host" rt=$request_time '
+  'ua="$upstream_addr" us="$upstream_status" uct="$upstream_connect_time" uht="$upstream_header_time" '
+  'urt="$upstream_response_time"'"#,
+    ),
+    (
+        "ltsv",
+        r#"'time:$time_iso8601\tclient:$remote_addr\treq:$request\tstatus:$status\tsize:$body_bytes_sent\thost:$host\t'
+  'reqtime:$request_time\tupstream_addr:$upstream_addr\tupstream_status:$upstream_status\t'
+  'uct:$upstream_connect_time\tuht:$upstream_header_time\turt:$upstream_response_time'"#,
+    ),
+    (
+        "json",
+        r#"escape=json '{"msec":"$msec","remote_addr":"$remote_addr","request":"$request","status":$status,'
+  '"body_bytes_sent":$body_bytes_sent,"host":"$host","request_time":$request_time,"upstream_addr":"$upstream_addr",'
+  '"upstream_status":"$upstream_status","upstream_connect_time":"$upstream_connect_time",'
+  '"upstream_header_time":"$upstream_header_time","upstream_response_time":"$upstream_response_time"}'"#,
+    ),
+    (
+        "not_quite_json",
+        r#"'{"time":"$time_local","remote_addr":"$remote_addr","request":"$request","status":"$status",'
+  '"body_bytes_sent":"$body_bytes_sent","host":"$host","request_time":"$request_time",'
+  '"upstream_addr":"$upstream_addr","upstream_status":"$upstream_status",'
+  '"upstream_connect_time":"$upstream_connect_time","upstream_header_time":"$upstream_header_time",'
+  '"upstream_response_time":"$upstream_response_time"}'"#,
+    ),
+    (
+        "bars",
+        r#"'$time_iso8601|$remote_addr|"$request"|$status|$body_bytes_sent|$host|$request_time|"$upstream_addr"|'
+  '$upstream_status|$upstream_connect_time|$upstream_header_time|$upstream_response_time'"#,
+    ),
+    (
+        "unquoted",
+        r#"'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$host" $request_time '
+  '$upstream_addr $upstream_connect_time $upstream_header_time $upstream_response_time $upstream_status $request_id'"#,
+    ),
+    (
+        "raw",
+        r#"escape=none '[$time_local] $remote_addr "$request" $status $body_bytes_sent "$host" rt=$request_time '
+  'ua="$upstream_addr" us="$upstream_status" uct="$upstream_connect_time" uht="$upstream_header_time" '
+  'urt="$upstream_response_time"'"#,
+    ),
+    (
+        "brackets",
+        r#"'[$msec] [$remote_addr] [$request] [$status] [$body_bytes_sent] [$host] [$request_time] [$upstream_addr] '
+  '[$upstream_status] [$upstream_connect_time] [$upstream_header_time] [$upstream_response_time]'"#,
+    ),
+    (
+        "sentence",
+        r#"'$remote_addr asked "$request" of $host and got $status with $body_bytes_sent bytes in $request_time s; '
+  'upstream: address $upstream_addr status $upstream_status connect $upstream_connect_time header '
+  '$upstream_header_time response $upstream_response_time at $time_iso8601'"#,
+    ),
+    (
+        "touching",
+        r#"'$msec"$request"$status"$remote_addr"$host"$body_bytes_sent"$request_time"$upstream_addr"$upstream_status"'
+  '$upstream_connect_time"$upstream_header_time"$upstream_response_time'"#,
+    ),
+];
+
 /// To the real stderr: what `eprintln!` writes is hidden in a test that passes.
 fn note(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
@@ -821,6 +884,14 @@ impl World {
         let user = self.worker_user.as_ref();
         let user = user.map_or(String::new(), |user| format!("user {user};\n"));
         let (groups, locations) = (&self.groups, &self.locations);
+        let more_logs: String = FORMATS
+            .iter()
+            .map(|(name, format)| {
+                format!(
+                    " log_format {name} {format};\n access_log {dir}/access-{name}.log {name};\n"
+                )
+            })
+            .collect();
         format!(
             r#"{user}daemon off; master_process on; worker_processes 1;
 pid {dir}/nginx.pid; lock_file {dir}/nginx.lock; error_log {dir}/error.log info;
@@ -833,7 +904,7 @@ http {{
   'us="$upstream_status" uct="$upstream_connect_time" uht="$upstream_header_time" '
   'urt="$upstream_response_time"';
  access_log {dir}/access.log upstream; default_type text/plain;
- limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
+{more_logs} limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;
  large_client_header_buffers 4 16k; merge_slashes off;
  proxy_http_version 1.1; proxy_set_header Connection close;
  proxy_buffer_size 4k; proxy_buffers 8 4k; proxy_busy_buffers_size 8k;

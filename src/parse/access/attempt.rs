@@ -8,7 +8,7 @@
 //!
 //! All lists of a line have one shape, so that the n-th items belong together. A pass that came to no peer leaves an empty last
 //! group: no attempt. Where lists disagree (cut, rewritten, a comma in the path of a socket), those that do not fit what
-//! `$upstream_status`, else the next of [`LISTS`], tells are left out and [`Attempts::is_unaligned`] says so; nothing is
+//! `$upstream_status`, else the next of [`LISTS`], tells are left out and [`Attempts::unaligned`] says so; nothing is
 //! shifted to fit.
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 
 /// One try of a request at one upstream. `None` stands for what the gateway had nothing to write of, and for what the line
-/// does not tell: the line's fields and [`Attempts::is_unaligned`] tell one from the other.
+/// does not tell: the line's fields and [`Attempts::unaligned`] tell one from the other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Attempt<'a> {
     /// As it stands in the line; `None` also if the gateway failed before it had a peer.
@@ -75,9 +75,13 @@ pub fn attempts<'a>(line: &AccessLine<'a>) -> Attempts<'a> {
 }
 
 impl Attempts<'_> {
-    /// Whether `field` is told, but could not be aligned with the other lists: then it is unknown in every attempt.
-    pub fn is_unaligned(&self, field: Field) -> bool {
-        matches!(&self.0, State::Many(lists) if lists.unaligned.has(field))
+    /// Fields that are told, but could not be aligned with the other lists: they are unknown in every attempt.
+    #[inline]
+    pub fn unaligned(&self) -> FieldSet {
+        match &self.0 {
+            State::One(_) => FieldSet::default(),
+            State::Many(lists) => lists.unaligned,
+        }
     }
 }
 
@@ -160,7 +164,7 @@ fn is_group(addr: &[u8]) -> bool {
 }
 
 /// Lists of one shape, read side by side.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Lists<'a> {
     lists: [List<'a>; LISTS.len()],
     unaligned: FieldSet,
@@ -168,27 +172,32 @@ struct Lists<'a> {
 }
 
 impl<'a> Lists<'a> {
-    #[cold]
+    #[inline(never)]
     fn new(line: &AccessLine<'a>) -> Lists<'a> {
-        let told = LISTS.map(|field| line.get(field));
-        let mut lists = told.map(List::new);
+        let mut lists = [const { List::new(None, Form::Numbers) }; LISTS.len()];
         let mut unaligned = FieldSet::default();
-        let Some(first) = LISTS.iter().position(|field| line.value(*field).is_some()) else {
-            return Lists {
-                lists: told.map(|_| List::new(None)),
-                unaligned,
-                pass: 0,
+        let mut first = None;
+        for (list, &field) in LISTS.iter().enumerate() {
+            let Some(text) = line.get(field) else {
+                continue;
             };
+            let form = match text.first() {
+                Some(b'"') => Form::Array,
+                _ if list == ADDR => Form::Addresses,
+                _ => Form::Numbers,
+            };
+            lists[list] = List::new(Some(text), form);
+            if !matches!(text, b"" | b"-") && first.is_none() {
+                first = Some((lists[list].clone(), lists[list].shape()));
+            }
+        }
+        let Some((first, shape)) = first else {
+            return Lists::default();
         };
-        let shape = lists[first].clone();
-        for list in (0..LISTS.len()).filter(|list| told[*list].is_some()) {
-            let fits = match list {
-                ADDR => lists[ADDR].fit_addresses(&shape),
-                _ => lists[list].is_like(&shape),
-            };
-            if !fits {
-                lists[list] = List::new(None);
-                unaligned = unaligned.with(LISTS[list]);
+        for (list, field) in lists.iter_mut().zip(LISTS) {
+            if list.rest.is_some() && !list.fit(&first, shape) {
+                *list = List::default();
+                unaligned = unaligned.with(field);
             }
         }
         Lists {
@@ -222,21 +231,30 @@ impl<'a> Iterator for Lists<'a> {
 }
 
 /// One list, item by item.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct List<'a> {
     /// `None` behind the last item.
     rest: Option<&'a [u8]>,
     form: Form,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Form {
-    /// As nginx writes them.
-    Plain,
-    /// The inside of a JSON array.
+    /// No number holds a comma, so that the blank behind it may be missing, as inside a JSON array.
+    #[default]
+    Numbers,
+    Addresses,
+    /// The inside of a JSON array of texts.
     Array,
     /// Addresses, with separators in the paths of sockets: behind a path one counts only if an address follows.
     Paths,
+}
+
+/// How many items a list has, and behind which of the first 64 a pass ends, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Shape {
+    n_items: usize,
+    passes: u64,
 }
 
 /// What stands behind an item.
@@ -248,34 +266,32 @@ enum End {
 }
 
 impl<'a> List<'a> {
-    fn new(text: Option<&'a [u8]>) -> List<'a> {
-        // No number holds a comma, so a comma without a blank parts items of an array; addresses in an array have quotes.
-        let is_array = text.is_some_and(|text| {
-            let has_commas = memchr::memchr(b',', text).is_some();
-            text.first() == Some(&b'"')
-                || has_commas
-                    && text
-                        .iter()
-                        .all(|b| b.is_ascii_digit() || b",.-nul ".contains(b))
-        });
-        List {
-            rest: text,
-            form: if is_array { Form::Array } else { Form::Plain },
+    const fn new(text: Option<&'a [u8]>, form: Form) -> List<'a> {
+        List { rest: text, form }
+    }
+
+    fn shape(&self) -> Shape {
+        let mut shape = Shape {
+            n_items: 0,
+            passes: 0,
+        };
+        for (_, end) in self.clone() {
+            if end == End::Pass && shape.n_items < 64 {
+                shape.passes |= 1 << shape.n_items;
+            }
+            shape.n_items += 1;
         }
+        shape
     }
 
-    /// Whether both have as many items, with the passes ending at the same ones.
-    fn is_like(&self, other: &List<'a>) -> bool {
-        let ends = |list: &List<'a>| list.clone().map(|(_, end)| end);
-        ends(self).eq(ends(other))
-    }
-
-    /// Reads a list of addresses so that it [`is_like`](Self::is_like) `shape`, if there is a way.
-    fn fit_addresses(&mut self, shape: &List<'a>) -> bool {
-        if !self.is_like(shape) && self.form == Form::Plain {
+    /// Reads the list so that it has as many items as `other`, whose shape is `shape`, with the passes ending at the same ones;
+    /// whether there is a way.
+    fn fit(&mut self, other: &List<'a>, shape: Shape) -> bool {
+        if self.form == Form::Addresses && self.shape() != shape {
             self.form = Form::Paths;
         }
-        self.is_like(shape)
+        let ends = |list: &List<'a>| list.clone().map(|(_, end)| end);
+        self.shape() == shape && (shape.n_items <= 64 || ends(self).eq(ends(other)))
     }
 }
 
@@ -284,28 +300,50 @@ impl<'a> Iterator for List<'a> {
 
     fn next(&mut self) -> Option<(&'a [u8], End)> {
         let text = self.rest?;
-        if self.form == Form::Array {
-            let (item, rest) = array_item(text);
-            self.rest = rest;
-            return Some((item, if rest.is_some() { End::Item } else { End::List }));
-        }
-        let is_path = self.form == Form::Paths && text.starts_with(b"unix:");
-        for blank in memchr::memchr_iter(b' ', text) {
-            let is_pass = matches!(text[blank..], [b' ', b':', b' ', ..] | [b' ', b':']);
-            let is_item = blank > 0 && text[blank - 1] == b',';
-            let (end, item, rest) = match () {
-                _ if is_pass => (End::Pass, blank, (blank + 3).min(text.len())),
-                _ if is_item => (End::Item, blank - 1, blank + 1),
-                _ => continue,
-            };
-            if !is_path || begins_address(&text[rest..]) {
-                self.rest = Some(&text[rest..]);
-                return Some((&text[..item], end));
-            }
-        }
-        self.rest = None;
-        Some((text, End::List))
+        let (item, end, rest) = match self.form {
+            Form::Numbers => number_item(text),
+            Form::Array => array_item(text),
+            Form::Addresses => address_item(text, false),
+            Form::Paths => address_item(text, text.starts_with(b"unix:")),
+        };
+        self.rest = (end != End::List).then(|| &text[rest..]);
+        Some((item, end))
     }
+}
+
+/// The first number of a list, what it ends, and where the next begins.
+fn number_item(text: &[u8]) -> (&[u8], End, usize) {
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b',' => {
+                let blank = usize::from(text.get(at + 1) == Some(&b' '));
+                return (text[..at].trim_ascii(), End::Item, at + 1 + blank);
+            }
+            b':' => {
+                let blank = usize::from(text.get(at + 1) == Some(&b' '));
+                return (text[..at].trim_ascii(), End::Pass, at + 1 + blank);
+            }
+            _ => {}
+        }
+    }
+    (text.trim_ascii(), End::List, text.len())
+}
+
+/// The first address of a list, likewise; if it is a path, a separator counts only before an address.
+fn address_item(text: &[u8], is_path: bool) -> (&[u8], End, usize) {
+    for blank in memchr::memchr_iter(b' ', text) {
+        let is_pass = matches!(text[blank..], [b' ', b':', b' ', ..] | [b' ', b':']);
+        let is_item = blank > 0 && text[blank - 1] == b',';
+        let (end, item_end, rest) = match () {
+            _ if is_pass => (End::Pass, blank, (blank + 3).min(text.len())),
+            _ if is_item => (End::Item, blank - 1, blank + 1),
+            _ => continue,
+        };
+        if !is_path || begins_address(&text[rest..]) {
+            return (&text[..item_end], end, rest);
+        }
+    }
+    (text, End::List, text.len())
 }
 
 /// Whether `text` is nothing, or begins like an address and not like the rest of a path.
@@ -313,23 +351,25 @@ fn begins_address(text: &[u8]) -> bool {
     text.starts_with(b"unix:") || matches!(text, [] | [b'[' | b'0'..=b'9', ..])
 }
 
-/// The first item of the inside of an array, without its quotes, and what follows its comma.
-fn array_item(text: &[u8]) -> (&[u8], Option<&[u8]>) {
-    let text = text.trim_ascii_start();
-    let is_text = text.first() == Some(&b'"');
-    let mut end = usize::from(is_text);
+/// The first item of the inside of an array, likewise, without its quotes.
+fn array_item(text: &[u8]) -> (&[u8], End, usize) {
+    let start = text.iter().take_while(|byte| **byte == b' ').count();
+    let quote = usize::from(text.get(start) == Some(&b'"'));
+    let mut end = start + quote;
     while let Some(&byte) = text.get(end) {
         match byte {
-            b'"' if is_text => break,
-            b',' if !is_text => break,
-            b'\\' if is_text => end += 2,
+            b'"' if quote == 1 => break,
+            b',' if quote == 0 => break,
+            b'\\' if quote == 1 => end += 2,
             _ => end += 1,
         }
     }
     let end = end.min(text.len());
-    let item = text[usize::from(is_text)..end].trim_ascii_end();
-    let comma = memchr::memchr(b',', &text[end..]);
-    (item, comma.map(|comma| &text[end + comma + 1..]))
+    let item = text[start + quote..end].trim_ascii_end();
+    match memchr::memchr(b',', &text[end..]) {
+        Some(comma) => (item, End::Item, end + comma + 1),
+        None => (item, End::List, text.len()),
+    }
 }
 
 #[cfg(test)]
@@ -381,7 +421,7 @@ mod tests {
             .collect();
         let left_out = LISTS
             .into_iter()
-            .filter(|field| attempts.is_unaligned(*field));
+            .filter(|field| attempts.unaligned().has(*field));
         out.extend(left_out.map(|field| format!("without {field:?}")));
         out.join(", then ")
     }

@@ -103,6 +103,16 @@ impl Class {
     }
 }
 
+impl Class {
+    /// The last position where any value that begins at `from` ends; shorter ones may be values, too.
+    pub(super) fn reach(self, line: &[u8], from: usize) -> Option<usize> {
+        match self {
+            Class::Ratio => Some(number_end(line, from)),
+            _ => self.end(line, from),
+        }
+    }
+}
+
 /// What a list is made of.
 #[derive(Clone, Copy)]
 enum Element {

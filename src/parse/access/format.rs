@@ -242,14 +242,13 @@ fn best_only(mut parts: Vec<Found>) -> Vec<Part> {
     parts.into_iter().map(|(part, _)| part).collect()
 }
 
-/// The same, where variables that touch and tell nothing are one: nobody asks where one ends.
+/// The same, where texts and words that touch and tell nothing are one: nobody asks where one ends.
 fn merged(parts: Vec<Part>) -> Vec<Part> {
+    let is_mute = |part: &Part| part.tells.is_none() && !part.class.has_form();
     let mut merged: Vec<Part> = Vec::new();
     for part in parts {
         match merged.last_mut() {
-            Some(last)
-                if last.literal.is_empty() && last.tells.is_none() && part.tells.is_none() =>
-            {
+            Some(last) if last.literal.is_empty() && is_mute(last) && is_mute(&part) => {
                 last.variable.push('$');
                 last.variable.push_str(&part.variable);
                 let may_hold_blanks = |part: &Part| part.class == Class::Text && !part.is_custom;

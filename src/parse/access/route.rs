@@ -77,6 +77,12 @@ fn path_of(uri: &[u8]) -> &[u8] {
 
 /// Appends a segment: as it is, with words folded, or as `*` and its extension.
 fn write_segment(segment: &[u8], route: &mut Vec<u8>) {
+    // Most segments are a plain word, too short for a hexadecimal one without digits.
+    let is_plain = |all, byte: &u8| all & matches!(byte, b'a'..=b'z' | b'-' | b'_');
+    if segment.len() < 16 && segment.iter().fold(true, is_plain) {
+        route.extend_from_slice(segment);
+        return;
+    }
     let start = route.len();
     let is_short = decode(segment, route);
     let stem_end = start + stem_len(&route[start..]);

@@ -165,7 +165,8 @@ fn collect(
         };
         last_start = start;
         let limit = limit(&steps[of], line, start);
-        if steps[of].class == Class::Text && start < covered {
+        let is_searched = matches!(steps[of].way, Way::Search(_));
+        if is_searched && steps[of].class == Class::Text && start < covered {
             continue; // an earlier start reaches all that this one does
         }
         covered = limit;
@@ -187,7 +188,7 @@ fn collect(
 /// The last position where a value from `start` can end, if its end is searched for.
 fn limit(step: &Step, line: &[u8], start: usize) -> usize {
     match step.way {
-        Way::Search(_) if step.class.has_form() => step.class.end(line, start).unwrap_or(start),
+        Way::Search(_) if step.class.has_form() => step.class.reach(line, start).unwrap_or(start),
         Way::Search(stop) => stop.find(line, start, &Sought).unwrap_or(line.len()),
         _ => line.len(),
     }
@@ -233,7 +234,7 @@ fn each_end(
 /// Whether a value of `step` can be at `from`, as far as one look tells.
 fn can_begin(step: &Step, line: &[u8], from: usize) -> bool {
     match step.way {
-        Way::Search(_) if step.class.has_form() => step.class.end(line, from).is_some(),
+        Way::Search(_) if step.class.has_form() => step.class.reach(line, from).is_some(),
         Way::Search(_) => true,
         _ => {
             let end = step.end(line, from, &Sought);

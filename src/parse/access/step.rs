@@ -8,7 +8,8 @@
 //!
 //! Where neither tells, all ends are tried that let the rest of the line fit: [`search`](super::search).
 //!
-//! A list over attempts is taken as long as it can be, unless the text behind it looks like a list itself.
+//! A list over attempts is taken as long as it can be, unless the text behind it looks like a list itself. A line whose lists
+//! are then not of one length is refused.
 
 use super::{
     class::Class,
@@ -52,6 +53,8 @@ pub(super) enum Stop {
     Byte(u8),
     /// It may hold any.
     Never,
+    /// The `/` of a path that touches a word; a blank before it is an end, but not this one.
+    Path,
     /// A `"` that no backslash escapes: nginx never writes such a pair in a value of `escape=default`, others do.
     Quote,
 }
@@ -64,6 +67,7 @@ impl Stop {
             Stop::Either(a, b) => find_either(a, b, line, from),
             Stop::Byte(byte) => memchr::memchr(byte, line.get(from..)?).map(|at| from + at),
             Stop::Never => None,
+            Stop::Path => find_either(b' ', b'/', line, from).filter(|&at| line[at] == b'/'),
             Stop::Quote => {
                 let quote = quotes.next(line, from)?;
                 if quote > from && line[quote - 1] == b'\\' {
@@ -177,6 +181,10 @@ impl Literal {
         self.bytes.len()
     }
 
+    fn is(&self, bytes: &[u8]) -> bool {
+        *self.bytes == *bytes
+    }
+
     pub(super) fn first(&self) -> Option<u8> {
         self.bytes.first().copied()
     }
@@ -227,13 +235,33 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
                 && part.literal.first().is_none_or(|byte| *byte == b' '),
         }
     };
-    (0..format.parts.len()).map(step).collect()
+    let mut steps: Vec<Step> = (0..format.parts.len()).map(step).collect();
+    doubt_lists(&mut steps);
+    steps
+}
+
+/// Where nothing but its own length tells where a list ends, it is searched for: a client's text behind a blank may begin with
+/// `: ` and look like one more pass. Another list that no such text follows tells how long all are.
+fn doubt_lists(steps: &mut [Step]) {
+    let is_open = |step: &Step| step.is_open_list && step.way == Way::Form;
+    let is_doubtful = |at: &usize| {
+        let is_before_text = steps
+            .get(at + 1)
+            .is_some_and(|next| next.class == Class::Text);
+        steps[*at].literal.is(b" ") && is_before_text
+    };
+    let open = (0..steps.len()).filter(|at| is_open(&steps[*at]));
+    let (doubtful, sure): (Vec<usize>, Vec<usize>) = open.partition(is_doubtful);
+    if sure.is_empty() {
+        doubtful
+            .into_iter()
+            .for_each(|at| steps[at].way = Way::Search(Stop::Quote));
+    }
 }
 
 /// How the end of a value of `class` is found before `parts`, the first of which it is; and the class it is read as.
 fn way(class: Class, parts: &[Part], escape: Escape) -> (Class, Way) {
     let is_last = parts.len() == 1;
-    let literal = &parts[0].literal[..];
     let or_search = |found: Option<Way>, stop: Stop| match found {
         Some(found) => found,
         None if is_last => Way::Last(stop),
@@ -253,17 +281,17 @@ fn way(class: Class, parts: &[Part], escape: Escape) -> (Class, Way) {
             let stop = Stop::Either(b' ', b'"');
             (class, or_search(word_stop(parts), stop))
         }
-        _ if class.fixed_len().is_some() || form_tells(class, literal, is_last) => {
-            (class, Way::Form)
-        }
+        _ if class.fixed_len().is_some() || form_tells(class, parts) => (class, Way::Form),
         _ => (class, Way::Search(Stop::Quote)),
     }
 }
 
-/// Whether the longest value of `class` before `literal` is the only one that can be meant.
-fn form_tells(class: Class, literal: &[u8], is_last: bool) -> bool {
-    match literal {
-        [] => is_last || class == Class::EpochTime,
+/// Whether the longest value of `class`, which is the first of `parts`, is the only one that can be meant.
+fn form_tells(class: Class, parts: &[Part]) -> bool {
+    match &parts[0].literal[..] {
+        [] => parts.len() == 1 || class == Class::EpochTime,
+        // Behind the comma of a list stands a blank; values of headers do not begin with one.
+        [b','] if class.is_list() => parts.get(1).is_none_or(|next| next.class == Class::Text),
         [first, ..] if class.goes_on_with(*first) => false,
         [b' ', b':', ..] | [b',', b' '] => !class.is_list(),
         [b',', b' ', third, ..] => !class.is_list() || !class.goes_on_with(*third),
@@ -310,7 +338,10 @@ fn word_stop(parts: &[Part]) -> Option<Way> {
         // `$host$request_uri`
         [] => {
             let is_uri = parts.get(1)?.tells == Some(Field::Uri);
-            is_uri.then(|| stop_at(b'/', 0))
+            is_uri.then_some(Way::Stop {
+                stop: Stop::Path,
+                back: 0,
+            })
         }
         [first, ..] if *first < b' ' || b"|;,'<>(){}".contains(first) => Some(stop_at(*first, 0)),
         _ => {

@@ -57,6 +57,11 @@ pub(super) fn known(name: &str) -> Known {
     }
 }
 
+/// The variables that tell something, and what; of those that tell the same, the best first.
+pub(super) fn telling() -> impl Iterator<Item = (&'static str, Field)> {
+    TOLD.iter().map(|(name, field, _)| (*name, *field))
+}
+
 /// Variables that tell a [`Field`]; of those that tell the same, the best first.
 const TOLD: &[(&str, Field, Class)] = {
     use Class::*;

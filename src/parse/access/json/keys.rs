@@ -1,15 +1,15 @@
 //! What the keys of JSON access logs mean: names that people gave to nginx's variables.
 //!
 //! Names are compared without case and without anything but letters and digits, so `upstream_addr`, `$upstream_addr`,
-//! `upstreamAddr`, `UPSTREAM-ADDR` and the path `upstream.addr` are one. A name stands here only if it is nginx's own or if
-//! formats in public repositories use it for one thing only. A `duration` in milliseconds, a `response_time` that
+//! `upstreamAddr`, `UPSTREAM-ADDR` and the path `upstream.addr` are one. nginx's own names come first; others stand here only
+//! if formats in public repositories use them for one thing only. A `duration` in milliseconds, a `response_time` that
 //! some take from `$request_time` and others from `$upstream_response_time`, are not guessed: [`Claim`] says what must be
 //! seen in the values.
 //!
-//! Sources: `ngx_http_variables.c`, `ngx_http_upstream.c`, `ngx_http_log_module.c`; ingress-nginx `log-format-upstream`;
-//! Elastic Common Schema 8 (`http.response.status_code`) and the older fields of Filebeat's nginx module (`nginx.access.response_code`).
+//! Sources: the table of nginx's variables beside this room; ingress-nginx `log-format-upstream` and public `log_format`s; Elastic
+//! Common Schema 8 (`http.response.status_code`) and the older fields of Filebeat's nginx module (`nginx.access.response_code`).
 
-use crate::parse::access::Field;
+use crate::parse::access::{Field, variable::telling};
 
 /// What must be seen in the values of a key before its name is believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,41 +43,37 @@ pub(super) fn meanings(path: &[impl AsRef<[u8]>]) -> Vec<Meaning> {
         .map(|atom| letters(atom).collect::<String>())
         .filter(|atom| !atom.is_empty())
         .collect();
-    let mut meanings = Vec::new();
     for n_dropped in 0..atoms.len() {
-        let name = atoms[n_dropped..].concat();
-        let known = NAMES
-            .iter()
+        let meanings: Vec<Meaning> = names()
             .enumerate()
-            .flat_map(|(row, (field, claim, names))| {
-                let mut spelled = names.split(' ').enumerate();
-                let (place, _) =
-                    spelled.find(|(_, known)| letters(known.as_bytes()).eq(name.chars()))?;
-                Some(Meaning {
-                    field: *field,
-                    claim: *claim,
-                    rank: row * 64 + place,
-                })
-            });
-        meanings.extend(known);
+            .filter(|(_, (name, ..))| {
+                letters(name.as_bytes()).eq(atoms[n_dropped..].iter().flat_map(|atom| atom.chars()))
+            })
+            .map(|(rank, (_, field, claim))| Meaning { field, claim, rank })
+            .collect();
         if !meanings.is_empty() || !WRAPPERS.contains(&atoms[n_dropped].as_str()) {
-            break;
+            return meanings;
         }
     }
-    meanings
+    Vec::new()
 }
 
-/// The field that nginx's variable `name`, with or without `$`, tells; or that has this name here.
+/// Every name with what it claims to tell, best first.
+fn names() -> impl Iterator<Item = (&'static str, Field, Claim)> {
+    let own = telling().map(|(name, field)| (name, field, Claim::Own));
+    let common = NAMES.iter().flat_map(|&(field, claim, names)| {
+        names
+            .split_ascii_whitespace()
+            .map(move |name| (name, field, claim))
+    });
+    own.chain(common)
+}
+
+/// The field that has this name, or that nginx's variable `name`, with or without `$`, tells.
 pub fn field_named(name: &str) -> Option<Field> {
-    let name = name.strip_prefix('$').unwrap_or(name);
-    let own = NAMES.iter().filter(|(_, claim, _)| *claim == Claim::Own);
-    let known = own.map(|(field, _, names)| (*field, names));
-    Field::from_name(name).or_else(|| {
-        known
-            .filter(|(_, names)| names.split(' ').any(|own| own == name))
-            .map(|(field, _)| field)
-            .next()
-    })
+    let variable = name.strip_prefix('$').unwrap_or(name);
+    let by_variable = || telling().find(|(own, _)| *own == variable);
+    Field::from_name(name).or_else(|| by_variable().map(|(_, field)| field))
 }
 
 /// The gateway other than nginx, or the plugin, whose lines have a key at `path` or above it: its statuses look like nginx's,
@@ -125,11 +121,10 @@ const WRAPPERS: &[&str] = &[
     "context",
 ];
 
-use Claim::{Attempts, Common, Duration, Own};
+use Claim::{Attempts, Common, Duration};
 
-/// Names of each field, best first.
+/// Names that people give, best first; the variables' own come before them all.
 const NAMES: &[(Field, Claim, &str)] = &[
-    (Field::Time, Own, "msec time_iso8601 time_local"),
     (
         Field::Time,
         Common,
@@ -138,68 +133,52 @@ const NAMES: &[(Field, Claim, &str)] = &[
     ),
     (
         Field::Client,
-        Own,
-        "remote_addr realip_remote_addr the_real_ip",
-    ),
-    (
-        Field::Client,
         Common,
         "client_ip clientip client_addr remote_ip remote_address client_address source_ip source_address real_ip client \
          remote_host remote ip addr",
     ),
-    (Field::Request, Own, "request"),
     (Field::Request, Common, "request_line http_request req"),
-    (Field::Method, Own, "request_method"),
     (
         Field::Method,
         Common,
         "method http_request_method http_method req_method verb http_verb",
     ),
-    (Field::Uri, Own, "request_uri uri"),
     (
         Field::Uri,
         Common,
         "url_original request_url url req_uri url_path request_path http_path path",
     ),
-    (Field::Status, Own, "status"),
     (
         Field::Status,
         Common,
         "status_code response_status http_status http_response_status_code response_code response_status_code \
          http_status_code resp_status http_code sc_status response code",
     ),
-    (Field::BytesSent, Own, "bytes_sent body_bytes_sent"),
     (
         Field::BytesSent,
         Common,
         "bytes http_response_bytes http_response_body_bytes body_sent_bytes body_bytes sent_bytes bytes_out size",
     ),
-    (Field::RequestTime, Own, "request_time session_time"),
     (
         Field::RequestTime,
         Duration,
         "req_time duration time_taken rt taken elapsed",
     ),
-    (Field::Host, Own, "host http_host"),
     (
         Field::Host,
         Common,
         "requested_domain vhost virtual_host domain url_domain request_host host_header authority",
     ),
-    (Field::Server, Own, "server_name"),
-    (Field::UpstreamAddr, Own, "upstream_addr"),
     (
         Field::UpstreamAddr,
         Common,
         "upstream_address upstream upstream_server upstream_peer upstream_ip_port backend_addr backend ua",
     ),
-    (Field::UpstreamStatus, Own, "upstream_status"),
     (
         Field::UpstreamStatus,
         Common,
         "upstream_status_code upstream_code backend_status node_status ust us",
     ),
-    (Field::UpstreamResponseTime, Own, "upstream_response_time"),
     (
         Field::UpstreamResponseTime,
         Duration,
@@ -210,56 +189,35 @@ const NAMES: &[(Field, Claim, &str)] = &[
         Attempts,
         "response_time latency",
     ),
-    (Field::UpstreamConnectTime, Own, "upstream_connect_time"),
     (Field::UpstreamConnectTime, Duration, "upstream_connect uct"),
-    (
-        Field::UpstreamHeaderTime,
-        Own,
-        "upstream_header_time upstream_first_byte_time",
-    ),
     (Field::UpstreamHeaderTime, Duration, "upstream_header uht"),
-    (
-        Field::UpstreamResponseLength,
-        Own,
-        "upstream_response_length",
-    ),
     (
         Field::UpstreamResponseLength,
         Common,
         "upstream_response_size upstream_length",
     ),
-    (Field::UpstreamBytesReceived, Own, "upstream_bytes_received"),
-    (Field::CacheStatus, Own, "upstream_cache_status"),
     (
         Field::CacheStatus,
         Common,
         "cache_status upstream_cache nginx_cache_status cache ucs cs",
     ),
-    (Field::Group, Own, "proxy_upstream_name proxy_host"),
     (Field::Group, Common, "upstream_name upstream_group"),
-    (Field::Connection, Own, "connection"),
     (
         Field::Connection,
         Common,
         "connection_id connection_serial connection_number conn",
     ),
-    (Field::Pid, Own, "pid"),
     (Field::Pid, Common, "nginx_pid worker_pid process_pid"),
-    (Field::RequestId, Own, "request_id req_id"),
     (
         Field::RequestId,
         Common,
         "http_request_id x_request_id http_x_request_id",
     ),
-    (Field::Completion, Own, "request_completion"),
-    (Field::Scheme, Own, "scheme"),
     (
         Field::Scheme,
         Common,
         "url_scheme request_scheme http_scheme proto",
     ),
-    (Field::StreamProtocol, Own, "protocol"),
-    (Field::Machine, Own, "hostname"),
     (
         Field::Machine,
         Common,

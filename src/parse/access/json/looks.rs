@@ -1,8 +1,8 @@
 //! What values look like: whether a value can be what its key says, and whether it surely is.
 //!
-//! A value is judged as it stands in the line. Nothing is computed here: what a value means, others read.
+//! A value is judged as it stands in the line. What it means is read elsewhere.
 
-use crate::parse::access::Field;
+use crate::parse::access::{Field, TimeReader};
 
 /// How well a value goes with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(super) fn look(field: Field, value: &[u8]) -> Look {
         return Look::Open;
     }
     let is_good = match field {
-        Field::Time => is_time(value),
+        Field::Time => TimeReader::default().read(value).is_some(),
         Field::Client => is_address(value),
         Field::Request => is_request(value),
         Field::Method => is_method(value),
@@ -54,10 +54,8 @@ impl From<bool> for Look {
     }
 }
 
-/// `20/Nov/2026:11:29:47 +0000`, maybe in brackets; `2026-11-20T11:29:47…` or with a blank; seconds from 1970 with or without
-/// fraction, or milli-, micro- or nanoseconds, between 2001 and 2286.
+/// Whether `value` begins like a time of any form that [`TimeReader`] knows: enough to tell a line of another kind.
 pub(super) fn is_time(value: &[u8]) -> bool {
-    let value = value.strip_prefix(b"[").unwrap_or(value);
     has_shape(value, b"00/aaa/0000:00:00:00")
         || has_shape(value, b"0000-00-00T00:00:00")
         || has_shape(value, b"0000-00-00 00:00:00")

@@ -1,0 +1,398 @@
+//! Access logs through the whole program: what a line tells reaches `traffic`, `requests` and `failures`, by every path.
+
+use crate::{
+    packed,
+    real_nginx::{self, FORMATS},
+    support::{Rows, run, run_with_input, status, stderr, stdout},
+};
+use std::{fs, path::Path};
+
+/// A line of `combined` and fields about attempts.
+fn line(second: u32, status: u16, attempts: [&str; 5]) -> String {
+    let [addr, statuses, connect, header, response] = attempts;
+    format!(
+        "192.0.2.{client} - - [20/Nov/2026:11:29:{second:02} +0000] \"GET /item/{second} HTTP/1.1\" {status} 10 \"-\" \"-\" \
+         rt=1.5 ua=\"{addr}\" us=\"{statuses}\" uct=\"{connect}\" uht=\"{header}\" urt=\"{response}\"\n",
+        client = second % 7
+    )
+}
+
+/// A short outage: a good answer, a refusal masked by a retry, one that hits the client, a timeout, a passed-through 500, an
+/// abandoned one and one that met no upstream.
+fn outage() -> String {
+    let (a, b) = ("10.0.0.1:80", "10.0.0.2:80");
+    let both = format!("{a}, {b}");
+    [
+        line(1, 200, [b, "200", "0.001", "0.002", "0.003"]),
+        line(
+            2,
+            200,
+            [&both, "502, 200", "-, 0.001", "-, 0.002", "0.000, 0.004"],
+        ),
+        line(3, 502, [a, "502", "-", "-", "0.000"]),
+        line(4, 504, [b, "504", "0.001", "-", "60.001"]),
+        line(5, 500, [b, "500", "0.000", "0.010", "0.010"]),
+        line(6, 499, [b, "-", "0.001", "-", "3.000"]),
+        line(7, 404, ["-", "-", "-", "-", "-"]),
+    ]
+    .concat()
+}
+
+fn export(directory: &Path, arguments: &[&str]) -> String {
+    let output = run(directory, &[&["export"], arguments].concat());
+    assert_eq!(status(&output), 0, "{arguments:?}: {}", stderr(&output));
+    stdout(&output)
+}
+
+/// Rows as text, without the place that evidence stands in.
+fn rows(text: &str, columns: &[&str]) -> Vec<String> {
+    let rows = Rows::parse(text);
+    let row = |row| {
+        columns
+            .iter()
+            .map(|column| rows.get(row, column))
+            .collect::<Vec<_>>()
+    };
+    (0..rows.len()).map(|at| row(at).join(" ")).collect()
+}
+
+#[test]
+fn an_outage_reaches_the_tables() {
+    let directory = tempfile::tempdir().expect("a directory");
+    fs::write(directory.path().join("access.log"), outage()).expect("written");
+    let traffic = export(directory.path(), &["access.log", "--table", "traffic"]);
+    let columns = [
+        "upstream",
+        "n_requests",
+        "n_attempts",
+        "n_failed_attempts",
+        "n_masked",
+        "n_2xx",
+        "n_4xx",
+        "n_5xx",
+        "n_499",
+        "n_502",
+        "n_504",
+        "bytes_sent",
+        "response_ms_max",
+        "connect_ms_p50",
+        "header_ms_p50",
+        "request_ms_p50",
+    ];
+    assert_eq!(
+        rows(&traffic, &columns),
+        [
+            " 1 0 0 0 0 1 0 0 0 0 10    1500",
+            "10.0.0.1:80 1 2 2 1 0 0 1 0 1 0 10 0   1500",
+            "10.0.0.2:80 5 5 1 0 2 1 2 1 0 1 50 60001 1 2 1500",
+        ]
+    );
+    let requests = export(directory.path(), &["access.log", "--table", "requests"]);
+    let columns = [
+        "time",
+        "status",
+        "n_attempts",
+        "upstreams",
+        "category",
+        "line",
+    ];
+    assert_eq!(
+        rows(&requests, &columns),
+        [
+            "2026-11-20T11:29:02Z 200 2 10.0.0.1:80, 10.0.0.2:80 other 2",
+            "2026-11-20T11:29:03Z 502 1 10.0.0.1:80 other 3",
+            "2026-11-20T11:29:04Z 504 1 10.0.0.2:80 timeout 4",
+            "2026-11-20T11:29:05Z 500 1 10.0.0.2:80 upstream-5xx 5",
+            "2026-11-20T11:29:06Z 499 1 10.0.0.2:80 client-abort 6",
+        ]
+    );
+    let all = export(
+        directory.path(),
+        &["access.log", "--table", "requests", "--all-requests"],
+    );
+    assert_eq!(Rows::parse(&all).len(), 7);
+    let failures = export(directory.path(), &["access.log"]);
+    let columns = [
+        "upstream", "category", "phase", "severity", "basis", "n_events",
+    ];
+    assert_eq!(
+        rows(&failures, &columns),
+        [
+            "10.0.0.1:80 other connect failure access-log 2",
+            "10.0.0.2:80 timeout header failure access-log 1",
+            "10.0.0.2:80 upstream-5xx none failure access-log 1",
+            "10.0.0.2:80 client-abort client client access-log 1",
+        ]
+    );
+    let sources = export(directory.path(), &["access.log", "--table", "sources"]);
+    let columns = [
+        "kind",
+        "n_lines",
+        "n_records",
+        "n_unparsed",
+        "zone",
+        "first_time",
+        "last_time",
+    ];
+    assert_eq!(
+        rows(&sources, &columns),
+        ["nginx-access 7 7 0 UTC 2026-11-20T11:29:01Z 2026-11-20T11:29:07Z"]
+    );
+}
+
+/// Map, stream, archive, envelope; any threads and chunks.
+#[test]
+fn every_path_gives_the_same() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let log = outage().repeat(40);
+    fs::write(directory.join("access.log"), &log).expect("written");
+    fs::write(
+        directory.join("access.log.gz"),
+        packed::gzip(log.as_bytes()),
+    )
+    .expect("written");
+    let docker: String = log
+        .lines()
+        .map(|line| format!("{}\n", serde_json::json!({"log": format!("{line}\n"), "stream": "stdout", "time": "2026-11-20T11:29:00Z"})))
+        .collect();
+    fs::write(directory.join("docker.log"), docker).expect("written");
+    for table in ["traffic", "failures"] {
+        let without_place = |text: String| {
+            let cut = |line: &str| {
+                line.rsplit_once(",access.log")
+                    .map_or(line, |(row, _)| row)
+                    .to_owned()
+            };
+            text.lines().map(cut).collect::<Vec<_>>()
+        };
+        let want = without_place(export(directory, &["access.log", "--table", table]));
+        for threads in ["1", "3"] {
+            for chunk in ["1", "97", "64k"] {
+                let options = [
+                    "--table",
+                    table,
+                    "--threads",
+                    threads,
+                    "--chunk-size",
+                    chunk,
+                ];
+                for log in ["access.log", "access.log.gz"] {
+                    let got = without_place(export(directory, &[&[log], &options[..]].concat()));
+                    assert_eq!(got, want, "{log} {options:?}");
+                }
+            }
+        }
+        let never = without_place(export(
+            directory,
+            &["access.log", "--table", table, "--mmap", "never"],
+        ));
+        assert_eq!(never, want);
+        let piped = run_with_input(
+            directory,
+            &["export", "-", "--table", table],
+            log.as_bytes(),
+        );
+        assert_eq!(status(&piped), 0);
+        let cut = |line: &str| {
+            line.rsplit_once(",<stdin>")
+                .map_or(line, |(row, _)| row)
+                .to_owned()
+        };
+        assert_eq!(stdout(&piped).lines().map(cut).collect::<Vec<_>>(), want);
+        let docker = export(directory, &["docker.log", "--table", table]);
+        let cut = |line: &str| {
+            line.rsplit_once(",docker.log")
+                .map_or(line, |(row, _)| row)
+                .to_owned()
+        };
+        assert_eq!(docker.lines().map(cut).collect::<Vec<_>>(), want);
+    }
+}
+
+/// Servers in two zones that write one file.
+#[test]
+fn offsets_of_one_file_land_in_one_bucket() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log = "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 1 \"-\" \"-\"\n\
+               192.0.2.1 - - [20/Nov/2026:16:59:48 +0530] \"GET / HTTP/1.1\" 502 1 \"-\" \"-\"\n";
+    fs::write(directory.path().join("access.log"), log).expect("written");
+    let traffic = export(directory.path(), &["access.log", "--table", "traffic"]);
+    assert_eq!(
+        rows(&traffic, &["bucket", "n_502"]),
+        ["2026-11-20T11:29:00Z 2"]
+    );
+    let sources = export(directory.path(), &["access.log", "--table", "sources"]);
+    assert_eq!(rows(&sources, &["zone"]), ["UTC, +05:30"]);
+}
+
+/// Containers write both kinds into one stream.
+#[test]
+fn records_and_requests_of_one_stream_are_told_apart() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let record = "2026/11/20 11:29:03 [error] 7#7: *3 connect() failed (111: Connection refused) while connecting to upstream, \
+                  client: 192.0.2.3, server: a, request: \"GET /item/3 HTTP/1.1\", upstream: \"http://10.0.0.1:80/item/3\", host: \"a\"\n";
+    for log in [[record, &outage()].concat(), [&outage(), record].concat()] {
+        fs::write(directory.path().join("both.log"), log).expect("written");
+        let failures = export(directory.path(), &["both.log", "--category", "refused"]);
+        assert_eq!(
+            rows(&failures, &["upstream", "basis", "n_events"]),
+            ["10.0.0.1:80 error-log 1"]
+        );
+        let traffic = export(directory.path(), &["both.log", "--table", "traffic"]);
+        assert_eq!(Rows::parse(&traffic).sum("n_requests"), 7);
+    }
+}
+
+/// What is no line of the format is counted with its reason, and the rest is right.
+#[test]
+fn broken_lines_are_counted() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut log = outage().repeat(100);
+    log.push_str(&line(8, 200, ["-", "-", "-", "-", "-"]).replace("20/Nov", "31/Nov"));
+    log.push_str("192.0.2.1 - - [20/Nov/2026:11:29:4");
+    fs::write(directory.path().join("access.log"), log).expect("written");
+    let output = run(
+        directory.path(),
+        &["export", "access.log", "--table", "sources"],
+    );
+    assert_eq!(status(&output), 1);
+    let text = stdout(&output);
+    assert_eq!(
+        rows(&text, &["n_lines", "n_records", "n_unparsed"]),
+        ["702 700 2"]
+    );
+    let problems = rows(&text, &["problems"]).concat();
+    assert!(
+        problems.contains("a date that does not exist"),
+        "{problems}"
+    );
+}
+
+/// A format that does not fit is refused, with lines that show it.
+#[test]
+fn what_fits_no_format_is_refused() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let log: String = (0..40)
+        .map(|n| format!("[20/Nov/2026:11:29:{n:02} +0000] {n} what is this\n"))
+        .collect();
+    fs::write(directory.path().join("access.log"), log).expect("written");
+    let output = run(
+        directory.path(),
+        &["export", "access.log", "--table", "traffic"],
+    );
+    assert_eq!(status(&output), 2);
+    let said = stderr(&output);
+    assert!(
+        said.contains("what is this") && said.contains("format"),
+        "{said}"
+    );
+    let output = run(
+        directory.path(),
+        &["export", "access.log", "--log-format", "nonsense"],
+    );
+    assert_eq!(status(&output), 2);
+    assert!(stderr(&output).contains("combined"), "{}", stderr(&output));
+}
+
+/// Formats that the user tells: a body, a name, a configuration, a key.
+#[test]
+fn told_formats_are_used() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let log: String = (0..20)
+        .map(|n| format!("2026-11-20T11:29:{n:02}+00:00 7 502 9\n"))
+        .collect();
+    fs::write(directory.join("odd.log"), &log).expect("written");
+    let body = "$time_iso8601 $request_time $status $body_bytes_sent";
+    fs::write(
+        directory.join("nginx.conf"),
+        format!("events {{}}\nhttp {{ log_format odd '{body}'; access_log logs/odd.log odd; }}\n"),
+    )
+    .expect("written");
+    for told in [["--log-format", body], ["--nginx-config", "nginx.conf"]] {
+        let traffic = export(
+            directory,
+            &[&["odd.log", "--table", "traffic"], &told[..]].concat(),
+        );
+        let columns = ["n_requests", "n_502", "bytes_sent", "request_ms_max"];
+        assert_eq!(rows(&traffic, &columns), ["20 20 180 7000"], "{told:?}");
+    }
+    let json: String = (0..20)
+        .map(|n| format!("{{\"at\":\"2026-11-20T11:29:{n:02}Z\",\"ip\":\"192.0.2.1\",\"request\":\"GET / HTTP/1.1\",\"outcome\":502}}\n"))
+        .collect();
+    fs::write(directory.join("json.log"), &json).expect("written");
+    let told = [
+        "json.log",
+        "--table",
+        "traffic",
+        "--field",
+        "status=outcome",
+        "--field",
+        "time=at",
+    ];
+    assert_eq!(
+        rows(&export(directory, &told), &["bucket", "n_502"]),
+        ["2026-11-20T11:29:00Z 20"]
+    );
+    let output = run(directory, &["export", "json.log", "--field", "nothing=x"]);
+    assert_eq!(status(&output), 2);
+    assert!(
+        stderr(&output).contains("upstream_addr"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// One nginx, ten formats: what they tell is the same.
+#[test]
+fn formats_of_a_real_nginx_agree() {
+    let Some(provoked) = real_nginx::provoke() else {
+        return;
+    };
+    let config = provoked.dir.join("nginx.conf");
+    let config = config.to_str().expect("a plain path");
+    let tables = |name: &str| {
+        let log = format!("access-{name}.log");
+        let read = |table: &str| {
+            let output = run(
+                &provoked.dir,
+                &["export", &log, "--table", table, "--nginx-config", config],
+            );
+            assert_eq!(status(&output), 0, "{name}: {}", stderr(&output));
+            stdout(&output)
+        };
+        let traffic = read("traffic");
+        let requests = read("requests");
+        let columns = [
+            "time",
+            "status",
+            "method",
+            "uri",
+            "host",
+            "client",
+            "request_ms",
+            "n_attempts",
+            "upstreams",
+            "upstream_statuses",
+            "response_ms",
+            "category",
+            "line",
+        ];
+        (traffic, rows(&requests, &columns))
+    };
+    let (traffic, requests) = tables(FORMATS[0].0);
+    assert!(
+        Rows::parse(&traffic).sum("n_failed_attempts") > 10,
+        "{traffic}"
+    );
+    assert!(requests.len() > 10);
+    for (name, _) in &FORMATS[1..] {
+        let (other_traffic, other_requests) = tables(name);
+        for (mine, theirs) in requests.iter().zip(&other_requests) {
+            assert_eq!(mine, theirs, "{name}");
+        }
+        assert_eq!(requests.len(), other_requests.len(), "{name}");
+        assert_eq!(traffic, other_traffic, "{name}");
+    }
+}
