@@ -35,7 +35,7 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// The post-mortem of these logs: in the terminal, or as .txt, .md or .json
+    /// The post-mortem of these logs: in the terminal, or as .html, .md, .json or .txt
     Report(ReportArgs),
     /// The tables, as .csv, .parquet, .jsonl or .arrow
     Export(ExportArgs),
@@ -47,7 +47,7 @@ pub enum Command {
 pub struct ReportArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// Write the report to FILE: .txt, .md or .json (by its name); `-` is stdout
+    /// Write the report to FILE: .html (one page to hand around), .md, .json or .txt, by its name; `-` is stdout
     #[arg(short, long, value_name = "FILE", env = "CORONER_OUTPUT")]
     pub output: Option<PathBuf>,
     /// Rows of the longest lists

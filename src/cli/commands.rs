@@ -203,7 +203,9 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         _ => Target::Stdout,
     };
     let form = report_form(&args.output)?;
-    let plan = Plan::from_args(&args.input, None)?;
+    let mut plan = Plan::from_args(&args.input, None)?;
+    // A page to hand around says which files it is about.
+    plan.engine.digests = matches!(form, Form::Html);
     let named = discover(&args.input);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
@@ -221,6 +223,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         Form::Text => {
             output.write_all(report::terminal::render(&model, style, width(&target)).as_bytes())
         }
+        Form::Html => output.write_all(report::html::render(&model).as_bytes()),
         Form::Markdown => output.write_all(report::markdown::render(&model).as_bytes()),
         Form::Json => report::json::write(&model, &mut output),
     };
@@ -232,6 +235,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
 #[derive(Clone, Copy)]
 enum Form {
     Text,
+    Html,
     Markdown,
     Json,
 }
@@ -242,10 +246,11 @@ fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
     };
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("txt") => Ok(Form::Text),
+        Some("html") => Ok(Form::Html),
         Some("md") => Ok(Form::Markdown),
         Some("json") => Ok(Form::Json),
         _ => Err(Failure::Usage(format!(
-            "-o {}: a report is a .txt, .md or .json file",
+            "-o {}: a report is a .html, .md, .json or .txt file",
             text::path_for_terminal(path)
         ))),
     }

@@ -5,6 +5,7 @@ use crate::{
     config,
     input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
+    report::html,
 };
 
 /// What is limited, the limit, and what happens past it.
@@ -92,6 +93,16 @@ pub fn rows() -> Vec<[String; 3]> {
             "problems told of one file",
             grouped(unpack.problems_max),
             "one says that there are more",
+        ),
+        row(
+            "rows of a table of the HTML page",
+            number(html::ROWS),
+            "the page says how many more there are",
+        ),
+        row(
+            "bytes of a text from a log in the HTML page",
+            number(html::TEXT),
+            "the rest is left out, with `…`",
         ),
         row(
             "bytes of one file of a configuration",

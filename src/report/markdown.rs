@@ -24,6 +24,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
             Section::Worst => worst(report, out)?,
+            Section::Advice => advice(report, out)?,
             Section::Traffic => traffic(report, out)?,
             Section::Routes => routes(&report.routes, out)?,
             Section::Slowest => routes(&report.slowest, out)?,
@@ -39,7 +40,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
 }
 
 fn head(report: &Report, out: &mut String) -> Result {
-    let n_failures = grouped(report.n_failures());
+    let n_failures = grouped(report.answer.n_failures);
     writeln!(out, "# Post-mortem: {n_failures} gateway failures\n")?;
     if let Some(span) = &report.span {
         let long = duration(span.seconds);
@@ -102,21 +103,22 @@ fn categories(lines: &[CategoryLine], out: &mut String) -> Result {
 fn upstreams(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | failures | clients | categories | first | last |"
+        "| upstream | failures | clients | categories | first | last | evidence |"
     )?;
-    writeln!(out, "|---|---:|---:|---|---|---|")?;
+    writeln!(out, "|---|---:|---:|---|---|---|---|")?;
     let kind = |count: &CategoryCount| format!("{} {}", grouped(count.n_events), count.category);
     for line in &report.upstreams {
         let kinds: Vec<String> = line.categories.iter().map(kind).collect();
         writeln!(
             out,
-            "| {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             grouped(line.n_failures),
             grouped(line.n_clients),
             kinds.join(", "),
             time(&line.first),
-            time(&line.last)
+            time(&line.last),
+            code(&line.evidence)
         )?;
     }
     match report.n_more_upstreams {
@@ -126,17 +128,33 @@ fn upstreams(report: &Report, out: &mut String) -> Result {
 }
 
 fn worst(report: &Report, out: &mut String) -> Result {
-    writeln!(out, "| bucket | failures | mostly |\n|---|---:|---|")?;
+    writeln!(
+        out,
+        "| bucket | failures | mostly | evidence |\n|---|---:|---|---|"
+    )?;
     for line in &report.worst {
         writeln!(
             out,
-            "| {} | {} | {} {} {} |",
+            "| {} | {} | {} {} {} | {} |",
             line.bucket,
             grouped(line.n_failures),
             grouped(line.n_of_these),
             line.category,
-            code(&line.upstream)
+            code(&line.upstream),
+            code(&line.evidence)
         )?;
+    }
+    Ok(())
+}
+
+fn advice(report: &Report, out: &mut String) -> Result {
+    for line in &report.advice {
+        writeln!(out, "- **{}**: {}", line.category, line.title)?;
+        for (label, texts) in [("check", line.check), ("fix", line.fix)] {
+            for text in texts {
+                writeln!(out, "  - {label}: {}", code(text))?;
+            }
+        }
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
-//! The tables, for people. [`model`] decides what is said, once; [`terminal`], [`markdown`] and [`json`] say it.
+//! The tables, for people. [`model`] decides what is said, once; [`terminal`], [`markdown`], [`html`] and
+//! [`json`] say it.
 
+pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;

@@ -69,6 +69,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "diagnose",
             "engine",
             "event",
+            "explain",
             "export",
             "input",
             "text",

@@ -8,6 +8,7 @@ mod access_records;
 mod access_twin;
 mod agreement;
 mod bad_input;
+mod browser;
 mod catalogue;
 #[cfg(unix)]
 mod changing_files;
@@ -27,6 +28,7 @@ mod json_access_twin;
 mod layers;
 mod memo;
 mod packed;
+mod page;
 mod quick;
 mod readback;
 mod readme;

@@ -18,12 +18,16 @@ pub struct Span {
 #[derive(Clone, Debug, Serialize)]
 pub struct Plot {
     pub start: Option<String>,
+    /// The same in seconds from 1970-01-01 00:00:00 UTC; 0 without events.
+    #[serde(skip)]
+    pub start_s: i64,
     pub cell_seconds: i64,
     pub n_cells: usize,
 }
 
-/// Most cells a plot has: it must fit beside its label into 80 columns.
-const CELLS_MAX: i64 = 40;
+/// Most cells a series has: as many as buckets chosen by span, so that there a cell is a bucket. Forms with less room sum
+/// neighbours.
+const CELLS_MAX: i64 = 240;
 
 /// Cells of equal width over the span of all rows.
 pub(super) struct Axis {
@@ -74,6 +78,7 @@ impl Axis {
     pub(super) fn plot(&self) -> Plot {
         Plot {
             start: time(self.start),
+            start_s: self.start.map_or(0, |start| start.0),
             cell_seconds: self.cell_s,
             n_cells: self.n_cells,
         }

@@ -2,7 +2,7 @@
 
 use super::{
     axis::Axis,
-    rows::{first, last, n_clients, sum},
+    rows::{evidence, first, last, n_clients, sum},
 };
 use crate::{
     diagnose::Failure,
@@ -65,11 +65,7 @@ pub(super) fn categories(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> V
             n_clients: n_clients(&rows),
             first: first(&rows),
             last: last(&rows),
-            evidence: rows
-                .iter()
-                .map(|row| row.evidence)
-                .min()
-                .map_or_else(String::new, |at| names.evidence(&at)),
+            evidence: evidence(&rows, names),
             series: axis.series(rows.iter().copied()),
         })
         .collect();

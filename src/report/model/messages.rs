@@ -42,7 +42,7 @@ pub(super) fn unknown(scanned: &Scanned, names: &Names<'_>, n_top: usize) -> Vec
         shape: text::for_terminal(shape),
         n_events: known.n_events,
         sample: text::for_terminal(&known.sample),
-        evidence: names.evidence(&known.evidence),
+        evidence: text::for_terminal(names.evidence(&known.evidence).as_bytes()),
     };
     scanned
         .aggregate

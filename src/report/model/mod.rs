@@ -3,6 +3,8 @@
 //! A new section is a file here, a field of [`Report`] and a variant of [`Section`]; each form then fails to compile until it
 //! shows it.
 
+mod advice;
+mod answer;
 mod axis;
 mod categories;
 mod config;
@@ -16,6 +18,8 @@ mod sources;
 mod upstreams;
 mod worst;
 
+pub use advice::AdviceLine;
+pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
 pub use config::ConfigLine;
@@ -83,6 +87,7 @@ pub struct Report {
     /// Kind of log that the failures below are of: what error logs and access logs tell of the same failure is never added up.
     pub basis: &'static str,
     pub n_events: u64,
+    pub answer: Answer,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
     /// Categories with failures, most first.
@@ -93,6 +98,8 @@ pub struct Report {
     pub n_more_upstreams: usize,
     /// Buckets with the most failures.
     pub worst: Vec<WorstBucket>,
+    /// What the categories with the most failures mean, and what to do.
+    pub advice: Vec<AdviceLine>,
     /// Categories without failures, most first.
     pub others: Vec<CategoryLine>,
     /// Most frequent messages of failures, as nginx words them.
@@ -124,9 +131,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let (failing, rest): (Vec<&Failure>, Vec<&Failure>) =
         rows.iter().partition(|row| is_failure(row));
     let is_part = findings.is_part();
-    let mut upstreams = upstreams::upstreams(&failing, &axis);
+    let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
+    let failures = categories::categories(&failing, &axis, findings.names);
     let mut traffic = requests::traffic(findings, &axis);
     let n_more_traffic = traffic.len().saturating_sub(n_top);
     traffic.truncate(n_top);
@@ -147,11 +155,13 @@ pub fn build(findings: &Findings<'_>) -> Report {
         clients: requests::clients(findings),
         basis: basis.name(),
         n_events: rows.iter().map(|row| row.n_events).sum(),
+        answer: answer::answer(&failing, &failures),
         severities: categories::severities(&rows),
-        failures: categories::categories(&failing, &axis, findings.names),
+        advice: advice::advice(&failures),
+        failures,
         upstreams,
         n_more_upstreams,
-        worst: worst::worst(&failing, n_top.min(5)),
+        worst: worst::worst(&failing, n_top.min(5), findings.names),
         others: categories::categories(&rest, &axis, findings.names),
         messages: if is_part {
             Vec::new()
@@ -197,11 +207,6 @@ fn basis(placed: &Placed) -> Basis {
 }
 
 impl Report {
-    /// Failures of all categories.
-    pub fn n_failures(&self) -> u64 {
-        self.failures.iter().map(|line| line.n_events).sum()
-    }
-
     /// Sources with problems.
     pub fn troubled(&self) -> impl Iterator<Item = &SourceLine> {
         let sources = self.sources.iter();

@@ -67,7 +67,7 @@ fn strangers(findings: &Findings<'_>) -> Option<String> {
         return None;
     }
     let more = if strangers.len() > 3 { ", …" } else { "" };
-    let shown = strangers[..strangers.len().min(3)].join(", ");
+    let shown = text::for_terminal(strangers[..strangers.len().min(3)].join(", ").as_bytes());
     Some(format!(
         "not read, because they are no logs: {} ({shown}{more})",
         strangers.len()

@@ -1,7 +1,7 @@
 //! Figures of a group of rows of the table `failures`.
 
 use super::axis::time;
-use crate::{aggregate::Clients, diagnose::Failure};
+use crate::{aggregate::Clients, diagnose::Failure, export::Names, text};
 
 pub(super) fn sum(rows: &[&Failure]) -> u64 {
     rows.iter().map(|row| row.n_events).sum()
@@ -19,4 +19,12 @@ pub(super) fn first(rows: &[&Failure]) -> Option<String> {
 
 pub(super) fn last(rows: &[&Failure]) -> Option<String> {
     time(rows.iter().filter_map(|row| row.last_seen).max())
+}
+
+/// The first of their records in file order, as `source:line@offset`; empty for no rows.
+pub(super) fn evidence(rows: &[&Failure], names: &Names<'_>) -> String {
+    let first = rows.iter().map(|row| row.evidence).min();
+    first.map_or_else(String::new, |at| {
+        text::for_terminal(names.evidence(&at).as_bytes())
+    })
 }

@@ -9,6 +9,7 @@ pub enum Section {
     Failures,
     Upstreams,
     Worst,
+    Advice,
     Traffic,
     Routes,
     Slowest,
@@ -21,10 +22,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 12] = [
+    pub const ALL: [Section; 13] = [
         Section::Failures,
         Section::Upstreams,
         Section::Worst,
+        Section::Advice,
         Section::Traffic,
         Section::Routes,
         Section::Slowest,
@@ -42,6 +44,7 @@ impl Section {
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Worst => "worst",
+            Section::Advice => "advice",
             Section::Traffic => "traffic",
             Section::Routes => "routes",
             Section::Slowest => "slowest",
@@ -62,6 +65,7 @@ impl Report {
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
+            Section::Advice => "What it means, and what to do".to_owned(),
             Section::Traffic => "Requests by upstream".to_owned(),
             Section::Routes => "Routes with most failed requests (5xx, 499)".to_owned(),
             Section::Slowest => "Slowest routes".to_owned(),
@@ -80,6 +84,7 @@ impl Report {
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Worst => !self.worst.is_empty(),
+            Section::Advice => !self.advice.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),
             Section::Routes => !self.routes.is_empty(),
             Section::Slowest => !self.slowest.is_empty(),

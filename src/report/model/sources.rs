@@ -8,7 +8,12 @@ use serde::Serialize;
 pub struct SourceLine {
     pub source: String,
     pub kind: &'static str,
+    /// How it was packed, from outside in; empty for plain bytes.
+    pub decode: String,
+    /// Bytes of the file it is stored in.
     pub size_bytes: u64,
+    /// Of the file it is stored in, or of the stream; `None` unless digests were asked for.
+    pub sha256: Option<String>,
     pub n_lines: u64,
     pub n_records: u64,
     pub n_events: u64,
@@ -34,7 +39,9 @@ pub(super) fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
         .map(|(index, ((state, ledger), account))| SourceLine {
             source: text::for_terminal(findings.names.of(index).as_bytes()),
             kind: state.kind.name(),
+            decode: state.decode.clone(),
             size_bytes: state.size_bytes,
+            sha256: state.sha256.clone(),
             n_lines: ledger.n_lines(),
             n_records: ledger.n_of(LineClass::Record),
             n_events: ledger.n_events,

@@ -2,9 +2,9 @@
 
 use super::{
     axis::Axis,
-    rows::{first, last, n_clients, sum},
+    rows::{evidence, first, last, n_clients, sum},
 };
-use crate::{diagnose::Failure, event::Category, text};
+use crate::{diagnose::Failure, event::Category, export::Names, text};
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -17,6 +17,7 @@ pub struct UpstreamLine {
     pub categories: Vec<CategoryCount>,
     pub first: Option<String>,
     pub last: Option<String>,
+    pub evidence: String,
     pub series: Vec<u64>,
 }
 
@@ -34,9 +35,10 @@ impl UpstreamLine {
 pub struct CategoryCount {
     pub category: &'static str,
     pub n_events: u64,
+    pub series: Vec<u64>,
 }
 
-pub(super) fn upstreams(rows: &[&Failure], axis: &Axis) -> Vec<UpstreamLine> {
+pub(super) fn upstreams(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Vec<UpstreamLine> {
     let mut groups: BTreeMap<&[u8], Vec<&Failure>> = BTreeMap::new();
     for row in rows {
         groups
@@ -50,9 +52,10 @@ pub(super) fn upstreams(rows: &[&Failure], axis: &Axis) -> Vec<UpstreamLine> {
             upstream: text::for_terminal(upstream),
             n_failures: sum(&rows),
             n_clients: n_clients(&rows),
-            categories: counts(&rows),
+            categories: counts(&rows, axis),
             first: first(&rows),
             last: last(&rows),
+            evidence: evidence(&rows, names),
             series: axis.series(rows.iter().copied()),
         })
         .collect();
@@ -61,16 +64,17 @@ pub(super) fn upstreams(rows: &[&Failure], axis: &Axis) -> Vec<UpstreamLine> {
 }
 
 /// Events per category, most first.
-fn counts(rows: &[&Failure]) -> Vec<CategoryCount> {
-    let mut counts: BTreeMap<Category, u64> = BTreeMap::new();
+fn counts(rows: &[&Failure], axis: &Axis) -> Vec<CategoryCount> {
+    let mut groups: BTreeMap<Category, Vec<&Failure>> = BTreeMap::new();
     for row in rows {
-        *counts.entry(row.kind.category).or_default() += row.n_events;
+        groups.entry(row.kind.category).or_default().push(row);
     }
-    let mut counts: Vec<CategoryCount> = counts
+    let mut counts: Vec<CategoryCount> = groups
         .into_iter()
-        .map(|(category, n_events)| CategoryCount {
+        .map(|(category, rows)| CategoryCount {
             category: category.name(),
-            n_events,
+            n_events: sum(&rows),
+            series: axis.series(rows),
         })
         .collect();
     counts.sort_by_key(|count| Reverse(count.n_events));

@@ -1,10 +1,10 @@
 //! When it was worst.
 
-use super::rows::sum;
+use super::rows::{evidence, sum};
 use crate::{
     diagnose::Failure,
     event::{Category, Timestamp},
-    export::time::rfc3339,
+    export::{Names, time::rfc3339},
     text,
 };
 use serde::Serialize;
@@ -18,10 +18,12 @@ pub struct WorstBucket {
     pub upstream: String,
     /// Failures of that category at that upstream.
     pub n_of_these: u64,
+    /// The first of these.
+    pub evidence: String,
 }
 
 /// The buckets with the most failures, and what most of these are.
-pub(super) fn worst(rows: &[&Failure], n_top: usize) -> Vec<WorstBucket> {
+pub(super) fn worst(rows: &[&Failure], n_top: usize, names: &Names<'_>) -> Vec<WorstBucket> {
     let mut buckets: BTreeMap<Timestamp, Vec<&Failure>> = BTreeMap::new();
     for row in rows {
         if let Some(bucket) = row.bucket {
@@ -34,19 +36,24 @@ pub(super) fn worst(rows: &[&Failure], n_top: usize) -> Vec<WorstBucket> {
     buckets
         .into_iter()
         .filter_map(|(start, rows)| {
-            let mut kinds: BTreeMap<(Category, &[u8]), u64> = BTreeMap::new();
+            let mut kinds: BTreeMap<(Category, &[u8]), Vec<&Failure>> = BTreeMap::new();
             for row in &rows {
                 let upstream = row.upstream.as_deref().unwrap_or_default();
-                *kinds.entry((row.kind.category, upstream)).or_default() += row.n_events;
+                kinds
+                    .entry((row.kind.category, upstream))
+                    .or_default()
+                    .push(row);
             }
-            let (&(category, upstream), &n_of_these) =
-                kinds.iter().max_by_key(|(key, n)| (**n, Reverse(**key)))?;
+            let (&(category, upstream), these) = kinds
+                .iter()
+                .max_by_key(|(kind, rows)| (sum(rows), Reverse(**kind)))?;
             Some(WorstBucket {
                 bucket: rfc3339(start.0),
                 n_failures: sum(&rows),
                 category: category.name(),
                 upstream: text::for_terminal(upstream),
-                n_of_these,
+                n_of_these: sum(these),
+                evidence: evidence(these, names),
             })
         })
         .collect()

@@ -41,6 +41,7 @@ impl Page {
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
             Section::Worst => self.worst(report),
+            Section::Advice => self.advice(report),
             Section::Traffic => self.traffic(report),
             Section::Routes => self.routes(&report.routes),
             Section::Slowest => self.routes(&report.slowest),
@@ -54,7 +55,7 @@ impl Page {
     }
 
     fn head(&mut self, report: &Report) {
-        let verdict = match report.n_failures() {
+        let verdict = match report.answer.n_failures {
             0 => self.styled(GOOD, "no gateway failure"),
             n => self.styled(
                 BAD,

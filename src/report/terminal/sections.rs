@@ -81,6 +81,19 @@ impl Page {
         self.show(table, &[1]);
     }
 
+    /// A line per category: the rest is `coroner explain`'s.
+    pub(super) fn advice(&mut self, report: &Report) {
+        for line in &report.advice {
+            self.item(&format!("{}: {}", line.category, line.title));
+        }
+        if let Some(line) = report.advice.first() {
+            self.item(&format!(
+                "`coroner explain {}` says how to check and how to fix it",
+                line.category
+            ));
+        }
+    }
+
     pub(super) fn traffic(&mut self, report: &Report) {
         let name_width = self.width.saturating_sub(54).clamp(22, 60);
         let mut table = self.table();
@@ -172,12 +185,6 @@ impl Page {
     pub(super) fn notes(&mut self, report: &Report) {
         for note in &report.notes {
             self.item(note);
-        }
-        if let Some(line) = report.failures.first() {
-            self.line(&format!(
-                "  `coroner explain {}` says what it means and how to fix it",
-                line.category
-            ));
         }
     }
 }

@@ -1,0 +1,349 @@
+//! Charts as SVG that needs no script: counts by time, stacked by category, and marks of what happened.
+//!
+//! Here are only numbers and places; the templates `chart.html` and `spark.html` write them. Every coordinate is in CSS pixels
+//! of a drawing that is shown about as large as it is made, so texts keep their size. Deterministic: no measuring, no chance.
+
+use super::ticks::{self, TimeTick};
+use crate::{
+    export::time::rfc3339,
+    report::{model::Plot, words::grouped},
+};
+use askama::Template;
+use std::fmt::Write;
+
+/// Counts per cell of the axis.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Series<'a> {
+    /// What is counted, in the program's own words.
+    pub name: &'a str,
+    /// Its colour, as the style sheet knows it: a category, or `rest`, `failed`, `answered`.
+    pub class: &'a str,
+    pub counts: &'a [u64],
+}
+
+/// How large a chart is drawn and how much it shows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Size {
+    /// A class that the style sheet shows or hides by the room there is.
+    pub class: &'static str,
+    pub width: usize,
+    /// Of the bars, without what stands below them.
+    pub height: usize,
+    /// Neighbouring cells are summed so that there are no more.
+    pub cells_max: usize,
+    pub x_ticks_max: i64,
+    pub y_ticks_max: u64,
+}
+
+/// For a page as wide as a screen.
+pub(super) const WIDE: Size = Size {
+    class: "wide",
+    width: 1040,
+    height: 240,
+    cells_max: 240,
+    x_ticks_max: 10,
+    y_ticks_max: 5,
+};
+
+/// For a phone.
+pub(super) const NARROW: Size = Size {
+    class: "narrow",
+    width: 358,
+    height: 180,
+    cells_max: 60,
+    x_ticks_max: 4,
+    y_ticks_max: 4,
+};
+
+/// One of many.
+pub(super) const SMALL: Size = Size {
+    class: "small",
+    width: 330,
+    height: 72,
+    cells_max: 60,
+    x_ticks_max: 3,
+    y_ticks_max: 2,
+};
+
+/// Room for the labels of the vertical axis, and for half a label at the right.
+const LEFT: f64 = 48.0;
+const RIGHT: f64 = 22.0;
+const TOP: f64 = 8.0;
+/// Height of a lane of marks.
+const LANE: f64 = 22.0;
+
+/// A chart of counts per cell, ready to be written.
+#[derive(Template)]
+#[template(path = "chart.html")]
+pub(super) struct Chart<'a> {
+    pub id: &'a str,
+    /// What is shown, in a sentence.
+    pub title: &'a str,
+    /// What can be seen in it, for those who cannot.
+    pub description: &'a str,
+    class: &'static str,
+    width: usize,
+    height: f64,
+    left: f64,
+    right: f64,
+    base: f64,
+    y_ticks: Vec<YTick>,
+    x_ticks: Vec<XTick>,
+    /// Stacked from below, one path per series.
+    bars: Vec<Bars<'a>>,
+    lanes: Vec<Lane<'a>>,
+    hits: Vec<Hit>,
+}
+
+struct YTick {
+    y: f64,
+    label: String,
+}
+
+struct XTick {
+    x: f64,
+    tick: TimeTick,
+    /// Where the middles of the label and of the date stand, so that they end within the drawing.
+    label_x: f64,
+    date_x: f64,
+}
+
+struct Bars<'a> {
+    class: &'a str,
+    path: String,
+}
+
+/// Marks on a line of their own below the bars.
+struct Lane<'a> {
+    label: String,
+    class: &'a str,
+    y: f64,
+    path: String,
+}
+
+/// An area that tells its numbers to a pointer.
+struct Hit {
+    x: f64,
+    width: f64,
+    text: String,
+}
+
+/// Stacks `series` over the time of `plot`, with a lane for each of `marks`.
+pub(super) fn stacked<'a>(
+    (id, title, description): (&'a str, &'a str, &'a str),
+    series: &[Series<'a>],
+    marks: &[Series<'a>],
+    plot: &Plot,
+    size: Size,
+) -> Chart<'a> {
+    let grid = Grid::new(plot, size, series);
+    let lanes = lanes(marks, &grid);
+    let base = TOP + size.height as f64;
+    let marks_end = base + lanes.len() as f64 * LANE;
+    Chart {
+        id,
+        title,
+        description,
+        class: size.class,
+        width: size.width,
+        height: marks_end + 34.0,
+        left: LEFT,
+        right: size.width as f64 - RIGHT,
+        base: marks_end,
+        y_ticks: grid
+            .y_ticks
+            .iter()
+            .map(|&n| YTick {
+                y: grid.y(n),
+                label: grouped(n),
+            })
+            .collect(),
+        x_ticks: x_ticks(&grid, size),
+        bars: bars(series, &grid),
+        lanes,
+        hits: hits(series, marks, &grid),
+    }
+}
+
+/// From cells and counts to places.
+struct Grid {
+    /// Cells that are summed into one bar.
+    group: usize,
+    n_bars: usize,
+    start_s: i64,
+    bar_s: i64,
+    /// Pixels per bar.
+    step: f64,
+    height: f64,
+    y_ticks: Vec<u64>,
+}
+
+impl Grid {
+    fn new(plot: &Plot, size: Size, series: &[Series<'_>]) -> Grid {
+        let group = plot.n_cells.div_ceil(size.cells_max).max(1);
+        let n_bars = plot.n_cells.div_ceil(group);
+        let total = |bar: usize| -> u64 { series.iter().map(|s| summed(s, bar, group)).sum() };
+        let max = (0..n_bars).map(total).max().unwrap_or(0);
+        Grid {
+            group,
+            n_bars,
+            start_s: plot.start_s,
+            bar_s: plot.cell_seconds * group as i64,
+            step: (size.width as f64 - LEFT - RIGHT) / n_bars.max(1) as f64,
+            height: size.height as f64,
+            y_ticks: ticks::numbers(max, size.y_ticks_max),
+        }
+    }
+
+    fn x(&self, bar: usize) -> f64 {
+        LEFT + self.step * bar as f64
+    }
+
+    fn y(&self, n: u64) -> f64 {
+        let top = self.y_ticks.last().copied().unwrap_or(1);
+        TOP + self.height * (1.0 - n as f64 / top as f64)
+    }
+
+    fn end_s(&self) -> i64 {
+        self.start_s + self.bar_s * self.n_bars as i64
+    }
+
+    /// Bars leave a pixel between them where there is room.
+    fn bar_width(&self) -> f64 {
+        if self.step > 3.0 {
+            self.step - 1.0
+        } else {
+            self.step
+        }
+    }
+}
+
+/// Events of bar `bar`, which stands for `group` cells.
+fn summed(series: &Series<'_>, bar: usize, group: usize) -> u64 {
+    let cells = series.counts.iter().skip(bar * group);
+    cells.take(group).sum()
+}
+
+/// One path per series, so that a chart of 240 bars stays small.
+fn bars<'a>(series: &[Series<'a>], grid: &Grid) -> Vec<Bars<'a>> {
+    let mut below = vec![0; grid.n_bars];
+    let mut all = Vec::new();
+    for one in series {
+        let mut path = String::new();
+        for (bar, below) in below.iter_mut().enumerate() {
+            let n = summed(one, bar, grid.group);
+            if n == 0 {
+                continue;
+            }
+            let (top, bottom) = (grid.y(*below + n), grid.y(*below));
+            let (x, width) = (grid.x(bar), grid.bar_width());
+            // What is there is seen, however small beside the rest.
+            let top = top.min(bottom - 1.0);
+            rectangle(&mut path, x, top, width, bottom - top);
+            *below += n;
+        }
+        all.push(Bars {
+            class: one.class,
+            path,
+        });
+    }
+    all
+}
+
+fn rectangle(path: &mut String, x: f64, y: f64, width: f64, height: f64) {
+    write!(path, "M{x:.1} {y:.1}h{width:.1}v{height:.1}h-{width:.1}z")
+        .expect("a String takes everything");
+}
+
+/// A diamond for each bar in which something happened.
+fn lanes<'a>(marks: &[Series<'a>], grid: &Grid) -> Vec<Lane<'a>> {
+    let lane = |(index, one): (usize, &Series<'a>)| {
+        let y = TOP + grid.height + LANE * (index as f64 + 0.5);
+        let mut path = String::new();
+        for bar in (0..grid.n_bars).filter(|&bar| summed(one, bar, grid.group) > 0) {
+            let x = grid.x(bar) + grid.step / 2.0;
+            write!(path, "M{x:.1} {:.1}l5 5l-5 5l-5 -5z", y - 5.0)
+                .expect("a String takes everything");
+        }
+        Lane {
+            label: format!("{} ({})", one.name, grouped(one.counts.iter().sum())),
+            class: one.class,
+            y,
+            path,
+        }
+    };
+    marks.iter().enumerate().map(lane).collect()
+}
+
+fn x_ticks(grid: &Grid, size: Size) -> Vec<XTick> {
+    let pixels_per_s = grid.step / grid.bar_s as f64;
+    // Half of a text of so many characters, rather too much than too little.
+    let inside = |x: f64, n_chars: usize| x.min(size.width as f64 - 3.5 * n_chars as f64);
+    ticks::times(grid.start_s, grid.end_s(), size.x_ticks_max)
+        .into_iter()
+        .map(|tick| {
+            let x = LEFT + (tick.at_s - grid.start_s) as f64 * pixels_per_s;
+            XTick {
+                x,
+                label_x: inside(x, tick.label.len()),
+                date_x: inside(x, "2026-11-20".len()),
+                tick,
+            }
+        })
+        .collect()
+}
+
+/// Numbers of each bar that has some.
+fn hits(series: &[Series<'_>], marks: &[Series<'_>], grid: &Grid) -> Vec<Hit> {
+    (0..grid.n_bars)
+        .filter_map(|bar| {
+            let parts: Vec<String> = series
+                .iter()
+                .chain(marks)
+                .map(|one| (one.name, summed(one, bar, grid.group)))
+                .filter(|(_, n)| *n > 0)
+                .map(|(name, n)| format!("{} {name}", grouped(n)))
+                .collect();
+            if parts.is_empty() {
+                return None;
+            }
+            let start = rfc3339(grid.start_s + grid.bar_s * bar as i64);
+            Some(Hit {
+                x: grid.x(bar),
+                width: grid.step,
+                text: format!("{start}: {}", parts.join(", ")),
+            })
+        })
+        .collect()
+}
+
+/// A chart without axes that stands beside the numbers it shows.
+#[derive(Template)]
+#[template(path = "spark.html")]
+pub(super) struct Spark<'a> {
+    class: &'a str,
+    path: String,
+}
+
+/// Bars of `counts` in the colour of `class`, the highest as high as there is room.
+pub(super) fn spark<'a>(class: &'a str, counts: &[u64]) -> Spark<'a> {
+    const WIDTH: f64 = 160.0;
+    const HEIGHT: f64 = 26.0;
+    const BARS_MAX: usize = 80;
+    let series = Series {
+        name: class,
+        class,
+        counts,
+    };
+    let group = counts.len().div_ceil(BARS_MAX).max(1);
+    let n_bars = counts.len().div_ceil(group);
+    let sums: Vec<u64> = (0..n_bars).map(|bar| summed(&series, bar, group)).collect();
+    let max = sums.iter().copied().max().unwrap_or(0).max(1);
+    let step = WIDTH / n_bars.max(1) as f64;
+    let mut path = String::new();
+    for (bar, &n) in sums.iter().enumerate().filter(|(_, n)| **n > 0) {
+        let height = (HEIGHT * n as f64 / max as f64).max(1.0);
+        rectangle(&mut path, step * bar as f64, HEIGHT - height, step, height);
+    }
+    Spark { class, path }
+}

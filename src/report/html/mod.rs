@@ -1,0 +1,85 @@
+//! The report as one page to hand around: a file that opens from disk, asks for nothing, and reads well without script, on a
+//! phone and on paper.
+//!
+//! The templates (askama, beside this file) escape every value; `|safe` stands only where a part was made by another template
+//! or is the page's own style and script. Bytes of logs reach text nodes only: no attribute, style or script holds any. If one
+//! did, [`lock`]'s policy would keep it from running. What is said is the [`model`](super::model)'s; charts are [`chart`]'s.
+
+mod chart;
+mod lock;
+mod say;
+mod sections;
+mod ticks;
+
+pub use limits::{ROWS, TEXT};
+
+use super::{
+    model::{Report, Section},
+    words::{grouped, plural},
+};
+use askama::Template;
+
+/// What the page leaves out, for the list of limits.
+mod limits {
+    /// Rows of one table.
+    pub const ROWS: usize = super::say::ROWS_MAX;
+    /// Bytes of one text, as it stands in the page.
+    pub const TEXT: usize = super::say::TEXT_MAX;
+}
+
+/// The whole page. The same report gives the same bytes.
+pub fn render(report: &Report) -> String {
+    let blocks = Section::ALL
+        .into_iter()
+        // Where the numbers come from is always told.
+        .filter(|&section| report.has(section) || section == Section::Sources)
+        .map(|section| Block {
+            name: section.name(),
+            title: title(report, section),
+            body: sections::body(section, report),
+        })
+        .collect();
+    let page = Page {
+        report,
+        headline: headline(report),
+        policy: lock::policy(),
+        style: lock::STYLE,
+        script: lock::SCRIPT,
+        answer: sections::answer(report),
+        blocks,
+    };
+    page.render().expect("a String takes everything")
+}
+
+/// A section, made.
+struct Block {
+    name: &'static str,
+    title: String,
+    body: String,
+}
+
+#[derive(Template)]
+#[template(path = "page.html")]
+struct Page<'a> {
+    report: &'a Report,
+    headline: String,
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    answer: String,
+    blocks: Vec<Block>,
+}
+
+fn title(report: &Report, section: Section) -> String {
+    match section {
+        Section::Sources => "What was read".to_owned(),
+        _ => report.title(section).replace('`', ""),
+    }
+}
+
+fn headline(report: &Report) -> String {
+    match report.answer.n_failures {
+        0 => "No gateway failure".to_owned(),
+        n => format!("{} gateway {}", grouped(n), plural(n, "failure")),
+    }
+}

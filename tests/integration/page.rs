@@ -1,0 +1,488 @@
+//! The HTML page as a parser sees it (html5ever, which browsers' engines agree with): valid, the same tree whatever the logs
+//! hold, of a bounded size, and the same bytes from the same logs.
+
+use crate::support::{root, run, status, stdout};
+use coroner::report::{
+    html,
+    model::{
+        Answer, CategoryCount, CategoryLine, ClientLine, Completeness, ConfigLine, FORMAT_VERSION,
+        MessageLine, Onset, Plot, Report, RequestsLine, RouteLine, ShapeLine, SourceLine, Span,
+        StatusCount, TrafficLine, UpstreamLine, WorstBucket,
+    },
+};
+use html5ever::{parse_document, tendril::TendrilSink};
+use markup5ever_rcdom::{Handle, NodeData, RcDom};
+use std::{fmt::Write, fs};
+
+/// What clients and upstreams write into logs, and what it must not do in a page.
+const ATTACKS: [&str; 12] = [
+    "</script><script>alert(1)</script>",
+    "</style></svg></title></textarea></table></code></body><h1>x",
+    "<img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "<!-- --><![CDATA[ ]]><?php ?>",
+    "&lt;b&gt;&#60;script&#62;&amp;quot;",
+    "{{ 7 * 7 }} {% include \"x\" %} ${7}",
+    "a\u{202e}gnp.exe\u{2066}\u{200b}\u{feff}b",
+    "nul\0 escape\x1b[31m bell\x07 return\r newline\n tab\t c1\u{9b}31m",
+    "\u{fffe}\u{10ffff}\u{85}\u{2028}",
+];
+
+fn parsed(page: &str) -> RcDom {
+    parse_document(RcDom::default(), Default::default()).one(page)
+}
+
+/// Elements with all their attributes, as nested lines; with what stands in scripts and styles, without any other text.
+fn shape(page: &str) -> String {
+    let mut shape = String::new();
+    walk(
+        &parsed(page).document,
+        0,
+        &mut |node, depth| match &node.data {
+            NodeData::Element { name, attrs, .. } => {
+                write!(shape, "{:depth$}{}", "", name.local).expect("memory");
+                for attribute in attrs.borrow().iter() {
+                    write!(shape, " {}={:?}", attribute.name.local, attribute.value)
+                        .expect("memory");
+                }
+                shape.push('\n');
+            }
+            NodeData::Comment { contents } => {
+                writeln!(shape, "comment {contents}").expect("memory")
+            }
+            NodeData::ProcessingInstruction { .. } => shape.push_str("instruction\n"),
+            NodeData::Text { contents } if is_code(node) => {
+                writeln!(shape, "code {}", contents.borrow()).expect("memory");
+            }
+            _ => {}
+        },
+    );
+    shape
+}
+
+fn walk(node: &Handle, depth: usize, visit: &mut impl FnMut(&Handle, usize)) {
+    visit(node, depth);
+    for child in node.children.borrow().iter() {
+        walk(child, depth + 1, visit);
+    }
+}
+
+fn element(node: &Handle) -> Option<String> {
+    match &node.data {
+        NodeData::Element { name, .. } => Some(name.local.to_string()),
+        _ => None,
+    }
+}
+
+/// A text of a script or of a style.
+fn is_code(text: &Handle) -> bool {
+    let parent = text.parent.take();
+    text.parent.set(parent.clone());
+    let name = parent.and_then(|parent| element(&parent.upgrade()?));
+    matches!(name.as_deref(), Some("script" | "style"))
+}
+
+/// The text of the page as a person reads it: blocks on lines of their own, cells apart; no charts, styles or scripts.
+fn text(page: &str) -> String {
+    fn say(node: &Handle, out: &mut String) {
+        let name = element(node);
+        match name.as_deref() {
+            Some("style" | "script" | "svg" | "head") => return,
+            Some("td" | "th") if !out.ends_with('\n') => out.push_str(" | "),
+            Some("dd") => out.push_str(": "),
+            Some("h1" | "h2" | "h3" | "h4" | "section") => out.push('\n'),
+            _ => {}
+        }
+        if let NodeData::Text { contents } = &node.data {
+            out.push_str(&contents.borrow().replace('\n', " "));
+        }
+        for child in node.children.borrow().iter() {
+            say(child, out);
+        }
+        const BLOCKS: [&str; 15] = [
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "p",
+            "li",
+            "tr",
+            "caption",
+            "div",
+            "figcaption",
+            "summary",
+            "footer",
+            "header",
+            "section",
+            "dd",
+        ];
+        if name.is_some_and(|name| BLOCKS.contains(&name.as_str())) && !out.ends_with('\n') {
+            out.push('\n');
+        }
+    }
+    let mut out = String::new();
+    say(&parsed(page).document, &mut out);
+    let lines = out
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    let mut text = String::new();
+    for line in lines.filter(|line| !line.is_empty()) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}
+
+/// A report in which every text that may come from a log, a path or a message about them is `evil`, and lists are `n` long.
+fn report(evil: &str, n: usize) -> Report {
+    let time = |minute: usize| Some(format!("2026-11-20T14:{minute:02}:00Z"));
+    let owned = || evil.to_owned();
+    let category = |category: &'static str, severity: &'static str| CategoryLine {
+        category,
+        severity,
+        n_events: 7,
+        n_clients: 3,
+        first: time(1),
+        last: time(9),
+        evidence: owned(),
+        series: vec![0, 3, 4],
+    };
+    let count = CategoryCount {
+        category: "refused",
+        n_events: 7,
+        series: vec![0, 3, 4],
+    };
+    let route = RouteLine {
+        route: owned(),
+        n_requests: 9,
+        n_failed: 7,
+        request_ms_p50: Some(5),
+        request_ms_p99: None,
+        evidence: owned(),
+    };
+    Report {
+        format_version: FORMAT_VERSION,
+        coroner_version: "0.0.0",
+        zone: owned(),
+        zone_assumed: true,
+        span: Some(Span {
+            first: "2026-11-20T14:00:00Z".into(),
+            last: "2026-11-20T14:03:00Z".into(),
+            seconds: 180,
+        }),
+        bucket: "1m",
+        completeness: Completeness {
+            n_sources: n,
+            n_sources_read: n,
+            n_sources_with_problems: n,
+            size_bytes: 1,
+            bytes_read: 1,
+            n_lines: 1,
+            n_lines_unparsed: 0,
+            percent_understood: 99.5,
+        },
+        config: Some(ConfigLine {
+            path: owned(),
+            n_files: 1,
+            n_groups: 1,
+            n_log_formats: 1,
+            n_problems: 1,
+        }),
+        requests: Some(RequestsLine {
+            n_requests: 9,
+            n_5xx: 7,
+            n_499: 0,
+            percent_5xx: 77.78,
+            statuses: vec![StatusCount {
+                status: 502,
+                n_requests: 7,
+            }],
+            n_masked: 1,
+            request_ms_p50: Some(5),
+            request_ms_p99: Some(60_000),
+            series: vec![1, 4, 4],
+            series_5xx: vec![0, 3, 4],
+        }),
+        traffic: (0..n)
+            .map(|_| TrafficLine {
+                upstream: owned(),
+                n_requests: 9,
+                n_attempts: 9,
+                n_failed_attempts: 7,
+                n_masked: 1,
+                n_5xx: 7,
+                response_ms_p50: Some(5),
+                response_ms_p99: None,
+                series: vec![0, 3, 4],
+            })
+            .collect(),
+        n_more_traffic: 1,
+        routes: vec![route.clone(); n],
+        slowest: vec![route; n],
+        clients: (0..n)
+            .map(|_| ClientLine {
+                client: owned(),
+                n_failed: 7,
+            })
+            .collect(),
+        basis: "error-log",
+        n_events: 14,
+        answer: Answer {
+            n_failures: 14,
+            n_clients: 40,
+            n_upstreams: 2,
+            first: time(1),
+            last: time(9),
+            seconds: 480,
+            onset: ["refused", "timeout"]
+                .map(|category| Onset {
+                    category,
+                    first: "2026-11-20T14:01:00Z".into(),
+                })
+                .into(),
+        },
+        severities: vec![],
+        failures: vec![
+            category("refused", "failure"),
+            category("timeout", "failure"),
+        ],
+        upstreams: (0..n)
+            .map(|_| UpstreamLine {
+                upstream: owned(),
+                n_failures: 7,
+                n_clients: 3,
+                categories: vec![count.clone()],
+                first: time(1),
+                last: time(9),
+                evidence: owned(),
+                series: vec![0, 3, 4],
+            })
+            .collect(),
+        n_more_upstreams: 1,
+        worst: (0..n)
+            .map(|_| WorstBucket {
+                bucket: "2026-11-20T14:01:00Z".into(),
+                n_failures: 7,
+                category: "refused",
+                upstream: owned(),
+                n_of_these: 7,
+                evidence: owned(),
+            })
+            .collect(),
+        advice: vec![],
+        others: vec![category("health", "state"), category("other", "other")],
+        messages: (0..n)
+            .map(|_| MessageLine {
+                signature: "x-refused-tcp",
+                message: owned(),
+                n_events: 7,
+            })
+            .collect(),
+        unknown: (0..n)
+            .map(|_| ShapeLine {
+                shape: owned(),
+                n_events: 7,
+                sample: owned(),
+                evidence: owned(),
+            })
+            .collect(),
+        notes: vec![owned(); n],
+        plot: Plot {
+            start: time(0),
+            start_s: 1_795_185_600,
+            cell_seconds: 60,
+            n_cells: 3,
+        },
+        sources: (0..n)
+            .map(|_| SourceLine {
+                source: owned(),
+                kind: "nginx-error",
+                decode: owned(),
+                size_bytes: 1,
+                sha256: Some("00".repeat(32)),
+                n_lines: 1,
+                n_records: 1,
+                n_events: 1,
+                n_continuation: 0,
+                n_cut: 0,
+                n_torn: 0,
+                n_injected: 0,
+                n_unparsed: 0,
+                n_blank: 0,
+                problems: vec![owned(), owned()],
+            })
+            .collect(),
+    }
+}
+
+#[test]
+fn no_text_of_a_log_changes_the_tree() {
+    let benign = shape(&html::render(&report("10.0.0.5:8080", 2)));
+    for attack in ATTACKS {
+        let page = html::render(&report(attack, 2));
+        assert_eq!(shape(&page), benign, "{attack:?}");
+        let hidden = |c: char| {
+            (c.is_control() && c != '\n')
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        };
+        assert!(!page.contains(hidden), "{attack:?}");
+    }
+    // And what is shown is what was written.
+    let page = html::render(&report(ATTACKS[0], 1));
+    assert!(text(&page).contains(ATTACKS[0]));
+    // A page of which this could not be said.
+    let broken = page.replace("&#60;", "<").replace("&#62;", ">");
+    assert_ne!(shape(&broken), shape(&page));
+}
+
+#[test]
+fn long_words_and_long_lists_stay_small() {
+    for word in ["&", "x", "\u{1f5a7}", "\u{202e}"] {
+        let page = html::render(&report(&word.repeat(100_000), html::ROWS + 9));
+        assert!(page.len() < 1 << 20, "{word:?}: {} bytes", page.len());
+    }
+    let text = text(&html::render(&report("x", html::ROWS + 5)));
+    assert!(text.contains("and 6 more"), "what is left out is told");
+}
+
+#[test]
+fn pages_are_valid_and_ask_for_nothing() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut pages = vec![html::render(&report("x", 2))];
+    for sample in fs::read_dir(root().join("samples")).expect("listed") {
+        let sample = sample.expect("there").path();
+        let out = directory.path().join("page.html");
+        let arguments = [
+            "report",
+            "error.log",
+            "--force",
+            "-o",
+            out.to_str().expect("UTF-8"),
+        ];
+        assert!(status(&run(&sample, &arguments)) <= 1);
+        pages.push(fs::read_to_string(&out).expect("written"));
+    }
+    for page in pages {
+        let dom = parsed(&page);
+        assert!(dom.errors.borrow().is_empty(), "{:?}", dom.errors.borrow());
+        assert!(page.len() < 1 << 20, "{} bytes", page.len());
+        let mut ids: Vec<String> = Vec::new();
+        let mut referred: Vec<String> = Vec::new();
+        walk(&dom.document, 0, &mut |node, _| {
+            let NodeData::Element { name, attrs, .. } = &node.data else {
+                return;
+            };
+            for attribute in attrs.borrow().iter() {
+                let value = attribute.value.to_string();
+                match &*attribute.name.local {
+                    "id" => ids.push(value),
+                    "href" => {
+                        referred.push(value.strip_prefix('#').expect("within the page").to_owned())
+                    }
+                    "aria-labelledby" => referred.extend(value.split(' ').map(str::to_owned)),
+                    "src" | "srcset" | "action" | "data" | "style" | "poster" | "ping" => {
+                        panic!("{} has {}", name.local, attribute.name.local)
+                    }
+                    other => assert!(!other.starts_with("on"), "{} has {other}", name.local),
+                }
+            }
+            let forbidden = ["link", "iframe", "object", "embed", "base", "form", "img"];
+            assert!(!forbidden.contains(&&*name.local), "{}", name.local);
+        });
+        for id in &referred {
+            assert!(ids.contains(id), "nothing is called {id}");
+        }
+        let n_ids = ids.len();
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), n_ids, "an id is given twice");
+    }
+}
+
+/// The same through the whole program: a log that a client wrote into, under a name that is markup.
+#[test]
+fn a_hostile_log_is_only_text() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut log = String::new();
+    for (second, attack) in ATTACKS.iter().enumerate() {
+        let attack = attack.replace(['\n', '\r'], " ");
+        write!(
+            log,
+            "2026/11/20 11:00:{second:02} [error] 1#1: *1 connect() failed (111: Connection refused) while connecting to upstream, \
+             client: 192.0.2.1, server: {attack}, request: \"GET /{attack} HTTP/1.1\", upstream: \"http://{attack}/\", host: \"{attack}\"\n\
+             2026/11/20 11:00:{second:02} [error] 1#1: *1 {attack}\n"
+        )
+        .expect("memory");
+    }
+    let name = "<img src=x onerror=alert(1)>.log";
+    fs::write(directory.path().join(name), log).expect("written");
+    run(
+        directory.path(),
+        &["report", name, "--top", "50", "-o", "out.html"],
+    );
+    let page = fs::read_to_string(directory.path().join("out.html")).expect("written");
+    let dom = parsed(&page);
+    assert!(dom.errors.borrow().is_empty(), "{:?}", dom.errors.borrow());
+    let mut n_scripts = 0;
+    walk(&dom.document, 0, &mut |node, _| {
+        let name = element(node).unwrap_or_default();
+        n_scripts += usize::from(name == "script");
+        assert!(name != "img" && name != "b", "{name}");
+        if let NodeData::Element { attrs, .. } = &node.data {
+            for attribute in attrs.borrow().iter() {
+                assert!(!attribute.value.contains("alert"), "{}", attribute.value);
+            }
+        }
+    });
+    assert_eq!(n_scripts, 1);
+    assert!(
+        text(&page).contains("onerror=alert(1)"),
+        "it is shown, as text"
+    );
+}
+
+#[test]
+fn the_same_logs_make_the_same_bytes() {
+    let sample = root().join("samples/mixed-bad-day");
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = |threads: &str, chunk: &str| {
+        let out = directory.path().join("out.html");
+        let out = out.to_str().expect("UTF-8");
+        let arguments = [
+            "report",
+            "error.log",
+            "--force",
+            "--threads",
+            threads,
+            "--chunk-size",
+            chunk,
+            "-o",
+            out,
+        ];
+        run(&sample, &arguments);
+        fs::read(out).expect("written")
+    };
+    let first = page("1", "1M");
+    assert_eq!(page("1", "1M"), first);
+    assert_eq!(page("3", "4K"), first);
+}
+
+/// What a person reads, without the charts. `CORONER_BLESS=1` writes it anew.
+#[test]
+fn the_page_of_a_sample_is_as_blessed() {
+    let sample = root().join("samples/php-fpm-down");
+    let directory = tempfile::tempdir().expect("a directory");
+    let out = directory.path().join("out.html");
+    let arguments = ["report", "error.log", "-o", out.to_str().expect("UTF-8")];
+    let output = run(&sample, &arguments);
+    assert_eq!((status(&output), stdout(&output)), (0, String::new()));
+    let got = text(&fs::read_to_string(&out).expect("written"));
+    let path = sample.join("expected/page.txt");
+    if std::env::var_os("CORONER_BLESS").is_some() {
+        fs::write(&path, &got).expect("written");
+    }
+    let want = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(got, want, "CORONER_BLESS=1 accepts the new page");
+}
