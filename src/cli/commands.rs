@@ -14,7 +14,7 @@ use crate::{
     error::Error,
     event::Timestamp,
     explain,
-    export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
+    export::{self, Format, Names, NewDirectories, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
     progress::Progress,
     report, text,
@@ -250,7 +250,9 @@ fn width(target: &Target) -> usize {
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.paths())?;
+    // Dropped behind the outputs in it, whatever happens to them.
+    let mut made = NewDirectories::default();
+    let outputs = open_outputs(args, &named.paths(), &mut made)?;
     // Events are read in a second pass, once all that decides about them is known; a stream must be kept for it.
     let is_replayed = outputs
         .iter()
@@ -278,6 +280,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
 fn open_outputs(
     args: &ExportArgs,
     inputs: &[PathBuf],
+    made: &mut NewDirectories,
 ) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
     let asked = args.format.as_deref().map(|name| {
         Format::from_name(name).ok_or_else(|| {
@@ -291,7 +294,7 @@ fn open_outputs(
         .filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
     if let Some(directory) = directory {
         let format = asked.unwrap_or(Format::Csv);
-        std::fs::create_dir_all(directory).map_err(|source| Error::Write {
+        *made = NewDirectories::make(directory).map_err(|source| Error::Write {
             path: directory.to_owned(),
             source,
         })?;
