@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     event::{Category, Timestamp},
     explain,
-    export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
+    export::{self, Format, Names, NewDirectories, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
     progress::Progress,
     report,
@@ -289,7 +289,9 @@ fn width(target: &Target) -> usize {
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.paths(&plan))?;
+    // Dropped behind the outputs in it, whatever happens to them.
+    let mut made = NewDirectories::default();
+    let outputs = open_outputs(args, &named.paths(&plan), &mut made)?;
     // Events and requests are read in a second pass, once all that decides about them is known; a stream must be kept for it.
     let is_replayed = outputs.iter().any(|(table, ..)| {
         [&schema::EVENTS, &schema::REQUESTS]
@@ -327,6 +329,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
 fn open_outputs(
     args: &ExportArgs,
     inputs: &[PathBuf],
+    made: &mut NewDirectories,
 ) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
     let asked = args.format.as_deref().map(|name| {
         Format::from_name(name).ok_or_else(|| {
@@ -340,7 +343,7 @@ fn open_outputs(
         .filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
     if let Some(directory) = directory {
         let format = asked.unwrap_or(Format::Csv);
-        std::fs::create_dir_all(directory).map_err(|source| Error::Write {
+        *made = NewDirectories::make(directory).map_err(|source| Error::Write {
             path: directory.to_owned(),
             source,
         })?;

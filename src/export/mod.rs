@@ -16,7 +16,7 @@ pub mod time;
 pub use output::{Output, Target};
 pub use rows::Names;
 pub use schema::{Column, ColumnType, Table, Value};
-pub use temporary::Temporary;
+pub use temporary::{NewDirectories, Temporary};
 
 use crate::{error::Error, text};
 use std::{io, io::Write, path::Path};

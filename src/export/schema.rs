@@ -256,7 +256,7 @@ pub static SOURCES: Table = Table {
         ),
         text(
             "decode",
-            "how its bytes were packed, from outside in: gzip, zstd > tar > gzip; plain",
+            "how its bytes were packed, from outside in: gzip, zstd > tar > gzip, utf-16le; plain",
         ),
         text("zone", "time zone its times were read in"),
         integer("size_bytes", "bytes of the file it is stored in"),

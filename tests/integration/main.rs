@@ -47,5 +47,6 @@ mod support;
 mod unpack;
 mod unpack_ahead;
 mod unpack_tar;
+mod utf16;
 mod wrapper_twins;
 mod wrappers;
