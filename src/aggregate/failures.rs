@@ -140,22 +140,30 @@ impl Failures {
 
     /// Rows of [`width`](Self::width), in order: by time, then upstream, then kind.
     pub fn rows(&self) -> Vec<FailureRow> {
-        let names = self.names();
-        let row = |at: usize| {
-            let cell = &self.cells.cells[at];
-            cell.row(&names, cell.clients.clone())
-        };
-        self.order().into_iter().map(row).collect()
+        self.clone().into_rows()
     }
 
     /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
     pub fn into_rows(mut self) -> Vec<FailureRow> {
-        let (names, order) = (self.names(), self.order());
-        let row = |at: usize| {
-            let clients = std::mem::take(&mut self.cells.cells[at].clients);
-            self.cells.cells[at].row(&names, clients)
+        self.sort();
+        let names = self.names();
+        let row = |mut cell: Cell| {
+            let clients = std::mem::take(&mut cell.clients);
+            cell.row(&names, clients)
         };
-        order.into_iter().map(row).collect()
+        self.cells.cells.into_iter().map(row).collect()
+    }
+
+    /// Puts what was counted in the order of rows. It changes no answer, but parts that are in order, each put so by a thread of its
+    /// own, merge to a whole that nearly is.
+    pub fn sort(&mut self) {
+        let ranks = self.ranks();
+        // One integer: comparing two takes no branch.
+        self.cells.sort_by_key(|key| {
+            let parts = [key.second, ranks[key.upstream as usize], key.kind];
+            let append = |number: u128, part| number << 32 | u128::from(part);
+            parts.into_iter().fold(0, append)
+        });
     }
 
     /// How fine the rows are.
@@ -173,8 +181,8 @@ impl Failures {
         self.threshold != u64::MAX
     }
 
-    /// Positions of the cells in the order of rows. Names are ranked first, so that integers are compared, not bytes.
-    fn order(&self) -> Vec<usize> {
+    /// The place of each upstream in the order of names, by its id: so that integers are compared, not bytes.
+    fn ranks(&self) -> Vec<u32> {
         let name = |id: NameId| (id != Interner::NONE).then(|| self.upstreams.name(id));
         let mut ids: Vec<NameId> = (0..self.upstreams.len() as NameId).collect();
         ids.sort_unstable_by_key(|&id| name(id));
@@ -183,26 +191,7 @@ impl Failures {
             ranks[pair[1] as usize] =
                 ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
-        // One integer per row, with its position in the last place: comparing two takes no branch.
-        let sort_key = |(at, cell): (usize, &Cell)| {
-            let Key {
-                second,
-                upstream,
-                kind,
-            } = cell.key;
-            [second, ranks[upstream as usize], kind, at as u32]
-                .into_iter()
-                .fold(0, |key, part| key << 32 | u128::from(part))
-        };
-        let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
-        // Cells come in the order of their first event, so buckets lie together already, unless clocks were set back.
-        order
-            .chunk_by_mut(|a, b| a >> 96 == b >> 96)
-            .for_each(<[u128]>::sort_unstable);
-        if !order.is_sorted() {
-            order.sort_unstable();
-        }
-        order.into_iter().map(|key| key as u32 as usize).collect()
+        ranks
     }
 
     /// Name of each upstream, by its id.

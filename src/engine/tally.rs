@@ -20,7 +20,8 @@ pub(super) struct Tally<'a> {
 
 struct Counts<'a> {
     aggregate: Aggregate,
-    filter: &'a Filter,
+    /// `None`: everything is kept.
+    filter: Option<&'a Filter>,
     shape: Vec<u8>,
 }
 
@@ -31,7 +32,7 @@ impl<'a> Tally<'a> {
             ledgers: BTreeMap::new(),
             counts: Counts {
                 aggregate: Aggregate::new(ROWS.len(), config.grain),
-                filter: &config.filter,
+                filter: Some(&config.filter).filter(|filter| !filter.is_open()),
                 shape: Vec::new(),
             },
         }
@@ -85,7 +86,8 @@ struct OnMachine<'s, 'a> {
 impl Sink for OnMachine<'_, '_> {
     #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
-        if self.counts.filter.keeps(event, self.machine) {
+        let is_kept = |filter: &Filter| filter.keeps(event, self.machine);
+        if self.counts.filter.is_none_or(is_kept) {
             self.counts.collect(event);
         }
     }
@@ -124,6 +126,13 @@ impl Counts<'_> {
         self.aggregate
             .shapes
             .collect(&self.shape, message, evidence);
+    }
+}
+
+impl Tally<'_> {
+    /// Prepares what was counted for [`merged`]; each thread may do its own.
+    pub(super) fn settle(&mut self) {
+        self.counts.aggregate.failures.sort();
     }
 }
 
