@@ -14,7 +14,7 @@ use crate::{
     parse::{
         Head, HeadParser,
         head::{Unparsed, is_head},
-        record,
+        record, usual,
     },
 };
 use std::ops::Range;
@@ -63,6 +63,7 @@ pub struct Scanner<'c> {
     searcher: Searcher,
     heads: HeadParser,
     marks: Marks,
+    layout: usual::Layout,
     unwrapper: Unwrapper,
 }
 
@@ -106,6 +107,7 @@ impl<'c> Scanner<'c> {
             searcher: classifier.searcher(),
             heads: HeadParser::default(),
             marks: Marks::default(),
+            layout: usual::Layout::default(),
             unwrapper: Unwrapper::default(),
         }
     }
