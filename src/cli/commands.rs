@@ -27,7 +27,7 @@ use clap::CommandFactory;
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Runs what was asked for; all messages are said.
@@ -402,8 +402,18 @@ fn write_table(
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
-    let sheet = || Sheet::new(table, format);
-    let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
+    // Sheets go round: memory that was just used is near, and new memory has to be cleared first.
+    let spares = Mutex::new(Vec::new());
+    let spares = || spares.lock().unwrap_or_else(PoisonError::into_inner);
+    let sheet = || {
+        let spare = spares().pop();
+        spare.unwrap_or_else(|| Sheet::new(table, format))
+    };
+    let mut take = |mut sheet: Sheet| {
+        writer.write(&mut sheet).map_err(failed)?;
+        spares().push(sheet);
+        Ok(())
+    };
     let names = Names::new(&read.scanned);
     let zone = &read.zone.zone;
     let mut missed = Vec::new();

@@ -94,7 +94,7 @@ pub static FAILURES: Table = Table {
         integer("n_events", "events"),
         integer(
             "n_clients",
-            "distinct client addresses: exact up to 32, then an estimate (2.3 % standard error)",
+            "distinct client addresses: exact up to 192, then an estimate (2.3 % standard error)",
         ),
         time("first_seen", "first event of the row"),
         time("last_seen", "last event of the row"),
