@@ -25,6 +25,21 @@ pub fn rows() -> Vec<[String; 3]> {
             "the rest is pooled as `(other)`",
         ),
         row(
+            "rows of `traffic`",
+            number(limits::TRAFFIC_ROWS_MAX),
+            "buckets get wider, up to 15 minutes; then upstreams are pooled as `(other)`",
+        ),
+        row(
+            "routes in the report",
+            number(limits::ROUTES_MAX),
+            "the rest is pooled as `(other)`",
+        ),
+        row(
+            "clients of failed requests in the report",
+            number(limits::FAILING_CLIENTS_MAX),
+            "the rest is pooled as `(other)`",
+        ),
+        row(
             "shapes of `other` messages",
             number(limits::SHAPES_MAX),
             "the rest is only counted",

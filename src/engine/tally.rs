@@ -234,18 +234,18 @@ impl Counts<'_> {
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
         let outcome = classify_request(line, escape, |attempt, verdict| {
-            if let Some((attempt, verdict)) = last.replace((*attempt, verdict)) {
-                if is_asked_for(attempt.addr) {
-                    let counted = AttemptCount {
-                        is_masked: is_failed(verdict) && is_served,
-                        ..counted(&attempt, verdict)
-                    };
-                    let count = |cell: &mut TrafficCount, _| {
-                        cell.collect_attempt(counted);
-                        None
-                    };
-                    requests.traffic.collect(time, attempt.addr, 0, count);
-                }
+            if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
+                && is_asked_for(attempt.addr)
+            {
+                let counted = AttemptCount {
+                    is_masked: is_failed(verdict) && is_served,
+                    ..counted(&attempt, verdict)
+                };
+                let count = |cell: &mut TrafficCount, _| {
+                    cell.collect_attempt(counted);
+                    None
+                };
+                requests.traffic.collect(time, attempt.addr, 0, count);
             }
             if let Some(verdict) = verdict {
                 fail(&mut requests.failures, attempt.addr, verdict);

@@ -2,6 +2,7 @@
 
 use super::{EngineConfig, SourceState};
 use crate::{
+    aggregate::limits,
     classify::loose,
     input::{self, Kind, LineKind},
     parse::{
@@ -9,7 +10,7 @@ use crate::{
         access::{Known, recognise},
         head::is_head,
         record,
-        wrapper::{self, Chain, Scratch},
+        wrapper::{self, Chain, Pieces, Scratch},
     },
 };
 use std::{fmt, sync::Arc};
@@ -73,6 +74,14 @@ impl Lines {
             _ => sample,
         };
         let mut lines = Vec::new();
+        let mut take = |text: &[u8]| {
+            if !text.trim_ascii().is_empty() {
+                let kind = kind_of_line(text, &mut heads);
+                let kept: &[u8] = if kind == LineKind::Error { b"" } else { text };
+                lines.push((kind, kept.to_vec()));
+            }
+        };
+        let mut pieces = Pieces::new(limits::LINE_LEN_MAX);
         let mut at = 0;
         while at < whole.len() {
             let len = match chain.block() {
@@ -80,13 +89,12 @@ impl Lines {
                 None => memchr::memchr(b'\n', &whole[at..]).map_or(whole.len() - at, |len| len + 1),
             };
             let line = whole[at..at + len].trim_ascii_end();
-            at += len;
-            let text = wrapper::strip(chain, line, &mut scratch).text;
-            if !text.trim_ascii().is_empty() {
-                let kind = kind_of_line(text, &mut heads);
-                let kept: &[u8] = if kind == LineKind::Error { b"" } else { text };
-                lines.push((kind, kept.to_vec()));
+            let stripped = wrapper::strip(chain, line, &mut scratch);
+            pieces.expire(at as u64, |joined| take(joined.text));
+            if let Some(joined) = pieces.push(&stripped, at as u64, (at + len) as u64) {
+                take(joined.text);
             }
+            at += len;
         }
         Lines { lines }
     }

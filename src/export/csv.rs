@@ -127,13 +127,14 @@ pub fn is_plain(text: &[u8]) -> bool {
         }
     };
     let (blocks, _) = text.as_chunks::<LEN>();
-    !matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@'))
-        && !blocks.iter().chain([&end]).any(has_special)
+    let may_run = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@')) && text != b"-";
+    !may_run && !blocks.iter().chain([&end]).any(has_special)
 }
 
 /// Whether a spreadsheet would run `text` (OWASP, "CSV injection").
 fn runs(text: &str) -> bool {
     match text.as_bytes() {
+        b"-" => false, // what nginx writes for nothing
         [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
         [0xef, ..] => text.starts_with(['＝', '＋', '－', '＠']),
         _ => false,

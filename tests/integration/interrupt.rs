@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use crate::support::coroner;
+use coroner::export::schema::TABLES;
 use std::{
     fs,
     io::{Read, Write},
@@ -118,7 +119,7 @@ fn a_directory_made_for_a_run_that_is_ended_goes_with_it() {
     let arguments = ["export", "-", "-o", "new/deep/"];
     let mut child = start(directory.path(), &arguments);
     wait_until("the parts are there", PATIENCE, || {
-        deep.exists() && names(&deep).len() == 3
+        deep.exists() && names(&deep).len() == TABLES.len()
     });
     send("TERM", &child);
     let (status, ..) = end(&mut child, SOON);

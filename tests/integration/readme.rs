@@ -81,6 +81,17 @@ fn its_commands_run() {
         std::fs::write(directory.path().join(name), &log).expect("written");
     }
     std::fs::copy(
+        root().join("samples/mixed-bad-day/access.log"),
+        directory.path().join("access.log"),
+    )
+    .expect("copied");
+    let request = r#"{"time":"2026-11-20T11:29:47+00:00","request":"GET / HTTP/1.1","code":502}"#;
+    std::fs::write(
+        directory.path().join("access.json"),
+        format!("{request}\n").repeat(9),
+    )
+    .expect("written");
+    std::fs::copy(
         root().join("samples/mixed-bad-day/nginx.conf"),
         directory.path().join("nginx.conf"),
     )

@@ -82,9 +82,9 @@ fn an_outage_reaches_the_tables() {
     assert_eq!(
         rows(&traffic, &columns),
         [
-            " 1 0 0 0 0 1 0 0 0 0 10    1500",
-            "10.0.0.1:80 1 2 2 1 0 0 1 0 1 0 10 0   1500",
-            "10.0.0.2:80 5 5 2 0 2 1 2 1 0 1 50 60001 1 2 1500",
+            " 1 0 0 0 0 1 0 0 0 0 10    1496",
+            "10.0.0.1:80 1 2 2 1 0 0 1 0 1 0 10 0   1496",
+            "10.0.0.2:80 5 5 2 0 2 1 2 1 0 1 50 60001 1 2 1496",
         ]
     );
     let requests = export(directory.path(), &["access.log", "--table", "requests"]);

@@ -31,7 +31,7 @@ const READ_LEN: usize = 256 << 10;
 const BATCH_LEN: usize = 128 << 10;
 
 /// Decoded bytes of a unit that is read ahead.
-const UNIT_DECODED_MAX: u64 = 32 << 20;
+const UNIT_DECODED_MAX: u64 = 16 << 20;
 
 /// Packed bytes of such a unit: logs shrink to a tenth.
 const UNIT_LEN_MAX: usize = 4 << 20;

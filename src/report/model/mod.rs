@@ -142,7 +142,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
         zone: findings.zone.zone.name().to_owned(),
-        zone_assumed: findings.zone.basis == ZoneBasis::Assumed,
+        zone_assumed: findings.zone.basis == ZoneBasis::Assumed && findings.has_records(),
         span: axis::span(placed),
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
@@ -180,6 +180,12 @@ pub fn build(findings: &Findings<'_>) -> Report {
 }
 
 impl Findings<'_> {
+    /// There are error records, whose clock has a zone to be known.
+    fn has_records(&self) -> bool {
+        let ledgers = &self.scanned.ledgers;
+        ledgers.iter().any(|ledger| ledger.first_time.is_some())
+    }
+
     /// Only a part of the time is asked for: what is counted without times is not known of it.
     fn is_part(&self) -> bool {
         self.placed.since.is_some() || self.placed.until.is_some()

@@ -36,6 +36,7 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
 /// Where the zone comes from, unless it was given.
 fn zone(findings: &Findings<'_>) -> Option<String> {
     match findings.zone.basis {
+        _ if !findings.has_records() => None,
         ZoneBasis::Given => None,
         ZoneBasis::Assumed => Some(
             "times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned(),
