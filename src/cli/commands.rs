@@ -107,9 +107,10 @@ fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         }
     }
     let config = plan.config.take();
-    let config = config.or_else(|| nginx_config::read_among(&scanned, args.quiet));
-    if let Some(config) = config.as_ref().filter(|_| !args.quiet) {
-        nginx_config::tell_problems(config);
+    match &config {
+        _ if args.quiet => {}
+        Some(config) => nginx_config::tell_problems(config),
+        None => nginx_config::tell_packed(&scanned),
     }
     let counts = counts(&mut scanned, plan.engine.grain);
     let zone = KnownZone::of(plan.zone.as_ref(), &scanned.ledgers);
@@ -203,10 +204,10 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         _ => Target::Stdout,
     };
     let form = report_form(&args.output)?;
-    let mut plan = Plan::from_args(&args.input, None)?;
+    let named = discover(&args.input);
+    let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     // A page to hand around says which files it is about.
     plan.engine.digests = matches!(form, Form::Html);
-    let named = discover(&args.input);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let model = report::model::build(&report::Findings {
@@ -287,8 +288,8 @@ fn width(target: &Target) -> usize {
 }
 
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
-    let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
+    let mut plan = Plan::from_args(&args.input, &named.found, Some(Width::Minute))?;
     // Dropped behind the outputs in it, whatever happens to them.
     let mut made = NewDirectories::default();
     let outputs = open_outputs(args, &named.paths(&plan), &mut made)?;

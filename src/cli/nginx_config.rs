@@ -5,7 +5,7 @@ use crate::{
     config::{self, Config, File, Files},
     engine::{Scanned, SourceState},
     error::Error,
-    input::{ConfTree, Kind, Place, kind::is_config_dump},
+    input::{ConfTree, Found, Kind, Place, conf_tree::is_nginx_config_file, kind::is_config_dump},
     text,
 };
 use std::path::{Path, PathBuf};
@@ -71,25 +71,12 @@ pub fn tell_problems(config: &Config) {
 
 /// Reads the configuration among the logs: a dump if there is one, else the only `nginx.conf`, else the only file of that kind. Where it
 /// is not clear which, none is read, and that is said unless `is_quiet`.
-pub fn read_among(scanned: &Scanned, is_quiet: bool) -> Option<Config> {
-    let of_kind = scanned
-        .sources
-        .iter()
-        .filter(|state| state.kind == Kind::NginxConfig);
-    let candidates: Vec<&SourceState> = of_kind.collect();
-    if candidates.is_empty() {
-        return None;
-    }
-    let warn = |why: &str| {
-        if !is_quiet {
-            say("warning", why);
-        }
-        None
-    };
-    let files: Vec<&Path> = candidates
-        .iter()
-        .filter_map(|state| plain_file(state))
-        .collect();
+pub fn read_among(found: &[Found], is_quiet: bool) -> Option<Config> {
+    let files = found.iter().filter_map(|found| match &found.place {
+        Place::File(path) => Some(path.as_path()),
+        Place::Pipe(_) | Place::Stdin => None,
+    });
+    let files: Vec<&Path> = files.filter(|path| is_nginx_config_file(path)).collect();
     let dumps: Vec<&Path> = files.iter().copied().filter(|path| is_dump(path)).collect();
     let mains: Vec<&Path> = files
         .iter()
@@ -98,16 +85,18 @@ pub fn read_among(scanned: &Scanned, is_quiet: bool) -> Option<Config> {
         .collect();
     let chosen = match (&dumps[..], &mains[..], &files[..]) {
         ([one], ..) | ([], [one], _) | ([], [], [one]) => *one,
-        ([], [], []) => {
-            return warn(
-                "an nginx configuration inside an archive is not read: unpack it and name it with --nginx-config",
-            );
-        }
+        ([], [], []) => return None,
         _ => {
-            let n = candidates.len();
-            return warn(&format!(
-                "{n} files of nginx configurations lie among the logs: --nginx-config names the one to use"
-            ));
+            if !is_quiet {
+                let n = files.len();
+                say(
+                    "warning",
+                    &format!(
+                        "{n} files of nginx configurations lie among the logs: --nginx-config names the one to use"
+                    ),
+                );
+            }
+            return None;
         }
     };
     match read(chosen) {
@@ -119,11 +108,16 @@ pub fn read_among(scanned: &Scanned, is_quiet: bool) -> Option<Config> {
     }
 }
 
-/// The path of a source that is a file by itself.
-fn plain_file(state: &SourceState) -> Option<&Path> {
-    match &state.place {
-        Place::File(path) if state.decode.is_empty() && !state.name.contains(&b'!') => Some(path),
-        _ => None,
+/// Says that a configuration lies in an archive, where it is not read.
+pub fn tell_packed(scanned: &Scanned) {
+    let is_packed = |state: &SourceState| {
+        state.kind == Kind::NginxConfig && (!state.decode.is_empty() || state.name.contains(&b'!'))
+    };
+    if scanned.sources.iter().any(is_packed) {
+        say(
+            "warning",
+            "an nginx configuration inside an archive is not read: unpack it and name it with --nginx-config",
+        );
     }
 }
 

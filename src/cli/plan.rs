@@ -14,7 +14,7 @@ use crate::{
     event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
-    input::{Kind, Mmap, unpack::Limits},
+    input::{Found, Kind, Mmap, unpack::Limits},
     zone::Zone,
 };
 use std::sync::Arc;
@@ -26,24 +26,34 @@ pub struct Plan {
     pub placement: Placement,
     /// The zone the user gave.
     pub zone: Option<Zone>,
-    /// The configuration the user named.
+    /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
 }
 
 impl Plan {
-    /// Resolves `args`; `default_bucket` is used where no `--bucket` is given.
-    pub fn from_args(args: &InputArgs, default_bucket: Option<Width>) -> Result<Plan, Failure> {
+    /// Resolves `args`, which name what was `found`; `default_bucket` is used where no `--bucket` is given.
+    pub fn from_args(
+        args: &InputArgs,
+        found: &[Found],
+        default_bucket: Option<Width>,
+    ) -> Result<Plan, Failure> {
         if args.logs.is_empty() {
             return Err(Failure::Usage(
                 "no logs given: name files, directories or globs, or `-` for stdin (see --help)"
                     .to_owned(),
             ));
         }
-        let config = args
-            .nginx_config
-            .as_deref()
-            .map(nginx_config::read)
-            .transpose()?;
+        let is_stdin = |path: &std::path::PathBuf| path.as_os_str() == "-";
+        if args.nginx_config.as_ref().is_some_and(is_stdin) && args.logs.iter().any(is_stdin) {
+            return Err(Failure::Usage(
+                "stdin cannot be both a log and the nginx configuration".to_owned(),
+            ));
+        }
+        let config = match &args.nginx_config {
+            Some(path) => Some(nginx_config::read(path)?),
+            None if args.kind.is_some() => None, // then everything is a log
+            None => nginx_config::read_among(found, args.quiet),
+        };
         let zone = args
             .tz
             .as_deref()

@@ -4,7 +4,11 @@
 //! machine that reads it. So an absolute path is looked for in the copy, and on this machine only where the configuration
 //! is the machine's own. Nothing is known of the language here; whoever reads it asks for paths.
 
-use super::stored::{Content, Mmap, Stored};
+use super::{
+    kind::is_nginx_config,
+    opening::open_quietly,
+    stored::{Content, Mmap, Stored},
+};
 use crate::{error::Error, glob::matches_component};
 use std::{
     ffi::OsString,
@@ -120,6 +124,26 @@ impl ConfTree {
         roots.filter_map(place).collect()
     }
 }
+
+/// Whether the file at `path` begins like an nginx configuration. Of a log mostly its first byte is read.
+pub fn is_nginx_config_file(path: &Path) -> bool {
+    let Ok(file) = open_quietly(path) else {
+        return false;
+    };
+    if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+        return false;
+    }
+    let mut reader = file.take(BEGINNING_LEN);
+    let mut sample = vec![0];
+    let is_text = reader.read_exact(&mut sample).is_ok()
+        && (sample[0].is_ascii_alphabetic()
+            || sample[0].is_ascii_whitespace()
+            || matches!(sample[0], b'#' | 0xef));
+    is_text && reader.read_to_end(&mut sample).is_ok() && is_nginx_config(&sample)
+}
+
+/// Bytes of a file that are looked at to know a configuration.
+const BEGINNING_LEN: u64 = 64 << 10;
 
 /// The main file in or below `directory`.
 fn main_of(directory: &Path) -> Result<PathBuf, Error> {

@@ -101,6 +101,11 @@ pub fn is_config_dump(sample: &[u8]) -> bool {
     false
 }
 
+/// Whether `sample` is the beginning of an nginx configuration, or of a dump of one, told without a look at what else its lines could be.
+pub fn is_nginx_config(sample: &[u8]) -> bool {
+    is_config_dump(sample) || is_config(sample)
+}
+
 /// Lines of messages before a dump.
 const MESSAGES_MAX: usize = 200;
 

@@ -395,6 +395,32 @@ fn a_configuration_among_the_logs_is_used() {
     assert!(stdout(&rows).contains("nginx-config"), "{}", stdout(&rows));
 }
 
+/// Lines of a format that only a configuration beside them tells.
+#[test]
+fn a_configuration_among_the_logs_tells_formats() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let line = "10.0.0.5:80|502|0.001|GET /x HTTP/1.1|20/Nov/2026:10:00:00 +0000|192.0.2.7\n";
+    fs::write(dir.path().join("odd.log"), line.repeat(20)).expect("written");
+    let conf = "http {\n log_format odd '$upstream_addr|$status|$request_time|$request|$time_local|$remote_addr';\n access_log /var/log/nginx/odd.log odd;\n server {\n listen 80;\n }\n}\n";
+    fs::write(dir.path().join("nginx.conf"), conf).expect("written");
+    let output = run(dir.path(), &["export", ".", "--table", "sources"]);
+    let rows = crate::support::Rows::parse(&stdout(&output));
+    let formats: Vec<(&str, &str, &str)> = (0..rows.len())
+        .map(|row| {
+            (
+                rows.get(row, "source"),
+                rows.get(row, "format"),
+                rows.get(row, "n_unparsed"),
+            )
+        })
+        .collect();
+    assert!(
+        formats.contains(&("odd.log", "odd", "0")),
+        "{formats:?} {}",
+        stderr(&output)
+    );
+}
+
 #[test]
 fn several_configurations_among_the_logs_are_a_question() {
     let dir = tempfile::tempdir().expect("a directory");
