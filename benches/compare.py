@@ -126,12 +126,15 @@ MAWK_ERRORS = r"""
 END { for (k in n) print k "," n[k] }
 """
 
+# Requests, and those answered 5xx, per minute and what stands for the upstreams.
 MAWK_ACCESS = r"""
 {
     split($3, s, " ")
-    if (s[1] >= 500 && s[1] < 600) { i = index($1, "["); n[substr($1, i + 1, 17) "," $8]++ }
+    k = substr($1, index($1, "[") + 1, 17) "," $8
+    n[k]++
+    if (s[1] >= 500 && s[1] < 600) bad[k]++
 }
-END { for (k in n) print k "," n[k] }
+END { for (k in n) print k "," n[k] "," bad[k] + 0 }
 """
 
 DUCKDB_ERRORS = r"""
@@ -151,13 +154,46 @@ select left(l, 16) m, case when u = '' then '-' else u end u,
 from t group by all
 """
 
+DUCKDB_ACCESS = r"""
+with t as (
+    select regexp_extract(l, '\[([^ ]{{17}})', 1) m, regexp_extract(l, ' ua="([^"]*)"', 1) u,
+        regexp_extract(l, '" (\d{{3}}) ', 1) s
+    from read_csv('{file}', columns={{'l': 'VARCHAR'}}, delim='{unused}', quote='', escape='', header=false,
+                  auto_detect=false, max_line_size=1048576)
+)
+select m, u, count(*) n, count(*) filter (s >= '500' and s < '600') bad from t group by all
+"""
+
+# Quotes stand in values as \\x22, so each of a line belongs to its format.
+AGRIND_ACCESS = r"""* | parse regex "\[(?P<m>[^ ]{17})[^\"]*\"[^\"]*\" (?P<s>\d+) .* ua=\"(?P<u>[^\"]*)\"" | count by m, u, s"""
+
+GOACCESS_FORMAT = '%h %^[%d:%t %^] "%r" %s %b "%R" "%u" rt=%T %^'
+
 UNUSED = "\x01"
 
 
-def query_duckdb(file: str) -> list[tuple]:
+def query_duckdb(file: str, query: str = DUCKDB_ERRORS) -> list[tuple]:
     import duckdb
 
-    return duckdb.sql(DUCKDB_ERRORS.format(file=file.replace("'", "''"), unused=UNUSED)).fetchall()
+    return duckdb.sql(query.format(file=file.replace("'", "''"), unused=UNUSED)).fetchall()
+
+
+def query_duckdb_access(file: str) -> list[tuple]:
+    return query_duckdb(file, DUCKDB_ACCESS)
+
+
+def query_polars_access(file: str) -> list[tuple]:
+    import polars
+
+    line = polars.col("l")
+    lines = polars.scan_csv(file, has_header=False, new_columns=["l"], separator=UNUSED, quote_char=None)
+    rows = lines.select(
+        m=line.str.extract(r"\[([^ ]{17})", 1),
+        u=line.str.extract(r' ua="([^"]*)"', 1),
+        s=line.str.extract(r'" (\d{3}) ', 1).cast(polars.Int32),
+    )
+    bad = polars.col("s").is_between(500, 599).sum().alias("bad")
+    return rows.group_by("m", "u").agg(polars.len(), bad).collect().rows()
 
 
 def query_polars(file: str) -> list[tuple]:
@@ -184,7 +220,12 @@ def query_polars(file: str) -> list[tuple]:
     return rows.group_by("m", "u", "c").len().collect().rows()
 
 
-ENGINES = {"duckdb": query_duckdb, "polars": query_polars}
+ENGINES = {
+    "duckdb": query_duckdb,
+    "duckdb-access": query_duckdb_access,
+    "polars": query_polars,
+    "polars-access": query_polars_access,
+}
 
 
 def run_engine(name: str, file: str) -> None:
@@ -218,8 +259,9 @@ def opponents(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Pat
         return Tool(program, [program, *flags, path], f"LC_ALL=C {shlex.join([program, *flags])} FILE", fast)
 
     def engine(name: str) -> Tool:
-        argv = [sys.executable, __file__, "--engine", name, path]
-        return Tool(name, argv, f"python3 benches/compare.py --engine {name} FILE", slow)
+        question = name + ("-access" if options.kind == "access" else "")
+        argv = [sys.executable, __file__, "--engine", question, path]
+        return Tool(name, argv, f"python3 benches/compare.py --engine {question} FILE", slow)
 
     floor = [options.generator, "--sum", path, "--threads", "2"]
     floor = Tool("floor", floor, "generate --sum FILE --threads 2", fast)
@@ -227,7 +269,19 @@ def opponents(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Pat
         return [counter("zgrep", "-c", "Connection refused"), counter("gzip", "-dc")]
     if options.kind == "access":
         mawk = Tool("mawk", ["mawk", "-F", '"', MAWK_ACCESS, path], "mawk -F '\"' MAWK_ACCESS FILE", slow)
-        return [floor, counter("grep", "-c", " 502 "), counter("rg", "-c", " 502 "), mawk]
+        goaccess = ["goaccess", path, "--log-format", GOACCESS_FORMAT, "--date-format", "%d/%b/%Y"]
+        goaccess += ["--time-format", "%T", "--no-global-config", "--no-progress", "-o", str(work / "goaccess.json")]
+        return [
+            floor,
+            counter("grep", "-c", " 502 "),
+            counter("rg", "-c", " 502 "),
+            mawk,
+            engine("duckdb"),
+            engine("polars"),
+            Tool("goaccess", goaccess, "goaccess FILE --log-format … -o OUT.json", slow),
+            Tool("rhit", ["rhit", path], "rhit FILE", slow),
+            Tool("agrind", ["agrind", "-f", path, AGRIND_ACCESS], "agrind -f FILE AGRIND_ACCESS", slow),
+        ]
     mawk = Tool("mawk", ["mawk", MAWK_ERRORS, path], "mawk MAWK_ERRORS FILE", slow)
     return [
         coroner(options, file, work, "failures", "parquet"),

@@ -121,6 +121,7 @@ pub fn scan(
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
     // Giving back a mapping of a gigabyte takes as long as merging.
+    crew.each(Tally::settle);
     let Crew { pool, states } = crew;
     let merged = || tally::merged(states);
     let (aggregate, mut ledgers, lost) = match pool {

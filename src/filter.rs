@@ -36,16 +36,23 @@ impl Filter {
         category: Option<Category>,
         machine: Option<&[u8]>,
     ) -> bool {
-        let is_asked_for = || match self.upstreams.is_empty() {
-            true => true,
-            false => attempts(request.line)
-                .any(|attempt| self.upstreams.matches(attempt.addr.unwrap_or_default())),
+        let is_asked_for = || {
+            self.upstreams.is_empty()
+                || attempts(request.line).any(|attempt| self.keeps_upstream(attempt.addr))
         };
         self.is_open()
             || (self.keeps_line(request, machine)
                 && is_asked_for()
                 && (self.categories.is_empty()
                     || category.is_some_and(|category| self.categories.contains(&category))))
+    }
+
+    pub fn keeps_upstream(&self, upstream: Option<&[u8]>) -> bool {
+        self.upstreams.is_empty() || self.upstreams.matches(upstream.unwrap_or_default())
+    }
+
+    pub fn keeps_category(&self, category: Category) -> bool {
+        self.categories.is_empty() || self.categories.contains(&category)
     }
 
     /// Whether a request is of a server and a host that are asked for.

@@ -19,7 +19,7 @@ use crate::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
         head::{Unparsed, is_head},
-        record,
+        record, usual,
         wrapper::Chain,
     },
 };
@@ -80,6 +80,7 @@ pub struct Scanner<'c> {
     searcher: Searcher,
     heads: HeadParser,
     marks: Marks,
+    layout: usual::Layout,
     unwrapper: Unwrapper,
     times: TimeReader,
     /// Of the source that is read.
@@ -137,6 +138,7 @@ impl<'c> Scanner<'c> {
             searcher: classifier.searcher(),
             heads: HeadParser::default(),
             marks: Marks::default(),
+            layout: usual::Layout::default(),
             unwrapper: Unwrapper::default(),
             times: TimeReader::default(),
             formats: None,

@@ -22,37 +22,88 @@ pub(super) struct Cell<C> {
 /// Cells in the order of their first event, with an index by key. Lying together, they are cheap to append when parts of a
 /// log are merged, and to sort; a table of whole cells would leave as much room empty as it uses.
 #[derive(Clone, Debug)]
-pub(super) struct Cells<C> {
+pub(super) struct Cells<C: Count> {
     pub(super) cells: Vec<Cell<C>>,
-    /// Positions in `cells`; of none if [`absorb_apart`](Self::absorb_apart) left it behind.
+    /// Positions in `cells` of the first so many: the others are put into it when it is asked, which mostly it never is.
     index: HashTable<u32>,
+    n_indexed: usize,
+    /// Indices of the newest buckets, in which nearly all events fall: small enough to stay near the processor.
+    recent: [Recent; 2],
+    /// The newest bucket.
+    last_second: u32,
     /// Position of the cell last asked for with a name and a kind. It saves a search and never decides.
-    lately: [u32; N_LATELY],
+    lately: Box<[u32; N_LATELY]>,
+    /// What is to be counted late, each with the position of its cell, and how many of them there are: counting one waits for memory,
+    /// and many at once wait no longer.
+    waiting: [(u32, C::Late); N_WAITING],
+    n_waiting: usize,
 }
 
-impl<C> Default for Cells<C> {
+const N_WAITING: usize = 64;
+
+/// Positions of all cells of one bucket.
+#[derive(Clone, Debug)]
+struct Recent {
+    second: u32,
+    index: HashTable<u32>,
+}
+
+impl Default for Recent {
+    /// Of no bucket.
+    fn default() -> Recent {
+        Recent {
+            second: u32::MAX,
+            index: HashTable::new(),
+        }
+    }
+}
+
+/// Room in a table that is cleared for the next bucket; a larger one is made anew, since to clear it takes long.
+const N_CLEARED_MAX: usize = 1 << 12;
+
+impl Recent {
+    fn begin(&mut self, second: u32) {
+        self.second = second;
+        if self.index.capacity() > N_CLEARED_MAX {
+            self.index = HashTable::new();
+        }
+        self.index.clear();
+    }
+}
+
+impl<C: Count> Default for Cells<C> {
     fn default() -> Cells<C> {
         Cells {
             cells: Vec::new(),
             index: HashTable::new(),
-            lately: [0; N_LATELY],
+            n_indexed: 0,
+            recent: Default::default(),
+            last_second: 0,
+            lately: Box::new([0; N_LATELY]),
+            waiting: [(0, C::Late::default()); N_WAITING],
+            n_waiting: 0,
         }
     }
 }
 
 /// Slots for the cells asked for lately; a power of two.
-const N_LATELY: usize = 1024;
+const N_LATELY: usize = 1 << 12;
 
 impl<C: Count> Cells<C> {
     pub(super) fn len(&self) -> usize {
         self.cells.len()
     }
 
-    /// The count at `key`: one of nothing if there was none.
+    /// Lets `count` count at `key`; whether a cell was made for it.
     #[inline(always)] // so that what is counted stays in registers
-    pub(super) fn at(&mut self, key: Key) -> &mut C {
+    pub(super) fn collect(
+        &mut self,
+        key: Key,
+        count: impl FnOnce(&mut C) -> Option<C::Late>,
+    ) -> bool {
         let slot = key.slot();
         let mut at = self.lately[slot];
+        let n_cells = self.cells.len();
         if self
             .cells
             .get(at as usize)
@@ -61,42 +112,97 @@ impl<C: Count> Cells<C> {
             at = self.find_or_insert(key);
             self.lately[slot] = at;
         }
-        &mut self.cells[at as usize].count
+        if let Some(late) = count(&mut self.cells[at as usize].count) {
+            self.wait(at, late);
+        }
+        self.cells.len() > n_cells
+    }
+
+    #[inline(always)]
+    fn wait(&mut self, cell: u32, late: C::Late) {
+        self.waiting[self.n_waiting % N_WAITING] = (cell, late);
+        self.n_waiting += 1;
+        if self.n_waiting >= N_WAITING {
+            self.flush();
+        }
+    }
+
+    /// Counts what waits: before cells are moved or read.
+    #[inline(never)]
+    pub(super) fn flush(&mut self) {
+        for &(cell, late) in &self.waiting[..self.n_waiting] {
+            self.cells[cell as usize].count.collect_late(late);
+        }
+        self.n_waiting = 0;
     }
 
     /// Position of the cell of `key`; where there is none, of a new one without events.
     #[inline(never)]
     fn find_or_insert(&mut self, key: Key) -> u32 {
-        self.complete_index();
-        let Cells { cells, index, .. } = self;
+        if key.second > self.last_second {
+            self.last_second = key.second;
+            self.recent.swap(0, 1);
+            self.recent[0].begin(key.second);
+        }
+        let is_recent = |recent: &Recent| recent.second == key.second;
+        let index = match self.recent.iter().position(is_recent) {
+            Some(at) => &mut self.recent[at].index,
+            None => {
+                self.complete_index();
+                self.n_indexed += 1; // or it is found, and then no cell is new
+                &mut self.index
+            }
+        };
+        let cells = &mut self.cells;
         let end = cells.len() as u32; // limits keep it far below 2^32
         let is_it = |&at: &u32| cells[at as usize].key == key;
         match index.entry(key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
-            Entry::Occupied(entry) => *entry.get(),
-            Entry::Vacant(entry) => {
-                entry.insert(end);
-                cells.push(Cell {
-                    key,
-                    count: C::default(),
-                });
-                end
+            Entry::Occupied(entry) => {
+                let at = *entry.get();
+                self.n_indexed = self.n_indexed.min(cells.len());
+                return at;
             }
-        }
+            Entry::Vacant(entry) => entry.insert(end),
+        };
+        cells.push(Cell {
+            key,
+            count: C::default(),
+        });
+        end
     }
 
-    /// Makes the index if it was left behind.
+    /// Puts into the index what was left out.
     fn complete_index(&mut self) {
         let Cells { cells, index, .. } = self;
-        if index.len() < cells.len() {
-            *index = index_of(cells, |_| true);
+        let hash = |&at: &u32| cells[at as usize].key.hash();
+        index.reserve(cells.len() - self.n_indexed, hash);
+        for (at, cell) in cells.iter().enumerate().skip(self.n_indexed) {
+            index.insert_unique(cell.key.hash(), at as u32, hash);
         }
+        self.n_indexed = cells.len();
+    }
+
+    /// Leaves all cells out of the index, for when they are moved or come from elsewhere.
+    fn forget_index(&mut self) {
+        self.index.clear();
+        self.n_indexed = 0;
+        self.forget_recent();
+    }
+
+    /// Calls none of the buckets recent, but those newer than all there are.
+    fn forget_recent(&mut self) {
+        self.recent = Default::default();
+        let seconds = self.cells.iter().map(|cell| cell.key.second);
+        self.last_second = seconds.max().unwrap_or(0);
     }
 
     /// Adds the cells of `other`, each under what `rekey` makes of its key; never the same of two.
     ///
     /// Parts of one log lie apart in time but for the buckets in which it was cut: only cells of those are looked up, and the
     /// index of all is left behind, since most often nothing is asked of it any more.
-    pub(super) fn absorb_apart(&mut self, other: Cells<C>, rekey: impl Fn(Key) -> Key) {
+    pub(super) fn absorb_apart(&mut self, mut other: Cells<C>, rekey: impl Fn(Key) -> Key) {
+        self.flush();
+        other.flush();
         let (Some(mine), Some(theirs)) = (self.seconds(), other.seconds()) else {
             return self.absorb(other, rekey);
         };
@@ -121,7 +227,21 @@ impl<C: Count> Cells<C> {
                 None => cells.push(cell),
             }
         }
-        self.index.clear();
+        self.forget_index();
+    }
+
+    /// Puts the cells in the order that `of` makes of their keys, which goes by time first.
+    ///
+    /// They come in the order of their first event, so buckets lie together already, unless clocks were set back or parts were
+    /// merged: then they come in runs, which the second sort finds.
+    pub(super) fn sort_by_key<K: Ord>(&mut self, of: impl Fn(&Key) -> K) {
+        self.flush();
+        self.forget_index();
+        let buckets = self.cells.chunk_by_mut(|a, b| a.key.second == b.key.second);
+        buckets.for_each(|bucket| bucket.sort_unstable_by_key(|cell| of(&cell.key)));
+        if !self.cells.is_sorted_by_key(|cell| of(&cell.key)) {
+            self.cells.sort_by_key(|cell| of(&cell.key));
+        }
     }
 
     /// The first and the last bucket.
@@ -131,7 +251,9 @@ impl<C: Count> Cells<C> {
     }
 
     /// Adds the cells of `other`, each under what `rekey` makes of its key.
-    pub(super) fn absorb(&mut self, other: Cells<C>, rekey: impl Fn(Key) -> Key) {
+    pub(super) fn absorb(&mut self, mut other: Cells<C>, rekey: impl Fn(Key) -> Key) {
+        self.flush();
+        other.flush();
         self.complete_index();
         let Cells { cells, index, .. } = self;
         cells.reserve(other.cells.len());
@@ -150,6 +272,8 @@ impl<C: Count> Cells<C> {
                 }
             }
         }
+        self.n_indexed = self.cells.len();
+        self.forget_recent();
     }
 
     /// Files every cell under what `rekey` makes of its key.
@@ -177,7 +301,7 @@ impl Key {
     fn slot(self) -> usize {
         let mixed =
             (u64::from(self.name) << 32 | u64::from(self.kind)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 54) as usize
+        (mixed >> 52) as usize % N_LATELY
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use super::{
     bucket::{Grain, Width},
-    clients::{Clients, Hashes},
+    clients::{self, Clients},
     evidence::Evidence,
     limits::FAILURE_ROWS_MAX,
     table::{Count, Row, Table},
@@ -45,7 +45,6 @@ impl FailureRow {
 #[derive(Clone, Debug)]
 pub struct Failures {
     table: Table<FailureCount>,
-    hashes: Hashes,
 }
 
 /// The events of one row.
@@ -73,6 +72,13 @@ impl Default for FailureCount {
 impl Count for FailureCount {
     const ROWS_MAX: usize = FAILURE_ROWS_MAX;
 
+    /// A client's coupon.
+    type Late = u32;
+
+    fn collect_late(&mut self, coupon: u32) {
+        self.clients.insert(coupon);
+    }
+
     fn merge(&mut self, other: &FailureCount) {
         self.n_events += other.n_events;
         self.first_second = self.first_second.min(other.first_second);
@@ -86,7 +92,6 @@ impl Failures {
     pub fn new(grain: Grain) -> Failures {
         Failures {
             table: Table::new(grain),
-            hashes: Hashes::default(),
         }
     }
 
@@ -100,7 +105,6 @@ impl Failures {
         client: Option<&[u8]>,
         evidence: Evidence,
     ) {
-        let hashes = &mut self.hashes;
         let count = |count: &mut FailureCount, second: u32| {
             count.n_events += 1;
             count.first_second = count.first_second.min(second);
@@ -108,9 +112,7 @@ impl Failures {
             if evidence.is_before(&count.evidence) {
                 count.evidence = evidence;
             }
-            if let Some(client) = client {
-                count.clients.collect(client, hashes);
-            }
+            client.map(clients::coupon)
         };
         self.table.collect(time, upstream, kind.pack(), count);
     }
@@ -127,6 +129,11 @@ impl Failures {
     /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
     pub fn into_rows(self) -> Vec<FailureRow> {
         self.table.into_rows().map(FailureRow::of).collect()
+    }
+
+    /// Puts what was counted in the order of rows, which changes no answer.
+    pub fn sort(&mut self) {
+        self.table.sort();
     }
 
     /// How fine the rows are.

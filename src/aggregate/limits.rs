@@ -17,7 +17,7 @@ pub const POOLED_UPSTREAM: &str = "(other)";
 pub const SHAPES_MAX: usize = 1 << 12;
 
 /// Distinct clients of one row kept exactly; past it an estimate takes over, with a standard error of 2.3 %.
-pub const CLIENTS_EXACT_MAX: usize = 32;
+pub const CLIENTS_EXACT_MAX: usize = 192;
 
 /// Bytes of one line that are looked at. nginx writes at most 2,048 (4,096 OpenResty); the rest of a longer line is
 /// counted, not read.

@@ -29,6 +29,10 @@ pub struct Requests {
 impl Count for TrafficCount {
     const ROWS_MAX: usize = TRAFFIC_ROWS_MAX;
 
+    type Late = ();
+
+    fn collect_late(&mut self, (): ()) {}
+
     fn merge(&mut self, other: &TrafficCount) {
         TrafficCount::merge(self, other);
     }
@@ -86,6 +90,10 @@ impl RouteCount {
 impl Count for RouteCount {
     const ROWS_MAX: usize = ROUTES_MAX;
 
+    type Late = ();
+
+    fn collect_late(&mut self, (): ()) {}
+
     fn merge(&mut self, other: &RouteCount) {
         self.n_requests += other.n_requests;
         self.n_failed += other.n_failed;
@@ -103,6 +111,10 @@ pub struct ClientCount {
 
 impl Count for ClientCount {
     const ROWS_MAX: usize = FAILING_CLIENTS_MAX;
+
+    type Late = ();
+
+    fn collect_late(&mut self, (): ()) {}
 
     fn merge(&mut self, other: &ClientCount) {
         self.n_failed += other.n_failed;

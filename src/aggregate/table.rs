@@ -2,7 +2,7 @@
 
 use super::{
     bucket::{Grain, Width},
-    cells::{Cell, Cells, Key},
+    cells::{Cells, Key},
     intern::{Interner, NameId},
     limits::UPSTREAMS_MAX,
 };
@@ -13,6 +13,11 @@ use std::{ops::Range, sync::Arc};
 pub trait Count: Clone + Default {
     /// Rows kept while scanning, see [`limits`](super::limits).
     const ROWS_MAX: usize;
+
+    /// What is counted a little later than the rest, because it waits for memory; `()` if nothing does.
+    type Late: Copy + Default + std::fmt::Debug;
+
+    fn collect_late(&mut self, late: Self::Late);
 
     fn merge(&mut self, other: &Self);
 }
@@ -31,7 +36,7 @@ pub struct Row<C> {
 
 /// Counts that merge exactly, in bounded memory: see [`limits`](super::limits).
 #[derive(Clone, Debug)]
-pub struct Table<C> {
+pub struct Table<C: Count> {
     cells: Cells<C>,
     names: Interner,
     grain: Grain,
@@ -61,14 +66,15 @@ impl<C: Count> Table<C> {
         }
     }
 
-    /// Lets `count` count one event under its bucket, name and kind. `time` lies between 2001 and 2099.
+    /// Lets `count` count one event under its bucket, name and kind, and say what is to be counted late. `time` lies between 2001
+    /// and 2099.
     #[inline(always)] // so that what is counted stays in registers
     pub fn collect(
         &mut self,
         time: Option<LocalTime>,
         name: Option<&[u8]>,
         kind: u32,
-        count: impl FnOnce(&mut C, u32),
+        count: impl FnOnce(&mut C, u32) -> Option<C::Late>,
     ) {
         let second = time.map_or(0, |LocalTime(second)| second as u32);
         let name = match name {
@@ -87,9 +93,7 @@ impl<C: Count> Table<C> {
             name,
             kind,
         };
-        let n_cells = self.cells.len();
-        count(self.cells.at(key), second);
-        if self.cells.len() > n_cells {
+        if self.cells.collect(key, |cell| count(cell, second)) {
             self.limit();
         }
     }
@@ -128,20 +132,27 @@ impl<C: Count> Table<C> {
 
     /// Rows of [`width`](Self::width), in order: by time, then name, then kind.
     pub fn rows(&self) -> impl Iterator<Item = Row<C>> {
-        let names = self.names();
-        self.order().into_iter().map(move |at| {
-            let cell = &self.cells.cells[at];
-            row(&cell.key, &names, cell.count.clone())
-        })
+        self.clone().into_rows()
     }
 
     /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies none.
     pub fn into_rows(mut self) -> impl Iterator<Item = Row<C>> {
-        let (names, order) = (self.names(), self.order());
-        order.into_iter().map(move |at| {
-            let cell = &mut self.cells.cells[at];
-            row(&cell.key, &names, std::mem::take(&mut cell.count))
-        })
+        self.sort();
+        let names = self.names();
+        let cells = self.cells.cells.into_iter();
+        cells.map(move |cell| row(&cell.key, &names, cell.count))
+    }
+
+    /// Puts what was counted in the order of rows. It changes no answer, but parts that are in order, each put so by a thread of its
+    /// own, merge to a whole that nearly is.
+    pub fn sort(&mut self) {
+        let ranks = self.ranks();
+        // One integer: comparing two takes no branch.
+        self.cells.sort_by_key(|key| {
+            let parts = [key.second, ranks[key.name as usize], key.kind];
+            let append = |number: u128, part| number << 32 | u128::from(part);
+            parts.into_iter().fold(0, append)
+        });
     }
 
     /// How fine the rows are.
@@ -159,8 +170,8 @@ impl<C: Count> Table<C> {
         self.threshold != u64::MAX
     }
 
-    /// Positions of the cells in the order of rows. Names are ranked first, so that integers are compared, not bytes.
-    fn order(&self) -> Vec<usize> {
+    /// The place of each name in their order, by its id: so that integers are compared, not bytes.
+    fn ranks(&self) -> Vec<u32> {
         let name = |id: NameId| (id != Interner::NONE).then(|| self.names.name(id));
         let mut ids: Vec<NameId> = (0..self.names.len() as NameId).collect();
         ids.sort_unstable_by_key(|&id| name(id));
@@ -169,22 +180,7 @@ impl<C: Count> Table<C> {
             ranks[pair[1] as usize] =
                 ranks[pair[0] as usize] + u32::from(name(pair[0]) != name(pair[1]));
         }
-        // One integer per row, with its position in the last place: comparing two takes no branch.
-        let sort_key = |(at, cell): (usize, &Cell<C>)| {
-            let Key { second, name, kind } = cell.key;
-            [second, ranks[name as usize], kind, at as u32]
-                .into_iter()
-                .fold(0, |key, part| key << 32 | u128::from(part))
-        };
-        let mut order: Vec<u128> = self.cells.cells.iter().enumerate().map(sort_key).collect();
-        // Cells come in the order of their first event, so buckets lie together already, unless clocks were set back.
-        order
-            .chunk_by_mut(|a, b| a >> 96 == b >> 96)
-            .for_each(<[u128]>::sort_unstable);
-        if !order.is_sorted() {
-            order.sort_unstable();
-        }
-        order.into_iter().map(|key| key as u32 as usize).collect()
+        ranks
     }
 
     /// Each name, by its id.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
-    lines::{Cpu, Marks, Window},
+    lines::{Cpu, Window},
     parse::{Head, Tail, tail, upstream, usual},
 };
 
@@ -114,15 +114,15 @@ impl Classifier {
         &self,
         cpu: impl Cpu,
         searcher: &mut Searcher,
-        (window, marks): (Window<'a>, &Marks),
+        window: Window<'a>,
         level: Level,
         (at, end): (usize, usize),
     ) -> Option<Classified<'a>> {
         let ways = &mut searcher.memo.ways;
-        let recalled = ways.recall(cpu, &self.matcher, (window, marks), level, (at, end))?;
-        let tail = match recalled.client {
-            Some(client) => usual::parse_tail(window, marks, client, end)?,
-            None => Tail::default(),
+        let recalled = ways.recall(cpu, &self.matcher, window, level, (at, end))?;
+        let (tail, upstream) = match recalled.client {
+            Some(client) => usual::parse_tail(cpu, window, client, end)?,
+            None => (Tail::default(), None),
         };
         if recalled.names_peer && tail.upstream.is_none() {
             return None;
@@ -134,7 +134,7 @@ impl Classifier {
             phase: meaning.phase,
             severity: meaning.severity,
             errno: meaning.errno,
-            upstream: upstream_of(&tail, None),
+            upstream,
             message: window.slice(at, recalled.message_end),
             tail,
         })

@@ -6,7 +6,7 @@ use super::{classifier::Meaning, matcher::Matcher};
 use crate::{
     event::Level,
     lines::{
-        Cpu, Marks, Window,
+        Cpu, Window,
         marks::BLOCK_LEN,
         near::{find_near, find_text_near},
     },
@@ -18,13 +18,22 @@ pub(super) struct Ways {
     /// The first is none.
     ways: Vec<Way>,
     /// First way of each slot, 0 for none: of those that begin with [`LONG_LEN`] known bytes, and of the others.
-    long: [u16; N_SLOTS],
-    short: [u16; N_SLOTS],
+    long: Box<[u16; N_LONG]>,
+    short: [u16; N_SHORT],
     /// First of the ways that begin with less than [`SHORT_LEN`] bytes.
     brief: u16,
+    /// Ways that were found behind others of their slot.
+    n_later: u32,
 }
 
-const N_SLOTS: usize = 256;
+/// Slots, powers of two. What begins with fewer known bytes has some of its own in the place of the others, and most often
+/// comes to a slot of `long` that none has.
+const N_LONG: usize = 1 << 12;
+const N_SHORT: usize = 1 << 8;
+
+/// One in so many ways that were found behind others is put before them, so that those met often come first and those that
+/// alternate are left alone.
+const LATER_PER_MOVE: u32 = 16;
 
 /// Ways kept, many more than a log usually has; past it all are forgotten, and learned again.
 const N_WAYS_MAX: usize = 1 << 9;
@@ -120,9 +129,10 @@ impl Default for Ways {
     fn default() -> Ways {
         Ways {
             ways: vec![Way::none()],
-            long: [0; N_SLOTS],
-            short: [0; N_SLOTS],
+            long: Box::new([0; N_LONG]),
+            short: [0; N_SHORT],
             brief: 0,
+            n_later: 0,
         }
     }
 }
@@ -138,7 +148,7 @@ impl Ways {
         &mut self,
         cpu: impl Cpu,
         matcher: &Matcher,
-        (window, marks): (Window<'_>, &Marks),
+        window: Window<'_>,
         level: Level,
         (at, end): (usize, usize),
     ) -> Option<Recalled> {
@@ -155,9 +165,12 @@ impl Ways {
         let (mut number, mut later) = (likely, firsts.into_iter());
         loop {
             let way = self.ways.get(usize::from(number))?;
-            if let Some(recalled) = way.read(cpu, matcher, (window, marks), level, (at, end)) {
+            if let Some(recalled) = way.read(cpu, matcher, window, level, (at, end)) {
                 if number != likely {
-                    self.put_first(number, level, words);
+                    self.n_later = self.n_later.wrapping_add(1);
+                    if self.n_later.is_multiple_of(LATER_PER_MOVE) {
+                        self.put_first(number, level, words);
+                    }
                 }
                 return Some(recalled);
             }
@@ -176,6 +189,7 @@ impl Ways {
             long,
             short,
             brief,
+            ..
         } = self;
         let slots = [
             &mut long[long_slot(level, words)],
@@ -220,12 +234,18 @@ impl Ways {
 
 #[inline(always)]
 fn short_slot(level: Level, first: u64) -> usize {
-    ((first ^ level as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 56) as usize
+    mixed(first ^ level as u64) % N_SHORT
 }
 
 #[inline(always)]
 fn long_slot(level: Level, [first, second, far]: [u64; 3]) -> usize {
-    short_slot(level, first ^ second.rotate_left(21) ^ far.rotate_left(42))
+    let words = first ^ second.rotate_left(21) ^ far.rotate_left(42);
+    mixed(words ^ level as u64) % N_LONG
+}
+
+#[inline(always)]
+fn mixed(word: u64) -> usize {
+    (word.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize
 }
 
 impl Way {
@@ -288,14 +308,14 @@ impl Way {
         &self,
         cpu: impl Cpu,
         matcher: &Matcher,
-        (window, marks): (Window<'_>, &Marks),
+        window: Window<'_>,
         level: Level,
         (at, end): (usize, usize),
     ) -> Option<Recalled> {
         if self.level != level || !self.start.is_at(cpu, window, at) {
             return None;
         }
-        let text_end = self.text_end(cpu, matcher, (window, marks), (at, end))?;
+        let text_end = self.text_end(cpu, matcher, window, (at, end))?;
         (!self.ends_record || text_end == end).then(|| self.recalled(text_end))
     }
 
@@ -305,7 +325,7 @@ impl Way {
         &self,
         cpu: impl Cpu,
         matcher: &Matcher,
-        (window, marks): (Window<'_>, &Marks),
+        window: Window<'_>,
         (at, end): (usize, usize),
     ) -> Option<usize> {
         let mut from = at + self.start.len;
@@ -322,28 +342,27 @@ impl Way {
             from += find_text_near(literal, window.slice(from, end))? + literal.len();
         }
         if variables.literal_len == 0 {
-            return variables.trailing_end(cpu, (window, marks), (from, end));
+            return variables.trailing_end(cpu, window, (from, end));
         }
-        let next = |from: usize| match variables.closing[0][0] {
-            b'"' => Some(marks.next_quote(from, end)).filter(|&quote| quote < end),
-            byte => Some(from + find_near(byte, window.slice(from, end))?),
-        };
-        let mut closing = next(from)?;
         loop {
+            let closing = window.find(cpu, variables.closing[0][0], from, end);
+            if closing == end {
+                return None;
+            }
             let [differs, later] = variables.differs(cpu, window, closing);
             if differs | later == 0 {
                 let is_it = variables.is_only
-                    || are_plain((window, marks), (at + self.start.len, end), closing);
+                    || are_plain(cpu, window, (at + self.start.len, end), closing);
                 return is_it.then_some(closing + variables.len);
             }
             // A search would stop here if what follows the literal could end a message.
             let behind = closing + variables.literal_len;
             if differs.trailing_zeros() as usize >= variables.literal_len
-                && may_end_message((window, marks), behind, end)
+                && may_end_message(cpu, window, behind, end)
             {
                 return None;
             }
-            closing = next(closing + 1)?;
+            from = closing + 1;
         }
     }
 
@@ -366,24 +385,20 @@ impl Way {
 /// Whether a message that ends at `at` can go on with errno, ` while …`, a tail or nothing: `false` only where
 /// [`parse_rest`](super::matcher::parse_rest) finds none of them.
 #[inline(always)]
-fn may_end_message((window, marks): (Window<'_>, &Marks), at: usize, end: usize) -> bool {
+fn may_end_message(cpu: impl Cpu, window: Window<'_>, at: usize, end: usize) -> bool {
     match [window.byte(at), window.byte(at + 1)] {
         // ` in FILE:LINE` holds no quote.
-        [b' ', b'i'] => marks.next_quote(at, end) == end,
+        [b' ', b'i'] => window.find(cpu, b'"', at, end) == end,
         [b' ', next] => matches!(next, b'(' | b'w' | b'\n'),
         [byte, _] => matches!(byte, b',' | b'.' | b'\r' | b'\n'),
     }
 }
 
 /// Whether no quote between `from` and `end` but that at `known` has a blank behind it.
-fn are_plain(
-    (window, marks): (Window<'_>, &Marks),
-    (from, end): (usize, usize),
-    known: usize,
-) -> bool {
-    let mut quote = marks.next_quote(from, end);
+fn are_plain(cpu: impl Cpu, window: Window<'_>, (from, end): (usize, usize), known: usize) -> bool {
+    let mut quote = window.find(cpu, b'"', from, end);
     while quote < end && (quote == known || window.byte(quote + 1) != b' ') {
-        quote = marks.next_quote(quote + 1, end);
+        quote = window.find(cpu, b'"', quote + 1, end);
     }
     quote == end
 }
@@ -391,10 +406,12 @@ fn are_plain(
 impl Start {
     #[inline(always)]
     fn is_at(&self, cpu: impl Cpu, window: Window<'_>, at: usize) -> bool {
-        let differs = |block: usize| {
-            cpu.differs(window.block(at, block), &self.blocks[block]) & self.masks[block]
-        };
-        differs(0) | differs(1) | differs(2) == 0
+        let differs = [
+            cpu.differs(window.block(at, 0), &self.blocks[0]) & self.masks[0],
+            cpu.differs(window.block(at, 1), &self.blocks[1]) & self.masks[1],
+            cpu.differs(window.block(at, 2), &self.blocks[2]) & self.masks[2],
+        ];
+        differs[0] | differs[1] | differs[2] == 0
     }
 
     /// The words a slot is chosen by; of a short start only the first counts.
@@ -430,20 +447,22 @@ impl Variables {
 
     #[inline(always)]
     fn differs(&self, cpu: impl Cpu, window: Window<'_>, at: usize) -> [u64; N_CLOSING_BLOCKS] {
-        [0, 1].map(|block| {
-            cpu.differs(window.block(at, block), &self.closing[block]) & self.masks[block]
-        })
+        [
+            cpu.differs(window.block(at, 0), &self.closing[0]) & self.masks[0],
+            cpu.differs(window.block(at, 1), &self.closing[1]) & self.masks[1],
+        ]
     }
 
     /// Where the known text ends behind a variable that nothing of the pattern's own follows: it goes on to ` while …` and the
     /// tail, or to the tail, in which case a blank in it could begin a ` while …`.
+    #[inline(always)]
     fn trailing_end(
         &self,
         cpu: impl Cpu,
-        (window, marks): (Window<'_>, &Marks),
+        window: Window<'_>,
         (from, end): (usize, usize),
     ) -> Option<usize> {
-        let tail = marks.next_comma(from, end);
+        let tail = window.find(cpu, b',', from, end);
         let action_len = self.len.checked_sub(CLIENT.len())?;
         let action = tail
             .checked_sub(action_len)

@@ -16,7 +16,7 @@ use crate::{
     error::Error,
     event::{Category, Timestamp},
     explain,
-    export::{self, Format, Names, Output, Sheet, Table, Target, rows, schema},
+    export::{self, Format, Names, NewDirectories, Output, Sheet, Table, Target, rows, schema},
     input::{self, Found, Place},
     progress::Progress,
     report,
@@ -27,7 +27,7 @@ use clap::CommandFactory;
 use std::{
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// Runs what was asked for; all messages are said.
@@ -289,7 +289,9 @@ fn width(target: &Target) -> usize {
 fn export(args: &ExportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, Some(Width::Minute))?;
     let mut named = discover(&args.input);
-    let outputs = open_outputs(args, &named.paths(&plan))?;
+    // Dropped behind the outputs in it, whatever happens to them.
+    let mut made = NewDirectories::default();
+    let outputs = open_outputs(args, &named.paths(&plan), &mut made)?;
     // Events and requests are read in a second pass, once all that decides about them is known; a stream must be kept for it.
     let is_replayed = outputs.iter().any(|(table, ..)| {
         [&schema::EVENTS, &schema::REQUESTS]
@@ -327,6 +329,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
 fn open_outputs(
     args: &ExportArgs,
     inputs: &[PathBuf],
+    made: &mut NewDirectories,
 ) -> Result<Vec<(&'static Table, Format, Output)>, Failure> {
     let asked = args.format.as_deref().map(|name| {
         Format::from_name(name).ok_or_else(|| {
@@ -340,7 +343,7 @@ fn open_outputs(
         .filter(|path| path.to_string_lossy().ends_with('/') || path.is_dir());
     if let Some(directory) = directory {
         let format = asked.unwrap_or(Format::Csv);
-        std::fs::create_dir_all(directory).map_err(|source| Error::Write {
+        *made = NewDirectories::make(directory).map_err(|source| Error::Write {
             path: directory.to_owned(),
             source,
         })?;
@@ -399,8 +402,18 @@ fn write_table(
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
-    let sheet = || Sheet::new(table, format);
-    let mut take = |sheet: Sheet| writer.write(sheet).map_err(failed);
+    // Sheets go round: memory that was just used is near, and new memory has to be cleared first.
+    let spares = Mutex::new(Vec::new());
+    let spares = || spares.lock().unwrap_or_else(PoisonError::into_inner);
+    let sheet = || {
+        let spare = spares().pop();
+        spare.unwrap_or_else(|| Sheet::new(table, format))
+    };
+    let mut take = |mut sheet: Sheet| {
+        writer.write(&mut sheet).map_err(failed)?;
+        spares().push(sheet);
+        Ok(())
+    };
     let names = Names::new(&read.scanned);
     let zone = &read.zone.zone;
     let mut missed = Vec::new();

@@ -126,13 +126,9 @@ impl Config {
         std::iter::once(combined).chain(written).collect()
     }
 
-    /// The format of that name; the first, as nginx looks them up.
+    /// The format of that name.
     pub fn log_format(&self, realm: Realm, name: &[u8]) -> Option<LogFormat> {
-        let mut formats = self.log_formats();
-        let at = formats
-            .iter()
-            .position(|format| format.realm == realm && format.name.eq_ignore_ascii_case(name))?;
-        Some(formats.swap_remove(at))
+        find_format(&self.log_formats(), realm, name).cloned()
     }
 
     /// All access logs, those that are `off` too, in order; the one nginx opens by itself last.
@@ -248,6 +244,16 @@ impl Config {
             .map(error_log)
             .collect()
     }
+}
+
+/// The format of that name among `formats`: the first, and without regard to case, as nginx looks them up.
+pub fn find_format<'f>(
+    formats: &'f [LogFormat],
+    realm: Realm,
+    name: &[u8],
+) -> Option<&'f LogFormat> {
+    let mut formats = formats.iter();
+    formats.find(|format| format.realm == realm && format.name.eq_ignore_ascii_case(name))
 }
 
 /// `None` if it has no name.

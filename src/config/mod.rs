@@ -15,19 +15,29 @@ mod token;
 mod token_twin;
 mod tree;
 
+mod address;
+mod buffers;
 pub mod directives;
 mod effective;
+mod groups;
+pub mod lint;
 pub mod logs;
+mod passes;
 mod servers;
 pub mod value;
 mod version;
 
+pub use address::{Address, Likeness};
+pub use buffers::BufferPlan;
 pub use effective::{Buffers, DefaultValue, Effective, Origin, Valued};
 pub use files::{File, FileMap, Files};
+pub use groups::{Balancing, Group, GroupId, Groups, Keepalive, Peer};
 pub use logs::{AccessLog, ErrorLog, Escape, LogFormat, LogTarget, PathMatch, path_match};
 pub use model::{
-    ConfFile, Config, Directive, DirectiveId, Position, Problem, Realm, Scope, ScopeId, ScopeKind,
+    ConfFile, Config, Directive, DirectiveId, Position, Problem, ProblemKind, Realm, Scope,
+    ScopeId, ScopeKind,
 };
+pub use passes::{Family, Pass, Target, Timeouts};
 pub use read::{DIRECTIVES_MAX, INCLUDES_MAX, PROBLEMS_MAX, read, read_dump};
 pub use servers::{Listen, LocationKind, Met, Server, location_of};
 pub use tree::DEPTH_MAX;

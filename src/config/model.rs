@@ -42,6 +42,8 @@ pub struct ScopeId(pub u32);
 /// One directive, or what looks like one inside `map` and its like.
 #[derive(Clone, Debug)]
 pub struct Directive {
+    /// Its own index.
+    pub id: DirectiveId,
     /// Its name and its arguments.
     pub words: Arc<[Vec<u8>]>,
     /// Of its name.
@@ -109,7 +111,7 @@ pub enum ScopeKind {
 }
 
 /// The part of nginx whose module understands a directive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Realm {
     Core,
     Events,
@@ -165,12 +167,33 @@ impl ScopeKind {
 /// What is wrong with the text of a configuration: nginx would refuse it, or a part of it is not at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
+    pub kind: ProblemKind,
     /// Where; `None` where it is about a file as a whole.
     pub position: Option<Position>,
     pub what: String,
 }
 
+/// What sort of problem it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProblemKind {
+    /// nginx refuses the text.
+    Refused,
+    /// A part of the configuration is not at hand: what follows from it may be wrong.
+    Missing,
+    /// A limit of this program left something out.
+    LeftOut,
+    /// Odd, and harmless.
+    Odd,
+}
+
 impl Config {
+    /// Whether all of it is at hand.
+    pub fn is_whole(&self) -> bool {
+        let is_hole =
+            |problem: &Problem| matches!(problem.kind, ProblemKind::Missing | ProblemKind::LeftOut);
+        !self.problems.iter().any(is_hole)
+    }
+
     pub fn directive(&self, id: DirectiveId) -> &Directive {
         &self.directives[id.0 as usize]
     }

@@ -8,7 +8,8 @@ use super::{
     dump,
     files::{Files, directory, is_absolute},
     model::{
-        ConfFile, Config, Directive, DirectiveId, Position, Problem, Scope, ScopeId, ScopeKind,
+        ConfFile, Config, Directive, DirectiveId, Position, Problem, ProblemKind, Scope, ScopeId,
+        ScopeKind,
     },
     tree::{self, Node},
 };
@@ -46,7 +47,7 @@ pub fn read(path: &[u8], files: &mut impl Files) -> Config {
     }
     if reader.n_taken > DIRECTIVES_MAX {
         let what = format!("more than {DIRECTIVES_MAX} directives: the rest is left out");
-        reader.problem(None, what);
+        reader.problem(ProblemKind::LeftOut, None, what);
     }
     reader.config
 }
@@ -57,6 +58,7 @@ pub fn read_dump(text: &[u8]) -> Option<Config> {
     let mut config = read(&dump.main, &mut dump.files);
     for (line, note) in dump.notes {
         config.problems.push(Problem {
+            kind: ProblemKind::Odd,
             position: None,
             what: format!("line {line} of the dump: {note}"),
         });
@@ -66,6 +68,7 @@ pub fn read_dump(text: &[u8]) -> Option<Config> {
     for path in unused.iter().take(UNUSED_TOLD) {
         let path = String::from_utf8_lossy(path);
         config.problems.push(Problem {
+            kind: ProblemKind::Odd,
             position: None,
             what: format!(
                 "nothing includes `{path}`, so it is not used: was the dump put together by hand?"
@@ -99,9 +102,13 @@ struct Loaded {
 }
 
 impl<F: Files> Reader<'_, F> {
-    fn problem(&mut self, position: Option<Position>, what: String) {
+    fn problem(&mut self, kind: ProblemKind, position: Option<Position>, what: String) {
         if self.config.problems.len() < PROBLEMS_MAX {
-            self.config.problems.push(Problem { position, what });
+            self.config.problems.push(Problem {
+                kind,
+                position,
+                what,
+            });
         }
     }
 
@@ -149,6 +156,7 @@ impl<F: Files> Reader<'_, F> {
             return main;
         }
         self.problem(
+            ProblemKind::Missing,
             None,
             "no `http` around its blocks: read as a part of one, what is outside is not known"
                 .to_owned(),
@@ -174,17 +182,29 @@ impl<F: Files> Reader<'_, F> {
                 });
                 for fault in tree.faults {
                     let line = fault.line;
-                    self.problem(Some(Position { file: index, line }), fault.what);
+                    self.problem(
+                        ProblemKind::Refused,
+                        Some(Position { file: index, line }),
+                        fault.what,
+                    );
                 }
                 let nodes = tree.nodes.into();
                 Some(Loaded { index, nodes })
             }
             Ok(None) => {
-                self.problem(from, format!("`{shown}` is not there"));
+                self.problem(
+                    ProblemKind::Missing,
+                    from,
+                    format!("`{shown}` is not there"),
+                );
                 None
             }
             Err(why) => {
-                self.problem(from, format!("cannot read `{shown}`: {why}"));
+                self.problem(
+                    ProblemKind::Missing,
+                    from,
+                    format!("cannot read `{shown}`: {why}"),
+                );
                 None
             }
         };
@@ -215,6 +235,7 @@ impl<F: Files> Reader<'_, F> {
             }
             let id = DirectiveId(self.config.directives.len() as u32);
             self.config.directives.push(Directive {
+                id,
                 words: Arc::clone(&node.words),
                 position,
                 scope,
@@ -246,14 +267,18 @@ impl<F: Files> Reader<'_, F> {
             if self.open.len() > INCLUDES_MAX {
                 let what =
                     format!("more than {INCLUDES_MAX} files within files: the rest is left out");
-                return self.problem(Some(position), what);
+                return self.problem(ProblemKind::LeftOut, Some(position), what);
             }
             let Some(file) = self.file(&path, Some(position)) else {
                 continue;
             };
             if self.open.contains(&file.index) {
                 let shown = String::from_utf8_lossy(&path).into_owned();
-                self.problem(Some(position), format!("`{shown}` includes itself"));
+                self.problem(
+                    ProblemKind::Refused,
+                    Some(position),
+                    format!("`{shown}` includes itself"),
+                );
                 continue;
             }
             self.fill(scope, &file);

@@ -153,6 +153,29 @@ impl Config {
         servers
     }
 
+    /// The servers of http that take requests for `host`, which is without port: those with this name, else those with the longest
+    /// wildcard, `*.example.com` before `www.*`. Several of them listen at different addresses. Where none has it, a regular
+    /// expression may, and if none does, the first or default server of the address.
+    pub fn servers_for_host(&self, host: &[u8]) -> Vec<Server<'_>> {
+        let host = host.to_ascii_lowercase();
+        let servers = self
+            .servers()
+            .into_iter()
+            .filter(|server| server.realm == Realm::Http);
+        let fits: Vec<(NameMatch, Server<'_>)> = servers
+            .filter_map(|server| {
+                let fits = server
+                    .names
+                    .iter()
+                    .filter_map(|name| name_match(name, &host));
+                Some((fits.max()?, server))
+            })
+            .collect();
+        let best = fits.iter().map(|(fit, _)| *fit).max();
+        let best = fits.into_iter().filter(|(fit, _)| Some(*fit) == best);
+        best.map(|(_, server)| server).collect()
+    }
+
     /// The server around `scope`, or `scope` itself.
     pub fn server_around(&self, scope: ScopeId) -> Option<ScopeId> {
         use ScopeKind::{HttpServer, MailServer, StreamServer};
@@ -248,6 +271,34 @@ impl Config {
             false => parts.join(", "),
         }
     }
+}
+
+/// How well a name of `server_name` fits a host, worst first; of two wildcards the longer one does better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum NameMatch {
+    /// `www.*`
+    Tail(usize),
+    /// `*.example.com`, `.example.com`
+    Head(usize),
+    Exact,
+}
+
+/// `ngx_http_find_virtual_server`; `host` is in small letters. Regular expressions are not evaluated.
+fn name_match(name: &[u8], host: &[u8]) -> Option<NameMatch> {
+    let name = name.to_ascii_lowercase();
+    if name.starts_with(b"~") || host.is_empty() {
+        return None;
+    }
+    if name == host || name.strip_prefix(b".") == Some(host) {
+        return Some(NameMatch::Exact);
+    }
+    if let Some(head) = name.strip_suffix(b"*").filter(|head| head.ends_with(b".")) {
+        return host
+            .starts_with(head)
+            .then_some(NameMatch::Tail(head.len()));
+    }
+    let tail = name.strip_prefix(b"*").unwrap_or(&name);
+    (tail.starts_with(b".") && host.ends_with(tail)).then_some(NameMatch::Head(tail.len()))
 }
 
 #[derive(Default)]

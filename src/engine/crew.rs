@@ -64,6 +64,19 @@ impl<S: Send> Crew<S> {
         }
     }
 
+    /// Does `what` with every state.
+    pub(super) fn each(&mut self, what: impl Fn(&mut S) + Sync) {
+        match &self.pool {
+            Some(pool) => pool.scope(|scope| {
+                for state in &mut self.states {
+                    let what = &what;
+                    scope.spawn(move |_| what(state));
+                }
+            }),
+            None => self.states.iter_mut().for_each(what),
+        }
+    }
+
     /// Like [`map`](Self::map), with results given to `take`, few at a time; the next are made meanwhile.
     pub(super) fn in_order<J: Sync, T: Send>(
         &mut self,

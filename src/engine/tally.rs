@@ -82,7 +82,8 @@ pub(super) struct Lost {
 
 struct Counts<'a> {
     aggregate: Aggregate,
-    filter: &'a Filter,
+    /// `None`: everything is kept.
+    filter: Option<&'a Filter>,
     wanted: Wanted,
     shape: Vec<u8>,
     route: Vec<u8>,
@@ -97,7 +98,7 @@ impl<'a> Tally<'a> {
             ledgers: BTreeMap::new(),
             counts: Counts {
                 aggregate: Aggregate::new(ROWS.len(), config.grain),
-                filter: &config.filter,
+                filter: Some(&config.filter).filter(|filter| !filter.is_open()),
                 wanted: config.wanted,
                 shape: Vec::new(),
                 route: Vec::new(),
@@ -170,14 +171,15 @@ struct OnMachine<'s, 'a> {
 impl Sink for OnMachine<'_, '_> {
     #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
-        if self.counts.filter.keeps(event, self.machine) {
+        let is_kept = |filter: &Filter| filter.keeps(event, self.machine);
+        if self.counts.filter.is_none_or(is_kept) {
             self.counts.collect(event);
         }
     }
 
     fn request(&mut self, request: &Request<'_>) {
-        let filter = self.counts.filter;
-        if filter.is_open() || filter.keeps_line(request, self.machine) {
+        let is_kept = |filter: &Filter| filter.keeps_line(request, self.machine);
+        if self.counts.filter.is_none_or(is_kept) {
             self.counts.collect_request(request);
         }
     }
@@ -218,12 +220,10 @@ impl Counts<'_> {
         let requests = &mut self.aggregate.requests;
         let time = request.end.map(|end| LocalTime(end.second.0));
         let client = line.value(Field::Client);
-        let is_asked_for = |upstream: Option<&[u8]>| {
-            filter.upstreams.is_empty() || filter.upstreams.matches(upstream.unwrap_or_default())
-        };
+        let is_asked_for =
+            |upstream: Option<&[u8]>| filter.is_none_or(|filter| filter.keeps_upstream(upstream));
         let fail = |failures: &mut Failures, upstream: Option<&[u8]>, verdict: Verdict| {
-            let is_kept =
-                filter.categories.is_empty() || filter.categories.contains(&verdict.category);
+            let is_kept = filter.is_none_or(|filter| filter.keeps_category(verdict.category));
             if is_kept && is_asked_for(upstream) {
                 failures.collect(time, upstream, kind(verdict), client, request.evidence);
             }
@@ -240,7 +240,10 @@ impl Counts<'_> {
                         is_masked: is_failed(verdict) && is_served,
                         ..counted(&attempt, verdict)
                     };
-                    let count = |cell: &mut TrafficCount, _| cell.collect_attempt(counted);
+                    let count = |cell: &mut TrafficCount, _| {
+                        cell.collect_attempt(counted);
+                        None
+                    };
                     requests.traffic.collect(time, attempt.addr, 0, count);
                 }
             }
@@ -264,6 +267,7 @@ impl Counts<'_> {
                 cell.collect_attempt(counted(attempt, *verdict));
             }
             cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
+            None
         });
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.n_requests += 1;
@@ -285,14 +289,16 @@ impl Counts<'_> {
                 .routes
                 .collect(None, Some(&self.route), 0, |cell, _| {
                     cell.collect(is_failed, is_5xx, request_ms, request.evidence);
+                    None
                 });
         }
         if let Some(client) = request.line.value(Field::Client)
             && is_failed
         {
-            requests
-                .clients
-                .collect(None, Some(client), 0, |cell, _| cell.n_failed += 1);
+            requests.clients.collect(None, Some(client), 0, |cell, _| {
+                cell.n_failed += 1;
+                None
+            });
         }
     }
 
@@ -325,6 +331,13 @@ fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {
         response_ms: attempt.response_ms,
         connect_ms: attempt.connect_ms,
         header_ms: attempt.header_ms,
+    }
+}
+
+impl Tally<'_> {
+    /// Prepares what was counted for [`merged`]; each thread may do its own.
+    pub(super) fn settle(&mut self) {
+        self.counts.aggregate.failures.sort();
     }
 }
 

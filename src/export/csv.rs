@@ -4,6 +4,7 @@
 //! the tests hold it to the `csv` crate.
 
 use super::{schema::Table, time};
+use std::io::{self, Write};
 
 /// The header line of `table`.
 pub fn header(table: &Table) -> Vec<u8> {
@@ -90,8 +91,11 @@ impl Lines {
         self.is_begun = false;
     }
 
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// Writes the rows to `sink` and is empty again, with room for as many.
+    pub fn drain_to(&mut self, sink: &mut impl Write) -> io::Result<()> {
+        sink.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
     }
 
     #[inline]
@@ -152,7 +156,7 @@ mod tests {
         lines.text("－1");
         lines.text("-1,\"");
         lines.end_row();
-        let text = String::from_utf8(lines.finish()).expect("UTF-8");
+        let text = String::from_utf8(lines.bytes).expect("UTF-8");
         assert_eq!(
             text,
             "2026-11-20T11:23:46Z,'=1+1,\"a\"\"b,c\nd\",,-7\r\n'－1,\"'-1,\"\"\"\r\n"
@@ -169,7 +173,7 @@ mod tests {
                     let shown = crate::text::for_table(&text);
                     let mut lines = Lines::default();
                     lines.text(&shown);
-                    let is_same = lines.finish() == text;
+                    let is_same = lines.bytes == text;
                     // Beyond ASCII, and with a tab, a text may be written as it is but is not plain.
                     let is_plain = is_same && byte.is_ascii() && byte != b'\t';
                     assert_eq!(super::is_plain(&text), is_plain, "{text:?}");
@@ -196,6 +200,6 @@ mod tests {
                 lines.end_row();
             }
         }
-        assert_eq!(lines.finish(), writer.into_inner().expect("memory"));
+        assert_eq!(lines.bytes, writer.into_inner().expect("memory"));
     }
 }

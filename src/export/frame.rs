@@ -48,9 +48,9 @@ impl<W: Write> FrameRows<W> {
 }
 
 impl<W: Write> TableWriter for FrameRows<W> {
-    fn write(&mut self, sheet: Sheet) -> io::Result<()> {
+    fn write(&mut self, sheet: &mut Sheet) -> io::Result<()> {
         match sheet {
-            Sheet::Rows(rows, _) => self.waiting.extend(rows),
+            Sheet::Rows(rows, _) => self.waiting.append(rows),
             Sheet::Csv(_) | Sheet::Jsonl(_) => {
                 return Err(io::Error::other("rows were made ready for another format"));
             }

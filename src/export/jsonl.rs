@@ -2,6 +2,7 @@
 
 use super::{schema::Table, time};
 use serde::Serialize;
+use std::io::{self, Write};
 
 /// Lines being written.
 #[derive(Debug)]
@@ -46,8 +47,11 @@ impl Lines {
         self.n_cells = 0;
     }
 
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
+    /// Writes the rows to `sink` and is empty again, with room for as many.
+    pub fn drain_to(&mut self, sink: &mut impl Write) -> io::Result<()> {
+        sink.write_all(&self.bytes)?;
+        self.bytes.clear();
+        Ok(())
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) {

@@ -16,7 +16,7 @@ pub mod time;
 pub use output::{Output, Target};
 pub use rows::Names;
 pub use schema::{Column, ColumnType, Table, Value};
-pub use temporary::Temporary;
+pub use temporary::{NewDirectories, Temporary};
 
 use crate::{error::Error, text};
 use std::{io, io::Write, path::Path};
@@ -145,8 +145,8 @@ impl Sheet {
 
 /// Writes one table.
 pub trait TableWriter {
-    /// The next rows, made ready for the same table and format.
-    fn write(&mut self, sheet: Sheet) -> io::Result<()>;
+    /// The next rows, made ready for the same table and format; takes them out of the sheet.
+    fn write(&mut self, sheet: &mut Sheet) -> io::Result<()>;
 
     /// Writes what is left; the output is whole only after this.
     fn finish(self: Box<Self>) -> io::Result<()>;
@@ -156,10 +156,10 @@ pub trait TableWriter {
 struct Lines<W>(W);
 
 impl<W: Write> TableWriter for Lines<W> {
-    fn write(&mut self, sheet: Sheet) -> io::Result<()> {
+    fn write(&mut self, sheet: &mut Sheet) -> io::Result<()> {
         match sheet {
-            Sheet::Csv(lines) => self.0.write_all(&lines.finish()),
-            Sheet::Jsonl(lines) => self.0.write_all(&lines.finish()),
+            Sheet::Csv(lines) => lines.drain_to(&mut self.0),
+            Sheet::Jsonl(lines) => lines.drain_to(&mut self.0),
             Sheet::Rows(..) => Err(io::Error::other("rows were made ready for another format")),
         }
     }

@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, and never over something the user did not offer; devices and pipes are written to.
 
-use super::temporary::Temporary;
+use super::temporary::{self, Temporary};
 use crate::error::Error;
 use std::{
     fs::{self, File},
@@ -70,7 +70,8 @@ impl Output {
         }
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let mut builder = builder();
-        builder.prefix(".coroner-").suffix(".part");
+        builder.prefix(temporary::PREFIX).suffix(temporary::SUFFIX);
+        temporary::sweep(directory(&path));
         let temporary = Temporary::new(&builder, directory(&path)).map_err(failed)?;
         Ok(Output::File {
             temporary: BufWriter::with_capacity(1 << 16, temporary),

@@ -94,7 +94,7 @@ pub static FAILURES: Table = Table {
         integer("n_events", "events"),
         integer(
             "n_clients",
-            "distinct client addresses: exact up to 32, then an estimate (2.3 % standard error)",
+            "distinct client addresses: exact up to 192, then an estimate (2.3 % standard error)",
         ),
         time("first_seen", "first event of the row"),
         time("last_seen", "last event of the row"),
@@ -256,7 +256,7 @@ pub static SOURCES: Table = Table {
         ),
         text(
             "decode",
-            "how its bytes were packed, from outside in: gzip, zstd > tar > gzip; plain",
+            "how its bytes were packed, from outside in: gzip, zstd > tar > gzip, utf-16le; plain",
         ),
         text("zone", "time zone its times were read in"),
         integer("size_bytes", "bytes of the file it is stored in"),

@@ -1,4 +1,6 @@
-//! Temporary files that do not outlive the process: dropped ones go, and those there are when a signal ends it go too.
+//! Temporary files that do not outlive the process: dropped ones go, and those there are when a signal ends it go too, and with
+//! them the directories made for them. What is left by a process that was killed goes when the next writes there ([`sweep`]): each
+//! file is locked as long as its writer lives.
 //!
 //! The list of them belongs to the process, as signals do; hence a static.
 
@@ -7,10 +9,11 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tempfile::NamedTempFile;
 
-/// Files that have no name of their own yet. Whoever holds the lock is the only one to make, name or remove one.
+/// Files that have no name of their own yet, and directories made for them. Whoever holds the lock is the only one to make, name or remove one.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
 /// A temporary file: removed when dropped, and by [`remove_all`].
@@ -35,6 +38,7 @@ impl Temporary {
         // A signal between making and listing would leave the file behind: it waits for the lock.
         let mut unfinished = lock();
         let file = builder.tempfile_in(directory)?;
+        let _ = file.as_file().try_lock(); // where there are no locks, nobody takes it for left behind
         unfinished.push(file.path().to_owned());
         let listed = Listed(file.path().to_owned());
         Ok(Temporary { file, listed })
@@ -81,7 +85,90 @@ pub fn remove_all() -> impl Sized {
     for path in unfinished.iter() {
         let _ = fs::remove_file(path); // what is gone is gone
     }
+    // Those below first: they were listed behind those above.
+    for path in unfinished.iter().rev() {
+        let _ = fs::remove_dir(path); // fails for files, and for what is not empty
+    }
     unfinished
+}
+
+/// What names of files begin and end with that have no name of their own yet, beside the one they are to get.
+pub(super) const PREFIX: &str = ".coroner-";
+pub(super) const SUFFIX: &str = ".part";
+
+/// Removes from `directory` what a process left behind that was killed: files with such a name that nobody has locked. One that
+/// was made this minute is left alone, since its maker may be about to lock it.
+pub(super) fn sweep(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.as_encoded_bytes();
+        let is_part = name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes());
+        // Of a link this is the kind of the link itself.
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        if is_part && is_file && is_left_behind(&entry.path()) {
+            let _ = fs::remove_file(entry.path()); // somebody else may have been quicker
+        }
+    }
+}
+
+fn is_left_behind(path: &Path) -> bool {
+    let Ok(file) = File::options().read(true).write(true).open(path) else {
+        return false;
+    };
+    let age = |file: &File| {
+        file.metadata()?
+            .modified()?
+            .elapsed()
+            .map_err(io::Error::other)
+    };
+    age(&file).is_ok_and(|age| age >= MAKING) && file.try_lock().is_ok()
+}
+
+/// Making a file and locking it takes microseconds.
+const MAKING: Duration = Duration::from_secs(60);
+
+/// Directories made for outputs: removed when dropped, and by [`remove_all`], if nothing is in them then.
+#[derive(Debug, Default)]
+pub struct NewDirectories(Vec<Listed>);
+
+impl NewDirectories {
+    /// Makes `directory` and those above it, as far as they are not there.
+    pub fn make(directory: &Path) -> io::Result<NewDirectories> {
+        let mut made = NewDirectories::default();
+        let missing: Vec<&Path> = directory
+            .ancestors()
+            .take_while(|path| !path.as_os_str().is_empty() && !path.exists())
+            .collect();
+        for path in missing.into_iter().rev() {
+            let mut unfinished = lock();
+            match fs::create_dir(path) {
+                Ok(()) => {
+                    unfinished.push(path.to_owned());
+                    drop(unfinished);
+                    made.0.push(Listed(path.to_owned()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    drop(unfinished); // those made before are dropped, and want the lock
+                    return Err(error);
+                }
+            }
+        }
+        // Whether it is one after all.
+        fs::create_dir_all(directory)?;
+        Ok(made)
+    }
+}
+
+impl Drop for NewDirectories {
+    fn drop(&mut self) {
+        for made in self.0.drain(..).rev() {
+            let _ = fs::remove_dir(&made.0); // fails where something is in it
+        }
+    }
 }
 
 /// A line of the list, for as long as it lives.
@@ -120,5 +207,62 @@ mod tests {
         let path = refused.path().to_owned();
         assert!(refused.persist(&target, false).is_err());
         assert!(!is_listed(&path) && !path.exists() && target.exists());
+    }
+
+    #[test]
+    fn what_the_dead_left_is_swept_and_nothing_else() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let long_ago = std::time::SystemTime::now() - 2 * MAKING;
+        let make = |name: &str, is_old: bool| {
+            let path = directory.path().join(name);
+            let file = File::create(&path).expect("made");
+            if is_old {
+                file.set_modified(long_ago).expect("set");
+            }
+            (path, file)
+        };
+        let (dead, _) = make(".coroner-a.part", true);
+        let (alive, held) = make(".coroner-b.part", true);
+        held.lock().expect("locked");
+        let kept = [".coroner-c.part", "x.part", ".coroner-d"];
+        let kept = kept.map(|name| make(name, name != ".coroner-c.part").0);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(&alive, directory.path().join(".coroner-e.part"))
+            .expect("linked");
+        sweep(directory.path());
+        assert!(!dead.exists() && alive.exists() && kept.iter().all(|path| path.exists()));
+        #[cfg(unix)]
+        assert!(directory.path().join(".coroner-e.part").exists());
+        drop(held);
+        sweep(directory.path());
+        assert!(!alive.exists());
+        // Ours are locked.
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(PREFIX).suffix(SUFFIX);
+        let ours = Temporary::new(&builder, directory.path()).expect("made");
+        ours.as_file().set_modified(long_ago).expect("set");
+        sweep(directory.path());
+        assert!(ours.path().exists());
+        sweep(&directory.path().join("missing"));
+    }
+
+    #[test]
+    fn directories_without_content_go() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let deep = directory.path().join("a/b/c");
+        drop(NewDirectories::make(&deep).expect("made"));
+        assert!(!directory.path().join("a").exists());
+        let made = NewDirectories::make(&deep).expect("made");
+        assert!(deep.exists());
+        fs::write(directory.path().join("a/report"), "").expect("written");
+        drop(made);
+        assert!(
+            directory.path().join("a/report").exists() && !directory.path().join("a/b").exists()
+        );
+        // What was there before stays.
+        fs::create_dir(&deep.parent().expect("one")).expect("made");
+        drop(NewDirectories::make(deep.parent().expect("one")).expect("there"));
+        assert!(deep.parent().expect("one").exists());
+        assert!(NewDirectories::make(&directory.path().join("a/report/x")).is_err());
     }
 }

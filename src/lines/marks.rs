@@ -1,26 +1,18 @@
-//! Where the bytes stand that structure a log: newlines, quotes, commas and brackets, as one bit per byte.
+//! Where lines end and a second head could stand, and the processor's way to find bytes.
 //!
-//! Looking for the next quote of a record costs a call and a start-up each time; making the bits of 64 bytes costs less than
-//! one such call, and then every question about them is a shift and a count. They are made window by window: few
-//! enough to stay in the nearest cache, many enough that a loop over them keeps what it compares with in registers.
+//! Looking for the next newline costs a call and a start-up each time; marking those of a window in one loop costs less than one
+//! such call. They are marked window by window: few enough to stay in the nearest cache, many enough that the loop keeps what it
+//! compares with in registers. The few other bytes that structure a record are found from where it is read: most within a block.
 //!
 //! Three instruction sets make the same bits: [`Plain`] words of eight bytes, anywhere; AVX2; AVX-512. The choice is made at
 //! run time by `pulp`, which also compiles the whole loop for the instruction set chosen.
 
 use super::window::{WINDOW_LEN, Window};
 
-/// Bits of 64 bytes, the first byte lowest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bits {
-    pub newlines: u64,
-    pub quotes: u64,
-    pub commas: u64,
-    pub brackets: u64,
-}
-
-/// One way to make [`Bits`]. Values are proofs that this processor can.
+/// One way to compare many bytes at once; bits are of 64 bytes, the first byte lowest. Values are proofs that this processor can.
 pub trait Cpu: Copy {
-    fn bits(self, block: &[u8; BLOCK_LEN]) -> Bits;
+    /// A bit for each byte of the block that is `byte`.
+    fn equal(self, block: &[u8; BLOCK_LEN], byte: u8) -> u64;
 
     /// A bit for each byte in which the two differ.
     fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64;
@@ -67,14 +59,11 @@ pub struct Plain;
 
 impl Cpu for Plain {
     #[inline(always)]
-    fn bits(self, block: &[u8; BLOCK_LEN]) -> Bits {
-        let of = |byte: u8| {
-            let (words, _) = block.as_chunks::<8>();
-            words.iter().enumerate().fold(0, |bits, (at, word)| {
-                bits | equal_bytes(u64::from_le_bytes(*word), byte) << (8 * at)
-            })
-        };
-        Bits::of(of)
+    fn equal(self, block: &[u8; BLOCK_LEN], byte: u8) -> u64 {
+        let (words, _) = block.as_chunks::<8>();
+        words.iter().enumerate().fold(0, |bits, (at, word)| {
+            bits | equal_bytes(u64::from_le_bytes(*word), byte) << (8 * at)
+        })
     }
 
     #[inline(always)]
@@ -108,22 +97,11 @@ fn equal_bytes(word: u64, byte: u8) -> u64 {
     ((equal >> 7).wrapping_mul(0x0102_0408_1020_4080)) >> 56
 }
 
-impl Bits {
-    #[inline(always)]
-    fn of(of: impl Fn(u8) -> u64) -> Bits {
-        Bits {
-            newlines: of(b'\n'),
-            quotes: of(b'"'),
-            commas: of(b','),
-            brackets: of(b'['),
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{BLOCK_LEN, Bits, Cpu, FETCHED_LEN, Work};
+    use super::{BLOCK_LEN, Cpu, FETCHED_LEN, Work};
     use pulp::x86::{V3, V4};
+    use std::arch::x86_64::__m256i;
 
     /// Work with the instruction set it is compiled for.
     pub(super) struct WorkOn<W, C>(pub(super) W, pub(super) C);
@@ -137,30 +115,29 @@ mod x86 {
         }
     }
 
+    /// A bit for each byte that is the same in both. Without closures: what is called many times may stay a call, which knows nothing
+    /// of the instruction set.
+    #[inline(always)]
+    fn same_bytes(cpu: V3, a: &[u8; BLOCK_LEN], [low, high]: [__m256i; 2]) -> u64 {
+        let [a_low, a_high]: [pulp::u8x32; 2] = pulp::cast(*a);
+        let low = cpu.avx2._mm256_cmpeq_epi8(pulp::cast(a_low), low);
+        let high = cpu.avx2._mm256_cmpeq_epi8(pulp::cast(a_high), high);
+        let low = cpu.avx2._mm256_movemask_epi8(low).cast_unsigned();
+        let high = cpu.avx2._mm256_movemask_epi8(high).cast_unsigned();
+        u64::from(low) | u64::from(high) << 32
+    }
+
     impl Cpu for V3 {
         #[inline(always)]
-        fn bits(self, block: &[u8; BLOCK_LEN]) -> Bits {
-            let [low, high]: [pulp::u8x32; 2] = pulp::cast(*block);
-            let (low, high) = (pulp::cast(low), pulp::cast(high));
-            Bits::of(|byte| {
-                let wanted = self.avx._mm256_set1_epi8(byte.cast_signed());
-                let half = |bytes| {
-                    let equal = self.avx2._mm256_cmpeq_epi8(bytes, wanted);
-                    u64::from(self.avx2._mm256_movemask_epi8(equal).cast_unsigned())
-                };
-                half(low) | half(high) << 32
-            })
+        fn equal(self, block: &[u8; BLOCK_LEN], byte: u8) -> u64 {
+            let wanted = self.avx._mm256_set1_epi8(byte.cast_signed());
+            same_bytes(self, block, [wanted, wanted])
         }
 
         #[inline(always)]
         fn differs(self, a: &[u8; BLOCK_LEN], b: &[u8; BLOCK_LEN]) -> u64 {
-            let [a_low, a_high]: [pulp::u8x32; 2] = pulp::cast(*a);
-            let [b_low, b_high]: [pulp::u8x32; 2] = pulp::cast(*b);
-            let equal = |a, b| {
-                let equal = self.avx2._mm256_cmpeq_epi8(pulp::cast(a), pulp::cast(b));
-                u64::from(self.avx2._mm256_movemask_epi8(equal).cast_unsigned())
-            };
-            !(equal(a_low, b_low) | equal(a_high, b_high) << 32)
+            let [low, high]: [pulp::u8x32; 2] = pulp::cast(*b);
+            !same_bytes(self, a, [pulp::cast(low), pulp::cast(high)])
         }
 
         #[inline(always)]
@@ -186,13 +163,11 @@ mod x86 {
 
     impl Cpu for V4 {
         #[inline(always)]
-        fn bits(self, block: &[u8; BLOCK_LEN]) -> Bits {
+        fn equal(self, block: &[u8; BLOCK_LEN], byte: u8) -> u64 {
             let bytes: pulp::u8x64 = pulp::cast(*block);
-            let bytes = pulp::cast(bytes);
-            Bits::of(|byte| {
-                let wanted = self.avx512f._mm512_set1_epi8(byte.cast_signed());
-                self.avx512bw._mm512_cmpeq_epi8_mask(bytes, wanted)
-            })
+            let wanted = self.avx512f._mm512_set1_epi8(byte.cast_signed());
+            self.avx512bw
+                ._mm512_cmpeq_epi8_mask(pulp::cast(bytes), wanted)
         }
 
         #[inline(always)]
@@ -214,18 +189,12 @@ mod x86 {
     }
 }
 
-/// Quotes and commas of one window, eight bits to a byte: a word of them can be read from any byte on.
-type Row = [u8; WINDOW_LEN / 8 + 8];
-
 /// Where in a line the bracket of its head stands.
 const HEAD_BRACKET_AT: u32 = 20;
 
-/// The marks of a window.
+/// The marks of a window: where newlines stand, and brackets but those expected in the head of each line.
 #[derive(Debug, Clone)]
 pub struct Marks {
-    quotes: Row,
-    commas: Row,
-    /// Where newlines stand, and brackets but those expected in the head of each line.
     stops: Box<[u16; 2 * WINDOW_LEN]>,
     n_stops: usize,
 }
@@ -233,8 +202,6 @@ pub struct Marks {
 impl Default for Marks {
     fn default() -> Marks {
         Marks {
-            quotes: [0; WINDOW_LEN / 8 + 8],
-            commas: [0; WINDOW_LEN / 8 + 8],
             stops: Box::new([0; 2 * WINDOW_LEN]),
             n_stops: 0,
         }
@@ -246,18 +213,14 @@ impl Marks {
     #[inline(always)]
     pub fn mark(&mut self, cpu: impl Cpu, window: Window<'_>) {
         let (blocks, _) = window.body().as_chunks::<BLOCK_LEN>();
-        let (quotes, _) = self.quotes.as_chunks_mut::<8>();
-        let (commas, _) = self.commas.as_chunks_mut::<8>();
         let (mut n_stops, mut at) = (0, 0);
         // Bits of the blocks to come where the bracket of a head is expected.
         let mut heads = 1 << HEAD_BRACKET_AT;
-        for (block, (quotes, commas)) in blocks.iter().zip(quotes.iter_mut().zip(commas)) {
-            let bits = cpu.bits(block);
-            *quotes = bits.quotes.to_le_bytes();
-            *commas = bits.commas.to_le_bytes();
-            heads |= bits.newlines << (HEAD_BRACKET_AT + 1);
-            let stops = bits.newlines | (bits.brackets & !heads);
-            heads = bits.newlines >> (63 - HEAD_BRACKET_AT);
+        for block in blocks {
+            let (newlines, brackets) = (cpu.equal(block, b'\n'), cpu.equal(block, b'['));
+            heads |= newlines << (HEAD_BRACKET_AT + 1);
+            let stops = newlines | (brackets & !heads);
+            heads = newlines >> (63 - HEAD_BRACKET_AT);
             n_stops = put_stops(&mut self.stops, n_stops, at, stops);
             at += BLOCK_LEN;
         }
@@ -268,18 +231,6 @@ impl Marks {
     #[inline(always)]
     pub fn stop(&self, number: usize) -> Option<usize> {
         (number < self.n_stops).then(|| usize::from(self.stops[number % (2 * WINDOW_LEN)]))
-    }
-
-    /// The first quote at or behind `from`, before `end`; else `end`.
-    #[inline(always)]
-    pub fn next_quote(&self, from: usize, end: usize) -> usize {
-        next(&self.quotes, from, end)
-    }
-
-    /// Like [`next_quote`](Self::next_quote), for commas.
-    #[inline(always)]
-    pub fn next_comma(&self, from: usize, end: usize) -> usize {
-        next(&self.commas, from, end)
     }
 }
 
@@ -298,36 +249,6 @@ fn put_stops(stops: &mut [u16; 2 * WINDOW_LEN], n: usize, from: usize, bits: u64
     n
 }
 
-/// The first bit of `row` at or behind `from`.
-#[inline(always)]
-fn next(row: &Row, from: usize, end: usize) -> usize {
-    // At least 57 bits from here on: most fields are shorter, and then no branch depends on their length.
-    let near = word(row, from / 8) >> (from % 8);
-    if near != 0 {
-        return (from + near.trailing_zeros() as usize).min(end);
-    }
-    next_far(row, from / 8 + 8, end)
-}
-
-#[inline(always)]
-fn next_far(row: &Row, mut byte: usize, end: usize) -> usize {
-    while 8 * byte < end {
-        let bits = word(row, byte);
-        if bits != 0 {
-            return (8 * byte + bits.trailing_zeros() as usize).min(end);
-        }
-        byte += 8;
-    }
-    end
-}
-
-#[inline(always)]
-fn word(row: &Row, byte: usize) -> u64 {
-    // The remainder is there for the compiler, which then need not check.
-    let bytes = row[byte % (WINDOW_LEN / 8)..].first_chunk();
-    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,10 +262,8 @@ mod tests {
             .collect()
     }
 
-    fn slow_bits(block: &[u8; BLOCK_LEN]) -> Bits {
-        Bits::of(|byte| {
-            (0..BLOCK_LEN).fold(0, |bits, at| bits | u64::from(block[at] == byte) << at)
-        })
+    fn slow_equal(block: &[u8; BLOCK_LEN], byte: u8) -> u64 {
+        (0..BLOCK_LEN).fold(0, |bits, at| bits | u64::from(block[at] == byte) << at)
     }
 
     struct Check<'a>(&'a [u8]);
@@ -355,7 +274,9 @@ mod tests {
         fn run<C: Cpu>(self, cpu: C) {
             for window in self.0.windows(BLOCK_LEN) {
                 let block: &[u8; BLOCK_LEN] = window.try_into().expect("of this length");
-                assert_eq!(cpu.bits(block), slow_bits(block));
+                for byte in [b'\n', b'[', b'"', b',', b'/', 0, 0xff] {
+                    assert_eq!(cpu.equal(block, byte), slow_equal(block, byte));
+                }
                 let half: &[u8; 32] = block.first_chunk().expect("shorter");
                 let slow = (0..32).fold(0, |bits, at| {
                     bits | u32::from(!half[at].is_ascii_digit()) << at
@@ -381,9 +302,11 @@ mod tests {
             assert_eq!(stops, slow);
             for end in [1, 200, WINDOW_LEN - 1] {
                 for from in 0..end {
-                    let find = |byte| (from..end).find(|&at| self.0[at] == byte).unwrap_or(end);
-                    assert_eq!(marks.next_quote(from, end), find(b'"'));
-                    assert_eq!(marks.next_comma(from, end), find(b','));
+                    for byte in [b'"', b'0'] {
+                        let slow = (from..end).find(|&at| self.0[at] == byte).unwrap_or(end);
+                        assert_eq!(window.find(cpu, byte, from, end), slow);
+                        assert_eq!(window.find_long(cpu, byte, from, end), slow);
+                    }
                 }
             }
         }

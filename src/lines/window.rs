@@ -1,6 +1,6 @@
 //! A stretch of a log of fixed length: a place in it needs no check before it is read, since a remainder keeps it inside.
 
-use super::marks::BLOCK_LEN;
+use super::marks::{BLOCK_LEN, Cpu};
 
 /// Bytes in which lines are looked for at a time: a power of two, and room for the longest record of any nginx.
 pub const WINDOW_LEN: usize = 4096;
@@ -58,6 +58,41 @@ impl<'a> Window<'a> {
         let rest = &self.0[at % WINDOW_LEN..];
         rest.first_chunk()
             .expect("the spare bytes are as many, or it is the body")
+    }
+
+    /// The first `byte` at or behind `from`, before `end`; else `end`.
+    #[inline(always)]
+    pub fn find(self, cpu: impl Cpu, byte: u8, from: usize, end: usize) -> usize {
+        let near = cpu.equal(self.block(from, 0), byte);
+        if near != 0 {
+            // Most fields are shorter than a block, and then no branch depends on their length.
+            return (from + near.trailing_zeros() as usize).min(end);
+        }
+        self.find_far(cpu, byte, from + BLOCK_LEN, end)
+    }
+
+    /// Like [`find`](Self::find), for fields that often are longer than a block.
+    #[inline(always)]
+    pub fn find_long(self, cpu: impl Cpu, byte: u8, from: usize, end: usize) -> usize {
+        let near = cpu.equal(self.block(from, 0), byte);
+        let next = cpu.equal(self.block(from, 1), byte);
+        let near = u128::from(near) | u128::from(next) << BLOCK_LEN;
+        if near != 0 {
+            return (from + near.trailing_zeros() as usize).min(end);
+        }
+        self.find_far(cpu, byte, from + 2 * BLOCK_LEN, end)
+    }
+
+    #[inline(always)]
+    fn find_far(self, cpu: impl Cpu, byte: u8, mut from: usize, end: usize) -> usize {
+        while from < end {
+            let bits = cpu.equal(self.block(from, 0), byte);
+            if bits != 0 {
+                return (from + bits.trailing_zeros() as usize).min(end);
+            }
+            from += BLOCK_LEN;
+        }
+        end
     }
 
     /// The bytes from `start` to `end`; none if that is no range.

@@ -4,10 +4,11 @@
 use super::{
     head::{Head, TIME_LEN, fits, value},
     tail::Tail,
+    upstream,
 };
 use crate::{
     event::{Level, LocalTime},
-    lines::{Cpu, Marks, Window, window::wide},
+    lines::{Cpu, Window, marks::BLOCK_LEN, window::wide},
 };
 
 /// Text before the process, and the level it names.
@@ -46,17 +47,76 @@ const fn level_word(text: &[u8], level: Level) -> LevelWord {
     }
 }
 
+/// How `PID#TID: *CONNECTION ` was written last: the numbers of a log mostly have as many digits as those of the line before, and
+/// then two comparisons find them.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    text: [u8; BLOCK_LEN],
+    /// Bits of its bytes that are no digits, up to the blank, and of all up to there.
+    others: u64,
+    all: u64,
+    /// Offsets of the number sign, the colon and the blank.
+    after_pid: usize,
+    after_tid: usize,
+    after_connection: usize,
+}
+
+impl Default for Layout {
+    /// Of no text at all.
+    fn default() -> Layout {
+        Layout {
+            text: [0; BLOCK_LEN],
+            others: 1,
+            all: 0,
+            after_pid: 0,
+            after_tid: 0,
+            after_connection: 0,
+        }
+    }
+}
+
 /// The head of the record at `at`, which names `time`, up to the level; its process and connection must follow.
 #[inline(always)]
-pub fn parse_head(cpu: impl Cpu, window: Window<'_>, at: usize, time: LocalTime) -> Option<Head> {
+pub fn parse_head(
+    cpu: impl Cpu,
+    window: Window<'_>,
+    at: usize,
+    time: LocalTime,
+    layout: &mut Layout,
+) -> Option<Head> {
     let word = window.word(at + TIME_LEN + 1);
     let level = &LEVELS[usize::from((word >> 8) as u8) % 16];
     if word & level.mask != level.word {
         return None;
     }
     let pid_at = at + TIME_LEN + 1 + level.len;
-    // `PID#TID: *CONNECTION `: where the bytes stand that are no digits.
+    // Where the bytes stand that are no digits.
     let others = u64::from(cpu.non_digits(window.bytes(pid_at)));
+    let differs = cpu.differs(window.block(pid_at, 0), &layout.text) & layout.others;
+    if (others & layout.all != layout.others) | (differs != 0) {
+        *layout = read_layout(window, pid_at, others)?;
+    }
+    let Layout {
+        after_pid,
+        after_tid,
+        after_connection,
+        ..
+    } = *layout;
+    let [pid, tid, connection] = [pid_at, pid_at + after_pid + 1, pid_at + after_tid + 3];
+    // Numbers that nobody asks for are not computed: this is straight arithmetic, which the compiler leaves out.
+    Some(Head {
+        time: Some(time),
+        level: Some(level.level),
+        pid: Some(number(window, pid, after_pid)),
+        tid: Some(number(window, tid, after_tid - after_pid - 1)),
+        connection: Some(number(window, connection, after_connection - after_tid - 3)),
+        len: pid_at + after_connection + 1 - at,
+    })
+}
+
+/// The layout of the text at `pid_at`, of whose first 32 bytes `others` are no digits.
+#[inline(never)]
+fn read_layout(window: Window<'_>, pid_at: usize, others: u64) -> Option<Layout> {
     let after_pid = others.trailing_zeros() as usize;
     let after_tid = (others & others.wrapping_sub(1)).trailing_zeros() as usize;
     if after_tid > 32 - 3 {
@@ -79,15 +139,14 @@ pub fn parse_head(cpu: impl Cpu, window: Window<'_>, at: usize, time: LocalTime)
     if !is_whole || n_digits.iter().any(|&n| n > 15) {
         return None;
     }
-    let [pid, tid, connection] = [pid_at, pid_at + after_pid + 1, pid_at + after_tid + 3];
-    // Numbers that nobody asks for are not computed: this is straight arithmetic, which the compiler leaves out.
-    Some(Head {
-        time: Some(time),
-        level: Some(level.level),
-        pid: Some(number(window, pid, n_digits[0])),
-        tid: Some(number(window, tid, n_digits[1])),
-        connection: Some(number(window, connection, n_digits[2])),
-        len: pid_at + after_connection + 1 - at,
+    let all = (2 << after_connection) - 1;
+    Some(Layout {
+        text: *window.block(pid_at, 0),
+        others: others & all,
+        all,
+        after_pid,
+        after_tid,
+        after_connection,
     })
 }
 
@@ -105,15 +164,16 @@ fn number(window: Window<'_>, at: usize, n_digits: usize) -> u64 {
     }
 }
 
-/// The tail whose client's address begins at `client`, behind its key, in a record that ends before the newline at `end`.
+/// The tail whose client's address begins at `client`, behind its key, in a record that ends before the newline at `end`; and the
+/// [address](upstream::address) in its upstream value.
 #[inline(always)] // a tail is large: it should be made where it is used
 pub fn parse_tail<'a>(
+    cpu: impl Cpu,
     window: Window<'a>,
-    marks: &Marks,
     client: usize,
     end: usize,
-) -> Option<Tail<'a>> {
-    let after_client = marks.next_comma(client, end);
+) -> Option<(Tail<'a>, Option<&'a [u8]>)> {
+    let after_client = window.find(cpu, b',', client, end);
     let server = after_client + SERVER.len();
     // Angie quotes client and server.
     if !is_at(window, after_client, SERVER)
@@ -121,20 +181,20 @@ pub fn parse_tail<'a>(
     {
         return None;
     }
-    let after_server = marks.next_comma(server, end);
+    let after_server = window.find(cpu, b',', server, end);
     let mut tail = Tail {
         client: Some(window.slice(client, after_client)),
         server: Some(window.slice(server, after_server)),
         ..Tail::default()
     };
     if after_server == end {
-        return Some(tail);
+        return Some((tail, None));
     }
     let request = after_server + REQUEST.len();
     if !is_at(window, after_server, REQUEST) {
         return None;
     }
-    let mut close = marks.next_quote(request, end);
+    let mut close = window.find_long(cpu, b'"', request, end);
     if close < request + 9
         || window.byte(close - 9) != b' '
         || !fits(window.word(close - 8), b"HTTP/0.0")
@@ -142,10 +202,12 @@ pub fn parse_tail<'a>(
         return None;
     }
     tail.request = Some(window.slice(request, close));
+    let mut address = None;
     if is_at(window, close, UPSTREAM) {
         let upstream = close + UPSTREAM.len();
-        close = marks.next_quote(upstream, end);
+        close = window.find_long(cpu, b'"', upstream, end);
         tail.upstream = Some(window.slice(upstream, close));
+        address = parse_address(cpu, window, (upstream, close), tail.request);
     }
     let goes_on = is_at(window, close, HOST) || is_at(window, close, REFERRER);
     let is_whole = if goes_on {
@@ -157,8 +219,63 @@ pub fn parse_tail<'a>(
         return None;
     }
     tail.rest = window.slice(close + 1, end);
-    Some(tail)
+    Some((tail, address))
 }
+
+/// Like [`upstream::address`], for a value that ends before the quote at `end`.
+#[inline(always)]
+fn parse_address<'a>(
+    cpu: impl Cpu,
+    window: Window<'a>,
+    (at, end): (usize, usize),
+    request: Option<&[u8]>,
+) -> Option<&'a [u8]> {
+    let start = window.word(at);
+    let is_short = (start << 8 == HTTP << 8) | (start << 8 == GRPC << 8);
+    let is_fastcgi = (start == FASTCGI) & (window.word(at + 8) << 48 == SLASHES << 48);
+    let peer = at
+        + if is_fastcgi {
+            10
+        } else {
+            7 + usize::from(start == HTTPS)
+        };
+    let is_unix = window.word(peer) << 24 == UNIX << 24;
+    // What stands between the brackets of an IPv6 address belongs to it, and only the proxy module appends a URI to a socket.
+    let is_plain = (window.byte(peer) != b'[') & (!is_unix | is_fastcgi);
+    let closing = if is_unix { b':' } else { b'/' };
+    let closings = cpu.equal(window.block(peer, 0), closing);
+    let closings = if is_unix {
+        closings >> 5 << 5
+    } else {
+        closings
+    };
+    let len = closings.trailing_zeros() as usize;
+    let is_known = is_short | is_fastcgi | (start == HTTPS);
+    // Without a slash all of it is the address; a socket has its colon.
+    let value_len = end.saturating_sub(peer);
+    let is_whole = if is_unix {
+        (len > 5) & (len < value_len.min(BLOCK_LEN))
+    } else {
+        (value_len <= BLOCK_LEN) | (len < BLOCK_LEN)
+    };
+    let len = len.min(value_len);
+    if is_known & is_plain & is_whole & (len > 0) {
+        return Some(window.slice(peer, peer + len));
+    }
+    unusual_address(window.slice(at, end), request)
+}
+
+#[inline(never)]
+fn unusual_address<'a>(value: &'a [u8], request: Option<&[u8]>) -> Option<&'a [u8]> {
+    upstream::address(value, request, false)
+}
+
+const HTTP: u64 = wide(b"http://").0 as u64;
+const GRPC: u64 = wide(b"grpc://").0 as u64;
+const HTTPS: u64 = wide(b"https://").0 as u64;
+const FASTCGI: u64 = wide(b"fastcgi:").0 as u64;
+const SLASHES: u64 = wide(b"//").0 as u64;
+const UNIX: u64 = wide(b"unix:").0 as u64;
 
 /// Whether a tail that ends at `end`, behind the key of host or referrer at least, ends with a quote that closes a value.
 #[inline(always)]

@@ -140,7 +140,7 @@ impl Scanner<'_> {
         limit: usize,
     ) -> Option<(Head, Classified<'a>, Extent)> {
         let time = self.heads.time_of(window.bytes(at))?;
-        let head = usual::parse_head(cpu, window, at, time)?;
+        let head = usual::parse_head(cpu, window, at, time, &mut self.layout)?;
         let message = at + head.len;
         let mut extent = Extent {
             end,
@@ -148,31 +148,29 @@ impl Scanner<'_> {
             n_further: 0,
         };
         if end + 1 < limit && !self.heads.is_head(window.bytes::<21>(end + 1)) {
-            extent = self.extend_usual(window, (at, message), extent, limit)?;
+            extent = self.extend_usual(cpu, window, (at, message), extent, limit)?;
         }
         let end = extent.end;
         if window.byte(end - 1) == b'\r' || record::is_cut(end - at) {
             return None;
         }
-        let known = self.classifier.recall(
-            cpu,
-            &mut self.searcher,
-            (window, &self.marks),
-            head.level?,
-            (message, end),
-        )?;
+        let known =
+            self.classifier
+                .recall(cpu, &mut self.searcher, window, head.level?, (message, end))?;
         Some((head, known, extent))
     }
 
     /// Like [`extend`](Scanner::extend), for a record in a window that has a connection; `None` if any line is unusual.
+    #[inline(always)]
     fn extend_usual(
         &self,
+        cpu: impl Cpu,
         window: Window<'_>,
         (at, message): (usize, usize),
         mut extent: Extent,
         limit: usize,
     ) -> Option<Extent> {
-        let mut is_open = !self.has_tail_marked(window, message, extent.end);
+        let mut is_open = !has_tail(cpu, window, message, extent.end);
         loop {
             let start = extent.end + 1;
             if start >= limit || is_head(window.bytes::<21>(start)) {
@@ -191,7 +189,7 @@ impl Scanner<'_> {
             if !record::may_continue(is_open, window.slice(start, end), start - at) {
                 return Some(extent);
             }
-            is_open = is_open && !self.has_tail_marked(window, start, end);
+            is_open = is_open && !has_tail(cpu, window, start, end);
             extent = Extent {
                 end,
                 n_stops,
@@ -199,13 +197,14 @@ impl Scanner<'_> {
             };
         }
     }
+}
 
-    /// Whether the usual tail begins between `from` and `end`.
-    fn has_tail_marked(&self, window: Window<'_>, from: usize, end: usize) -> bool {
-        let mut comma = self.marks.next_comma(from, end);
-        while comma < end && !window.slice(comma, end).starts_with(record::TAIL) {
-            comma = self.marks.next_comma(comma + 1, end);
-        }
-        comma < end
+/// Whether the usual tail begins between `from` and `end`.
+#[inline(always)]
+fn has_tail(cpu: impl Cpu, window: Window<'_>, from: usize, end: usize) -> bool {
+    let mut comma = window.find(cpu, b',', from, end);
+    while comma < end && !window.slice(comma, end).starts_with(record::TAIL) {
+        comma = window.find(cpu, b',', comma + 1, end);
     }
+    comma < end
 }

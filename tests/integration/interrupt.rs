@@ -112,6 +112,59 @@ fn a_signal_ends_the_run_and_leaves_nothing() {
 }
 
 #[test]
+fn a_directory_made_for_a_run_that_is_ended_goes_with_it() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let deep = directory.path().join("new/deep");
+    let arguments = ["export", "-", "-o", "new/deep/"];
+    let mut child = start(directory.path(), &arguments);
+    wait_until("the parts are there", PATIENCE, || {
+        deep.exists() && names(&deep).len() == 3
+    });
+    send("TERM", &child);
+    let (status, ..) = end(&mut child, SOON);
+    assert_eq!(status.signal(), Some(15));
+    assert_eq!(names(directory.path()), [""; 0]);
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let arguments = ["export", "-", "-o", "failures.csv"];
+    let mut killed = start(directory.path(), &arguments);
+    let mut alive = start(directory.path(), &arguments);
+    wait_until("both are there", PATIENCE, || {
+        names(directory.path()).len() == 2
+    });
+    send("KILL", &killed);
+    let (status, ..) = end(&mut killed, PATIENCE);
+    assert_eq!(status.signal(), Some(9));
+    let parts = names(directory.path());
+    assert_eq!(parts.len(), 2);
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(3600);
+    for part in &parts {
+        let file = fs::File::options()
+            .write(true)
+            .open(directory.path().join(part));
+        file.and_then(|file| file.set_modified(long_ago))
+            .expect("set");
+    }
+    fs::write(directory.path().join("error.log"), RECORD).expect("written");
+    let next = crate::support::run(directory.path(), &["export", "error.log", "-o", "next.csv"]);
+    assert!(next.status.success());
+    // That of the one that lives is left, and becomes its output.
+    let left = names(directory.path());
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert!(left.iter().any(|name| parts.contains(name)));
+    drop(alive.stdin.take());
+    let (status, ..) = end(&mut alive, PATIENCE);
+    assert!(status.success());
+    assert_eq!(
+        names(directory.path()),
+        ["error.log", "failures.csv", "next.csv"]
+    );
+}
+
+#[test]
 fn what_was_to_be_overwritten_stays_as_it_was() {
     for (name, number) in SIGNALS {
         let directory = tempfile::tempdir().expect("a directory");

@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "scan",
         &["aggregate", "classify", "event", "lines", "parse"],
     ),
-    ("filter", &["event", "glob", "scan"]),
+    ("filter", &["event", "glob", "parse", "scan"]),
     (
         "engine",
         &[
@@ -54,6 +54,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "engine",
             "error",
             "event",
+            "parse",
             "scan",
             "text",
             "zone",

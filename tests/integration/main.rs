@@ -13,6 +13,11 @@ mod catalogue;
 #[cfg(unix)]
 mod changing_files;
 mod config;
+mod config_hostile;
+mod config_lint;
+mod config_model;
+#[cfg(target_os = "linux")]
+mod config_nginx;
 mod containers;
 mod corpus;
 mod enveloped;
@@ -42,5 +47,6 @@ mod support;
 mod unpack;
 mod unpack_ahead;
 mod unpack_tar;
+mod utf16;
 mod wrapper_twins;
 mod wrappers;

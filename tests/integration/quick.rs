@@ -138,3 +138,100 @@ fn broken_records_are_read_alike() {
         check(&mut scanner, &log);
     }
 }
+
+/// Upstream values as nginx writes them, and as nobody should.
+const UPSTREAMS: &[&str] = &[
+    "http://10.0.0.5:8080/a?b=1",
+    "http://10.0.0.5:8080",
+    "http://10.0.0.5",
+    "http:///a",
+    "http://",
+    "https://[2001:db8:7::c]:8443/a/b",
+    "https://[2001:db8/x]:1/y",
+    "https://[2001:db8",
+    "http://backend",
+    "grpc://10.80.0.12:50051",
+    "grpc://unix:/run/g.sock:",
+    "grpcs://10.80.0.12:50051",
+    "fastcgi://127.0.0.1:9000",
+    "fastcgi://unix:/run/php.sock:",
+    "fastcgi://unix:/run/php.sock",
+    "fastcgi://unix::",
+    "fastcgi://unix:",
+    "fastcgi:/unix:/x:",
+    "http://unix:/run/a.sock:/path",
+    "http://unix:/run/a.sock/a?b=1",
+    "https://unix:/run/a.sock:/x",
+    "uwsgi://unix:///run/u.sock:",
+    "memcached://127.0.0.1:11211",
+    "10.0.0.7:5432",
+    "10.0.0.7://x/y",
+    "unix:/run/s.sock",
+    "//10.0.0.1/x",
+    "",
+    "http://a-host-of-exactly-sixty-four-bytes.of.a.long.domain.example:8080/x",
+    "http://a-host-of-more-than-sixty-four-bytes.of.an.even.longer.domain.example.org:8080/x",
+    "http://a-host-of-more-than-sixty-four-bytes.of.an.even.longer.domain.example.org:8080",
+    "fastcgi://unix:/run/a/path/of/more/than/sixty/four/bytes/that/goes/on/and/on.sock:",
+];
+
+#[test]
+fn addresses_are_read_alike() {
+    let classifier = Classifier::default();
+    let mut scanner = Scanner::new(&classifier);
+    let mut text = String::new();
+    for upstream in UPSTREAMS {
+        for message in [
+            "connect() failed (111: Connection refused) while connecting to upstream".to_owned(),
+            format!(
+                "connect() to {upstream} failed (111: Connection refused) while connecting to upstream"
+            ),
+            format!(
+                "connect() to {upstream} failed (101: Network is unreachable) while connecting to upstream"
+            ),
+        ] {
+            let start = format!(
+                "2026/11/20 11:23:46 [error] 7#7: *42 {message}, client: 10.0.0.1, server: x, request: \"GET /a?b=1 HTTP/1.1\""
+            );
+            text += &format!("{start}, upstream: \"{upstream}\", host: \"x\"\n");
+            text += &format!("{start}, upstream: \"{upstream}\"\n");
+            text += &format!("{start}, host: \"x\"\n");
+        }
+    }
+    for _ in 0..2 {
+        check(&mut scanner, text.as_bytes());
+    }
+}
+
+/// Numbers of a head are where those before stood, or elsewhere, or none.
+#[test]
+fn heads_of_every_width_are_read_alike() {
+    let classifier = Classifier::default();
+    let mut scanner = Scanner::new(&classifier);
+    let numbers = [
+        "1",
+        "27",
+        "123456",
+        "99999999",
+        "123456789012345",
+        "1234567890123456",
+        "x",
+        "",
+        "1 ",
+    ];
+    let mut text = String::new();
+    for level in ["error", "warn", "crit", "debug"] {
+        for pid in numbers {
+            for (tid, connection) in numbers.iter().zip(numbers.iter().rev()) {
+                for tid in [tid, pid] {
+                    text += &format!(
+                        "2026/11/20 11:23:46 [{level}] {pid}#{tid}: *{connection} access forbidden by rule, client: 10.0.0.1, server: x\n"
+                    );
+                }
+            }
+        }
+    }
+    for _ in 0..2 {
+        check(&mut scanner, text.as_bytes());
+    }
+}

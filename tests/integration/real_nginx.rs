@@ -515,12 +515,7 @@ static ONE_RUN: Mutex<()> = Mutex::new(());
 /// Runs nginx through every scenario. `None`: there is no nginx here, and stderr says so; with
 /// `CORONER_REQUIRE_TOOLS=1` that is a panic.
 pub(crate) fn provoke() -> Option<Provoked> {
-    let Some(nginx) = find_nginx() else {
-        let required = env::var_os("CORONER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-        assert!(!required, "CORONER_REQUIRE_TOOLS=1, but there is no nginx");
-        note("SKIPPED real nginx: not installed (CI installs it)");
-        return None;
-    };
+    let nginx = find_or_skip()?;
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let files = TempDir::create();
     let mut world = World::create(&files.0);
@@ -625,6 +620,17 @@ pub(crate) const FORMATS: [(&str, &str); 10] = [
 /// To the real stderr: what `eprintln!` writes is hidden in a test that passes.
 fn note(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
+}
+
+/// The nginx of this machine. Without one, it says that a test is skipped, or panics with `CORONER_REQUIRE_TOOLS=1`.
+pub(crate) fn find_or_skip() -> Option<PathBuf> {
+    let found = find_nginx();
+    if found.is_none() {
+        let required = env::var_os("CORONER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        assert!(!required, "CORONER_REQUIRE_TOOLS=1, but there is no nginx");
+        note("SKIPPED real nginx: not installed (CI installs it)");
+    }
+    found
 }
 
 fn find_nginx() -> Option<PathBuf> {

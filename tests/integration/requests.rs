@@ -12,7 +12,7 @@ fn line(second: u32, status: u16, attempts: [&str; 5]) -> String {
     let [addr, statuses, connect, header, response] = attempts;
     format!(
         "192.0.2.{client} - - [20/Nov/2026:11:29:{second:02} +0000] \"GET /item/{second} HTTP/1.1\" {status} 10 \"-\" \"-\" \
-         rt=1.5 ua=\"{addr}\" us=\"{statuses}\" uct=\"{connect}\" uht=\"{header}\" urt=\"{response}\"\n",
+         rt=1.500 ua=\"{addr}\" us=\"{statuses}\" uct=\"{connect}\" uht=\"{header}\" urt=\"{response}\"\n",
         client = second % 7
     )
 }
@@ -84,7 +84,7 @@ fn an_outage_reaches_the_tables() {
         [
             " 1 0 0 0 0 1 0 0 0 0 10    1500",
             "10.0.0.1:80 1 2 2 1 0 0 1 0 1 0 10 0   1500",
-            "10.0.0.2:80 5 5 1 0 2 1 2 1 0 1 50 60001 1 2 1500",
+            "10.0.0.2:80 5 5 2 0 2 1 2 1 0 1 50 60001 1 2 1500",
         ]
     );
     let requests = export(directory.path(), &["access.log", "--table", "requests"]);

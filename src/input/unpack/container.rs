@@ -5,18 +5,22 @@
 //! A log must not be taken for a container. Every magic number holds a byte that nginx does not write into a log, except
 //! bzip2's, of which ten bytes are compared, and that of v7 tar, which is a checksum over 512 bytes.
 
-use super::tar::header;
+use super::{tar::header, utf16};
 
 /// Bytes that [`recognise`] wants to see; fewer only if the stream has no more.
 pub(super) const HEAD_LEN: usize = 512;
 
-/// A compression or an archive.
+/// A compression, an archive or an encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     Bzip2,
     Gzip,
     Lz4,
     Tar,
+    /// Text whose characters have two bytes, the greater first.
+    Utf16Be,
+    /// The same, the lesser first.
+    Utf16Le,
     Xz,
     Zstd,
     /// Known but not read: its name.
@@ -31,6 +35,8 @@ impl Container {
             Container::Gzip => "gzip",
             Container::Lz4 => "lz4",
             Container::Tar => "tar",
+            Container::Utf16Be => "utf-16be",
+            Container::Utf16Le => "utf-16le",
             Container::Xz => "xz",
             Container::Zstd => "zstd",
             Container::Unread(name) => name,
@@ -82,6 +88,9 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
     }
     if skippable_len(head).is_some() {
         return Some(behind_skippable(head));
+    }
+    if let Some(text) = utf16::recognise(head) {
+        return Some(text);
     }
     header::begins_archive(head).then_some(Container::Tar)
 }
@@ -150,6 +159,8 @@ mod tests {
         ] {
             assert_eq!(recognise(text), None, "{:?}", text.escape_ascii());
         }
+        let junk = [&b"\xff\xfe"[..], &[0x37; 510]].concat();
+        assert_eq!(recognise(&junk), None);
         // An attacker can place a word in a log, but no NUL behind it.
         let mut log = vec![b'x'; 600];
         log[257..262].copy_from_slice(b"ustar");
@@ -164,6 +175,8 @@ mod tests {
         assert_eq!(recognise(b"BZh9"), Some(Container::Bzip2));
         assert_eq!(recognise(b"BZh91AY&SY..."), Some(Container::Bzip2));
         assert_eq!(recognise(b"PK\x03\x04"), Some(Container::Unread("zip")));
+        assert_eq!(recognise(b"\xff\xfe2\0"), Some(Container::Utf16Le));
+        assert_eq!(recognise(b"\xfe\xff\02"), Some(Container::Utf16Be));
         let skippable = b"\x50\x2a\x4d\x18\x01\0\0\0x";
         assert_eq!(recognise(skippable), Some(Container::Zstd));
         let lz4 = [&skippable[..], LZ4].concat();

@@ -1,9 +1,10 @@
-//! One layer of a stream: plain, a compression or an archive.
+//! One layer of a stream: plain, a compression, an archive or an encoding of text.
 
 use super::{
     feed::{Below, Feed, Step},
     tar::Tar,
     units::Units,
+    utf16::Utf16,
 };
 
 /// A layer and its input.
@@ -19,6 +20,7 @@ pub(super) enum Role {
     /// Nothing, or it is not yet known what.
     Plain,
     Tar(Box<Tar>),
+    Text(Box<Utf16>),
     Units(Box<Units>),
 }
 
@@ -28,6 +30,7 @@ impl Level {
         match &mut self.role {
             Role::Plain => self.feed.read(below, out),
             Role::Tar(tar) => tar.pull(&mut self.feed, below, out),
+            Role::Text(text) => text.pull(&mut self.feed, below, out),
             Role::Units(units) => units.pull(&mut self.feed, below, out),
         }
     }

@@ -8,6 +8,7 @@
 //! | bzip2 | bzip2, in Rust | the rest of the stream |
 //! | xz | liblzma, in C | the rest of the stream |
 //! | lz4 | lz4_flex, block by block | the rest of the frame |
+//! | utf-16 | encoding_rs | the characters that are missing |
 //! | tar | the walk in [`tar`], the fields by the `tar` crate | one member, seldom more |
 //!
 //! What a stream is packed in is told by its content at every level ([`container`]). What is damaged, left out or refused
@@ -34,6 +35,7 @@ mod xz;
 mod zstd;
 
 mod tar;
+mod utf16;
 
 pub use ahead::Ahead;
 pub use container::Container;
@@ -48,6 +50,7 @@ use self::{
     lz4::Lz4,
     tar::Entry,
     units::{Codec, Units},
+    utf16::Utf16,
     xz::Xz,
     zstd::Zstd,
 };
@@ -224,8 +227,9 @@ impl Unpacker {
         let parent = below.levels.last();
         let is_archive_in_compression = container == Container::Tar
             && matches!(parent, Some(level) if matches!(level.role, Role::Units(_)));
-        top.depth =
-            parent.map_or(0, |parent| parent.depth) + usize::from(!is_archive_in_compression);
+        let text = Utf16::new(container);
+        let is_one_file = is_archive_in_compression || text.is_some();
+        top.depth = parent.map_or(0, |parent| parent.depth) + usize::from(!is_one_file);
         top.feed.layer = container.name();
         let limit = below.shared.limits.depth_max;
         if top.depth > limit {
@@ -235,7 +239,14 @@ impl Unpacker {
             self.phase = Phase::Announce { is_read: false };
             return;
         }
-        self.open(container);
+        match text {
+            Some(text) => {
+                top.role = Role::Text(Box::new(text));
+                let depth = top.depth;
+                self.push(depth);
+            }
+            None => self.open(container),
+        }
     }
 
     /// Makes the top level a `container`.
@@ -300,7 +311,7 @@ impl Unpacker {
         let mut units = Vec::new();
         for level in &self.levels {
             match &level.role {
-                Role::Plain => {}
+                Role::Plain | Role::Text(_) => {}
                 Role::Tar(_) => units.clear(),
                 Role::Units(layer) => units.push((level.feed.layer, layer.n_units)),
             }
@@ -378,7 +389,9 @@ fn codec(container: Container, limits: &Limits) -> Option<Box<dyn Codec>> {
         Container::Lz4 => Box::new(Lz4::new()),
         Container::Xz => Box::new(Xz::new(limits)),
         Container::Zstd => Box::new(Zstd::new(limits)),
-        Container::Tar | Container::Unread(_) => return None,
+        Container::Tar | Container::Unread(_) | Container::Utf16Be | Container::Utf16Le => {
+            return None;
+        }
     })
 }
 

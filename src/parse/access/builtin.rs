@@ -94,6 +94,12 @@ pub const BUILTINS: &[Builtin] = &[
         Default,
         r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#,
     ),
+    // the Common Log Format
+    row(
+        "common",
+        Default,
+        r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent"#,
+    ),
     // nginx.org packages, the Docker image, Angie, OpenResty, F5 ingress
     row(
         "main",

@@ -189,11 +189,11 @@ impl Marked {
         let (words, _) = bits.as_chunks_mut::<8>();
         let (filled, unfilled) = words.split_at_mut(blocks.len());
         for (word, block) in filled.iter_mut().zip(blocks) {
-            *word = cpu.bits(block).quotes.to_le_bytes();
+            *word = cpu.equal(block, b'"').to_le_bytes();
         }
         // The rest, out of the last block of the line, which overlaps the one before.
         if let (Some(word), 1..) = (unfilled.first_mut(), rest.len()) {
-            let quotes = cpu.bits(last).quotes >> (BLOCK_LEN - rest.len());
+            let quotes = cpu.equal(last, b'"') >> (BLOCK_LEN - rest.len());
             *word = quotes.to_le_bytes();
         }
         Some(Marked { bits })

@@ -18,6 +18,7 @@ pub(super) struct Known {
 /// How the names begin that inference gives to what it cannot name but by its form.
 pub(super) const UNKNOWN_NUMBERS: &str = "unknown_numbers_";
 pub(super) const UNKNOWN_ADDRESSES: &str = "unknown_addresses_";
+pub(super) const UNKNOWN_WORD: &str = "unknown_word_";
 
 /// What is known of the variable `name`, without its `$`.
 pub(super) fn known(name: &str) -> Known {
@@ -41,6 +42,7 @@ pub(super) fn known(name: &str) -> Known {
     let of = |names: &[&str]| names.contains(&name);
     let class = match name {
         _ if name.starts_with(UNKNOWN_NUMBERS) => Class::Numbers,
+        _ if name.starts_with(UNKNOWN_WORD) => Class::Word,
         _ if name.starts_with(UNKNOWN_ADDRESSES) => Class::Addresses,
         "gzip_ratio" => Class::Ratio,
         _ if of(NUMBERS) || name.starts_with("tcpinfo_") => Class::Number,

@@ -11,13 +11,23 @@ use super::{
 use crate::parse::access::{
     Field, LogFormat,
     format::FormatError,
-    variable::{UNKNOWN_ADDRESSES, UNKNOWN_NUMBERS},
+    variable::{UNKNOWN_ADDRESSES, UNKNOWN_NUMBERS, UNKNOWN_WORD},
 };
+
+/// What words may be in other lines than the one a template is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Words {
+    /// Several words.
+    Texts,
+    /// Words.
+    Words,
+}
 
 /// The format that `template` makes, its columns named by `fields`, and by their form where that is `None`.
 pub(super) fn named(
     template: &Template,
     fields: &[Option<Field>],
+    words: Words,
 ) -> Result<LogFormat, FormatError> {
     let mut body = Vec::new();
     for (index, (column, field)) in template.columns.iter().zip(fields).enumerate() {
@@ -31,6 +41,7 @@ pub(super) fn named(
             (None, Kind::Request) => format!("http_unknown_{index}"),
             (None, Kind::Numbers) => format!("{UNKNOWN_NUMBERS}{index}"),
             (None, Kind::Addresses) => format!("{UNKNOWN_ADDRESSES}{index}"),
+            (None, Kind::Word) if words == Words::Words => format!("{UNKNOWN_WORD}{index}"),
             (None, _) => format!("unknown_{index}"),
         };
         body.extend_from_slice(format!("${{{name}}}").as_bytes());
@@ -226,7 +237,10 @@ impl Sheet<'_> {
             let facts = &self.facts[column];
             facts.n_requests > 0 && facts.n_requests * 2 >= facts.n_present()
         };
-        if let Some(column) = self.only(is_request) {
+        let found = self
+            .only(is_request)
+            .or_else(|| self.behind_head_of_combined());
+        if let Some(column) = found {
             self.give(column, Field::Request);
         }
         if let Some(request) = self.column_of(Field::Request) {
@@ -253,6 +267,21 @@ impl Sheet<'_> {
         }
     }
 
+    /// `CLIENT - USER [TIME] "REQUEST" STATUS`: the request, even if it is none.
+    fn behind_head_of_combined(&self) -> Option<usize> {
+        let user = self
+            .columns
+            .iter()
+            .position(|column| column.kind == Kind::User)?;
+        let (time, request) = (self.columns.get(user + 1)?, self.columns.get(user + 2)?);
+        let status = self.facts.get(user + 3)?;
+        let is_head = time.kind == Kind::LocalTime
+            && request.kind == Kind::Quoted
+            && status.n_statuses > 0
+            && status.may_be(status.n_statuses);
+        is_head.then_some(user + 2)
+    }
+
     fn behind_request(&mut self, request: usize) {
         let is_bare = |column: usize| {
             let is_sign = |byte: &u8| b"\" \t|;".contains(byte);
@@ -266,11 +295,14 @@ impl Sheet<'_> {
         if !is_bare(status) || !is_status(&self.facts[status]) {
             return;
         }
-        // Of two counts side by side, one is the length of the request: which one, is anyone's order.
+        // Of two counts side by side, one is the length of the request: which one, is anyone's order. What is never but three
+        // digits may be one more status.
         let is_count = |column: usize| {
             is_bare(column) && self.facts[column].may_be(self.facts[column].n_integers)
         };
-        let is_bytes = is_count(bytes) && !(is_count(next) && self.facts[next].n_integers > 0);
+        let is_bytes = is_count(bytes)
+            && !(is_count(next) && self.facts[next].n_integers > 0)
+            && self.facts[bytes].n_statuses < self.facts[bytes].n_present().max(1);
         self.give(status, Field::Status);
         if is_bytes {
             self.give(bytes, Field::BytesSent);
@@ -312,8 +344,15 @@ impl Sheet<'_> {
         }
     }
 
-    /// A lone time without label: of the request, if it is always there and never a list; else of its attempts.
+    /// A lone time without label: of the request, if it is always there and never a list, and nothing else tells of attempts;
+    /// of the attempts, if it is missing or a list somewhere.
     fn by_time(&mut self) {
+        let has_attempts = self
+            .fields
+            .iter()
+            .flatten()
+            .any(|field| is_of_attempts(*field))
+            || self.facts.iter().any(|facts| facts.n_peers > 0);
         let Some(column) = self.only(|column| is_time(&self.facts[column])) else {
             return;
         };
@@ -323,6 +362,7 @@ impl Sheet<'_> {
             self.is_told(Field::RequestTime) || self.is_told(Field::UpstreamResponseTime);
         match is_of_request {
             _ if knows_any => {}
+            true if has_attempts => {}
             true => self.give(column, Field::RequestTime),
             false => self.give(column, Field::UpstreamResponseTime),
         }

@@ -13,7 +13,7 @@ mod meaning;
 mod shape;
 mod template;
 
-use self::shape::Facts;
+use self::{meaning::Words, shape::Facts, template::Template};
 use super::{
     builtin::recognisable,
     field::{AccessLine, Field, FieldSet},
@@ -274,8 +274,21 @@ fn derived(lines: &[&[u8]]) -> Option<LogFormat> {
 /// The format that `line` shows, and how many of `lines` fit it.
 fn derived_from(line: &[u8], lines: &[&[u8]]) -> Option<(usize, LogFormat)> {
     let template = template::template(line)?;
+    let strict = derived_by(&template, Words::Words, lines);
+    if strict.as_ref().is_some_and(|(n, _)| *n == lines.len()) {
+        return strict;
+    }
+    let loose = derived_by(&template, Words::Texts, lines);
+    // Of equals the strict one: `max_by_key` gives the last.
+    [loose, strict]
+        .into_iter()
+        .flatten()
+        .max_by_key(|(n, _)| *n)
+}
+
+fn derived_by(template: &Template, words: Words, lines: &[&[u8]]) -> Option<(usize, LogFormat)> {
     let unnamed = vec![None; template.columns.len()];
-    let loose = meaning::named(&template, &unnamed).ok()?;
+    let loose = meaning::named(template, &unnamed, words).ok()?;
     let n_loose = n_fitting(&loose, lines);
     let cutter = loose.cutter(FieldSet::default());
     let weighed = thinned(lines, WEIGHED_MAX);
@@ -289,8 +302,8 @@ fn derived_from(line: &[u8], lines: &[&[u8]]) -> Option<(usize, LogFormat)> {
     {
         return None; // values that touch were taken together
     }
-    let fields = meaning::fields(&template, &values);
-    let format = meaning::named(&template, &fields).ok()?;
+    let fields = meaning::fields(template, &values);
+    let format = meaning::named(template, &fields, words).ok()?;
     let n = n_fitting(&format, lines);
     let tells = format.tells();
     let has_outcome = [Field::Status, Field::UpstreamStatus, Field::UpstreamAddr];

@@ -1,0 +1,247 @@
+//! What is wrong with what holds around a pass: where it does not reach, which headers it sends, how often it is tried.
+
+use super::{Context, Told, advice, text};
+use crate::config::{Directive, Family, ScopeKind, Target};
+use std::collections::HashSet;
+
+/// Directives that give a location something to do without a pass.
+const HANDLERS: [&str; 19] = [
+    "alias",
+    "api",
+    "autoindex",
+    "dav_methods",
+    "deny",
+    "echo",
+    "empty_gif",
+    "flv",
+    "internal",
+    "js_content",
+    "mp4",
+    "perl",
+    "proxy_pass",
+    "random_index",
+    "return",
+    "rewrite",
+    "root",
+    "stub_status",
+    "try_files",
+];
+
+/// Content handlers are not inherited: a location inside a proxied one serves files from `root`.
+pub(super) fn nested(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    for scope in config.scopes_of(ScopeKind::Location) {
+        let Some(parent) = config.scope(scope).parent else {
+            continue;
+        };
+        let Some(pass) = context
+            .groups
+            .pass_in(parent)
+            .filter(|_| config.scope(parent).kind == ScopeKind::Location)
+        else {
+            continue;
+        };
+        let is_handler = |directive: &Directive| {
+            let name = directive.name();
+            HANDLERS.iter().any(|known| directive.is(known))
+                || name.ends_with(b"_pass")
+                || name.windows(7).any(|part| part == b"_by_lua")
+        };
+        let handles = config.inside(scope).iter().any(|&inner| {
+            let directives = config.scope(inner).directives.iter();
+            directives.map(|&id| config.directive(id)).any(is_handler)
+        });
+        let Some(opener) = config.opener(scope).filter(|_| !handles) else {
+            continue;
+        };
+        let name = text(pass.directive.name());
+        let claim = format!(
+            "{} stands inside a location with {name} and has none itself: it is not inherited, so requests are looked for as files (404)",
+            context.name_of(scope)
+        );
+        let remedy = advice(&name, context.name_of(scope), text(pass.directive.arg(0)));
+        told.push(
+            claim,
+            vec![opener.position, pass.directive.position],
+            vec![remedy],
+        );
+    }
+}
+
+/// Any `proxy_set_header` at a level drops all inherited ones.
+pub(super) fn lost_host(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    let mut seen = HashSet::new();
+    for pass in &context.groups.passes {
+        let list = match pass.family {
+            Family::Proxy => "proxy_set_header",
+            Family::Grpc => "grpc_set_header",
+            _ => continue,
+        };
+        let mut levels = config
+            .around(pass.scope)
+            .map(|level| config.own(level, list).collect::<Vec<_>>())
+            .filter(|own| !own.is_empty());
+        let (Some(holding), Some(dropped)) = (levels.next(), levels.next()) else {
+            continue;
+        };
+        let is_host = |directive: &&&Directive| directive.arg(0).eq_ignore_ascii_case(b"Host");
+        let Some(host) = dropped.iter().find(is_host) else {
+            continue;
+        };
+        let first = holding[0];
+        let has_host = holding
+            .iter()
+            .any(|directive| directive.arg(0).eq_ignore_ascii_case(b"Host"));
+        if has_host || !seen.insert(first.id) {
+            continue;
+        }
+        let lost: Vec<&&Directive> = dropped
+            .iter()
+            .filter(|directive| {
+                !holding
+                    .iter()
+                    .any(|own| own.arg(0).eq_ignore_ascii_case(directive.arg(0)))
+            })
+            .collect();
+        let names: Vec<String> = lost
+            .iter()
+            .map(|directive| text(directive.arg(0)))
+            .collect();
+        let place = context.name_of(pass.scope);
+        let claim = format!(
+            "{place} has a {list} of its own, which drops the inherited ones: {} are not sent, and Host is the name of the upstream",
+            names.join(", ")
+        );
+        let remedies = lost
+            .iter()
+            .map(|directive| advice(list, &place, text(&directive.args().join(&b' '))));
+        told.push(
+            claim,
+            vec![first.position, host.position],
+            remedies.collect(),
+        );
+    }
+}
+
+/// An upgrade needs `Upgrade`, `Connection: upgrade` and HTTP/1.1.
+pub(super) fn websocket(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    for pass in context
+        .groups
+        .passes
+        .iter()
+        .filter(|pass| pass.family == Family::Proxy)
+    {
+        let Some(upgrade) = config
+            .header(pass.scope, "proxy_set_header", "Upgrade")
+            .filter(|header| !header.value.is_empty())
+        else {
+            continue;
+        };
+        let place = context.name_of(pass.scope);
+        let mut wanted = Vec::new();
+        let connection = config.header(pass.scope, "proxy_set_header", "Connection");
+        if connection.is_none_or(|header| {
+            header.value.is_empty() || header.value.eq_ignore_ascii_case(b"close")
+        }) {
+            wanted.push(advice("proxy_set_header", &place, "Connection \"upgrade\""));
+        }
+        let http = config.words(pass.scope, "proxy_http_version");
+        if http.is_none_or(|http| http.value == [b"1.0"]) {
+            wanted.push(advice("proxy_http_version", &place, "1.1"));
+        }
+        if wanted.is_empty() {
+            continue;
+        }
+        let missing: Vec<String> = wanted
+            .iter()
+            .map(|advice| format!("`{} {}`", advice.directive, advice.value))
+            .collect();
+        let claim = format!(
+            "{place} passes `Upgrade` on, but has no {}: WebSocket handshakes fail (before 1.29.7 the default is HTTP/1.0)",
+            missing.join(" and no ")
+        );
+        told.push(
+            claim,
+            upgrade
+                .origin
+                .position()
+                .into_iter()
+                .chain([pass.directive.position])
+                .collect(),
+            wanted,
+        );
+    }
+}
+
+/// Conditions that retry what a backend has already worked on.
+const COSTLY: [&[u8]; 6] = [
+    b"http_500",
+    b"http_502",
+    b"http_503",
+    b"http_504",
+    b"http_429",
+    b"non_idempotent",
+];
+
+pub(super) fn retry(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    let mut seen = HashSet::new();
+    for pass in &context.groups.passes {
+        let Target::Group(id) = pass.target else {
+            continue;
+        };
+        if pass.family == Family::Stream {
+            continue; // there it is on or off
+        }
+        let group = context.groups.group(id);
+        let written = config.set(pass.scope, &pass.family.directive("next_upstream"));
+        let conditions: Vec<&Vec<u8>> = written
+            .iter()
+            .flat_map(|directive| directive.args())
+            .collect();
+        let costly: Vec<String> = conditions
+            .iter()
+            .filter(|word| COSTLY.contains(&word.as_slice()))
+            .map(|word| text(word))
+            .collect();
+        let n_tries = group.peers.iter().filter(|peer| !peer.is_down).count();
+        let is_zero = |suffix: &str| {
+            config
+                .value_text(pass.scope, &pass.family.directive(suffix))
+                .is_none_or(|value| value == b"0" || value == b"0s")
+        };
+        let Some(first) = written
+            .first()
+            .filter(|_| !costly.is_empty() && n_tries > 1)
+        else {
+            continue;
+        };
+        if !is_zero("next_upstream_tries")
+            || !is_zero("next_upstream_timeout")
+            || !seen.insert((first.id, id))
+        {
+            continue;
+        }
+        let place = context.name_of(pass.scope);
+        let read_ms = config
+            .timeouts(pass.scope, pass.family)
+            .read
+            .map_or(0, |read| read.value);
+        let claim = format!(
+            "{place} tries the next of {n_tries} peers on {}: a client may wait {n_tries} times {} s, and every backend gets the load of the one that fails",
+            costly.join(", "),
+            read_ms / 1000
+        );
+        let remedies = vec![
+            advice(&pass.family.directive("next_upstream_tries"), &place, "2"),
+            advice(
+                &pass.family.directive("next_upstream_timeout"),
+                &place,
+                "what a client will wait, such as 15s",
+            ),
+        ];
+        told.push(claim, vec![first.position, group.position], remedies);
+    }
+}
