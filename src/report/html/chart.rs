@@ -347,3 +347,100 @@ pub(super) fn spark<'a>(class: &'a str, counts: &[u64]) -> Spark<'a> {
     }
     Spark { class, path }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plot(n_cells: usize) -> Plot {
+        Plot {
+            start: None,
+            start_s: 1_795_132_800, // 2026-11-20T00:00:00Z
+            cell_seconds: 60,
+            n_cells,
+        }
+    }
+
+    fn series<'a>(name: &'a str, counts: &'a [u64]) -> Series<'a> {
+        Series {
+            name,
+            class: name,
+            counts,
+        }
+    }
+
+    const TEXT: (&str, &str, &str) = ("id", "title", "description");
+
+    /// However few the bars, they tell every event once, and none leaves the drawing.
+    #[test]
+    fn bars_keep_the_sums_and_stay_inside() {
+        for n_cells in [0, 1, 59, 60, 61, 240, 1_000] {
+            let refused: Vec<u64> = (0..n_cells as u64).map(|n| n % 7).collect();
+            let timeout: Vec<u64> = (0..n_cells as u64).map(|n| n * n % 11).collect();
+            let all = [series("refused", &refused), series("timeout", &timeout)];
+            for size in [WIDE, NARROW, SMALL] {
+                let chart = stacked(TEXT, &all, &[], &plot(n_cells), size);
+                assert!(chart.hits.len() <= size.cells_max);
+                let told: u64 = chart
+                    .hits
+                    .iter()
+                    .flat_map(|hit| hit.text[22..].split(", "))
+                    .map(|part| {
+                        let n = part.split(' ').next().unwrap_or_default();
+                        n.replace(',', "").parse::<u64>().expect("a count")
+                    })
+                    .sum();
+                let sum: u64 = refused.iter().chain(&timeout).sum();
+                assert_eq!(told, sum, "{n_cells} cells, {}", size.class);
+                let is_inside = |hit: &Hit| {
+                    hit.x >= LEFT - 0.01 && hit.x + hit.width <= size.width as f64 - RIGHT + 0.01
+                };
+                assert!(chart.hits.iter().all(is_inside));
+                let ticks = chart.x_ticks.iter();
+                assert!(ticks.map(|tick| tick.x).all(|x| x <= size.width as f64));
+            }
+        }
+    }
+
+    /// Each series stands on the one before it.
+    #[test]
+    fn series_are_stacked() {
+        let (refused, timeout) = ([5, 0], [5, 10]);
+        let all = [series("refused", &refused), series("timeout", &timeout)];
+        let size = Size {
+            width: 170,
+            height: 100,
+            ..SMALL
+        };
+        let chart = stacked(TEXT, &all, &[], &plot(2), size);
+        let paths: Vec<&str> = chart.bars.iter().map(|bars| &bars.path[..]).collect();
+        assert_eq!(
+            paths,
+            [
+                "M48.0 58.0h49.0v50.0h-49.0z",
+                "M48.0 8.0h49.0v50.0h-49.0zM98.0 8.0h49.0v100.0h-49.0z"
+            ]
+        );
+    }
+
+    #[test]
+    fn marks_have_a_lane_each() {
+        let (reloads, crashes) = ([0, 1, 0], [0, 0, 2]);
+        let marks = [
+            series("lifecycle", &reloads),
+            series("worker-crash", &crashes),
+        ];
+        let chart = stacked(TEXT, &[], &marks, &plot(3), WIDE);
+        let labels: Vec<&str> = chart.lanes.iter().map(|lane| &lane.label[..]).collect();
+        assert_eq!(labels, ["lifecycle (1)", "worker-crash (2)"]);
+        assert!(chart.lanes[0].y < chart.lanes[1].y && chart.lanes[1].y < chart.base);
+        let texts: Vec<&str> = chart.hits.iter().map(|hit| &hit.text[..]).collect();
+        assert_eq!(
+            texts,
+            [
+                "2026-11-20T00:01:00Z: 1 lifecycle",
+                "2026-11-20T00:02:00Z: 2 worker-crash"
+            ]
+        );
+    }
+}
