@@ -46,6 +46,8 @@ impl SourceState {
         }
         let known = config.formats.of_source(&self.name);
         match recognise(&asked_for, &known, config.wanted.fields) {
+            // What tells neither when nor how it ended is no request, unless an access log is asked for.
+            Ok(formats) if !is_certain && !formats.tells_requests() => {}
             Ok(formats) => {
                 self.reading.formats = Some(Arc::new(formats));
                 let has_records = lines.n_of(LineKind::Error) > 0;
@@ -69,9 +71,10 @@ struct Lines {
 impl Lines {
     fn of(sample: &[u8], chain: &Chain) -> Lines {
         let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
+        // A line that is not over fits no format; where there is no other, it is better than nothing.
         let whole = match memchr::memrchr(b'\n', sample) {
-            Some(end) if sample.len() == input::kind::SAMPLE_LEN => &sample[..end],
-            _ => sample,
+            Some(end) => &sample[..end],
+            None => sample,
         };
         let mut lines = Vec::new();
         let mut take = |text: &[u8]| {

@@ -121,7 +121,7 @@ fn an_outage_reaches_the_tables() {
             "10.0.0.1:80 other connect failure access-log 2",
             "10.0.0.2:80 timeout header failure access-log 1",
             "10.0.0.2:80 upstream-5xx none failure access-log 1",
-            "10.0.0.2:80 client-abort client client access-log 1",
+            "10.0.0.2:80 client-abort header client access-log 1",
         ]
     );
     let sources = export(directory.path(), &["access.log", "--table", "sources"]);

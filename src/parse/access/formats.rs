@@ -58,9 +58,13 @@ impl Formats {
         &self.readers
     }
 
-    /// What some of its lines tell.
-    pub fn tells(&self, field: Field) -> bool {
-        self.readers.iter().any(|reader| reader.tells.has(field))
+    /// All of its lines tell when a request ended, and how.
+    pub fn tells_requests(&self) -> bool {
+        let tells = |reader: &Reader| {
+            let has = |field| reader.tells.has(field);
+            has(Field::Time) && (has(Field::Status) || has(Field::UpstreamStatus))
+        };
+        self.readers.iter().all(tells)
     }
 
     /// As `sources.format` shows it.
