@@ -49,8 +49,11 @@ pub fn recognise(lines: &[&[u8]], known: &Known, wanted: FieldSet) -> Result<For
 }
 
 fn readers(found: &Inference, wanted: FieldSet) -> Formats {
-    let reader = |(format, _): &(LogFormat, Basis)| Reader {
-        name: format.name().to_owned(),
+    let reader = |(format, basis): &(LogFormat, Basis)| Reader {
+        name: match basis {
+            Basis::Given | Basis::Known => format.name().to_owned(),
+            Basis::Derived => format!("inferred: {}", String::from_utf8_lossy(format.body())),
+        },
         escape: format.escape(),
         tells: format.tells(),
         how: How::Text(format.cutter(wanted)),
