@@ -353,7 +353,7 @@ fn quote(text: &[u8], from: usize) -> usize {
     memchr::memchr(b'"', rest).map_or(text.len(), |found| from + found)
 }
 
-/// Three words of a message, at its start and at [`FAR`]: most of what is different differs in one of them, and they are
+/// Three words of a message, at its start and further on: most of what is different differs in one of them, and they are
 /// quicker to compare than texts.
 #[derive(Debug, Clone, Copy)]
 struct Glance {

@@ -4,7 +4,7 @@
 //! variables. A reader, whatever it reads (text in a format, JSON), fills an [`AccessLine`]: one slot per *meaning*, since
 //! several variables tell the same (`$time_local`, `$msec`). Slots hold the bytes as they stand in the log, escapes and all.
 //!
-//! [`format`] compiles a format, [`cut`] reads its lines, [`json`] those in JSON; [`builtin`] holds the formats known by name, and
+//! [`format`](mod@format) compiles a format, [`cut`] reads its lines, [`json`] those in JSON; [`builtin`] holds the formats known by name, and
 //! [`infer`](mod@infer) tells the format from lines. What the bytes of a slot say is read from them only where it is asked for:
 //! [`time`], [`value`], [`escape`], [`request_line`], [`attempt`], [`route`].
 
