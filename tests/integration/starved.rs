@@ -45,7 +45,7 @@ fn b6_one_line_of_a_hundred_megabytes() {
             "2",
             "a.log.zst",
         ];
-        let Some(output) = starved(dir, "--as=209715200", &arguments) else {
+        let Some(output) = starved(dir, "--as=268435456", &arguments) else {
             return;
         };
         assert_eq!(status(&output), 1, "{}", stderr(&output));

@@ -352,8 +352,12 @@ fn decode(codec: &mut dyn Codec, unit: &[u8], room: &mut Room) -> Outcome {
         return Outcome::Faulty;
     }
     loop {
-        if room.bytes.len() < room.len + ROOM_LEN {
-            room.bytes.resize(room.len + ROOM_LEN, 0);
+        let n_needed = room.len + ROOM_LEN;
+        if room.bytes.len() < n_needed {
+            // Not by doubling: a room is large, and there are several.
+            let n_more = (n_needed - room.bytes.len()).max(room.bytes.len() / 4);
+            room.bytes.reserve_exact(n_more);
+            room.bytes.resize(n_needed, 0);
         }
         let Progress { n_in, n_out, state } =
             codec.decode(&unit[at..], &mut room.bytes[room.len..]);
