@@ -6,7 +6,7 @@
 use super::{Block, Place, Scanner, Sink, refuse};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
-    lines::Line,
+    lines::{Cpu, Line, Work, with_best_cpu},
     parse::{
         access::{
             AccessLine, Escape, Field, Formats, Instant, Misfit, Written, parse_request_line, value,
@@ -54,6 +54,26 @@ impl Scanner<'_> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
+        with_best_cpu(RequestChunk {
+            scanner: self,
+            block,
+            range,
+            formats,
+            ledger,
+            sink,
+        });
+    }
+
+    #[inline(always)] // compiled for each instruction set
+    fn scan_requests_on(
+        &mut self,
+        cpu: impl Cpu,
+        block: Block<'_>,
+        range: Range<usize>,
+        formats: &Formats,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) {
         let mut run = super::Run {
             block,
             end: range.end,
@@ -66,7 +86,11 @@ impl Scanner<'_> {
             let line = Line::at(bytes, run.at, bytes.len());
             let text = &bytes[line.start..line.end.min(line.start + LINE_LEN_MAX)];
             let place = run.place(line);
-            match self.read_request(text, &mut fields, place, formats, None, ledger, sink) {
+            let read = match formats.cut_on(cpu, text, &mut fields) {
+                Ok(escape) => self.take_request(&fields, escape, place, None, ledger, sink),
+                Err(misfit) => Err(misfit),
+            };
+            match read {
                 Ok(()) => {
                     run.n_lines += 1;
                     run.at = line.next;
@@ -98,6 +122,20 @@ impl Scanner<'_> {
         sink: &mut impl Sink,
     ) -> Result<(), Misfit> {
         let escape = formats.cut(text, fields)?;
+        self.take_request(fields, escape, place, end, ledger, sink)
+    }
+
+    /// Such a line once it is cut.
+    #[inline(always)]
+    fn take_request(
+        &mut self,
+        fields: &AccessLine<'_>,
+        escape: Escape,
+        place: Place,
+        end: Option<Instant>,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> Result<(), Misfit> {
         let written = match fields.value(Field::Time) {
             Some(time) => Some(self.times.read(time).ok_or(Misfit::Value(Field::Time))?),
             None => None,
@@ -142,5 +180,32 @@ impl Scanner<'_> {
             Misfit::Value(_) => refuse(Reason::BadValue, place, ledger),
             _ => self.read_other(text, place, ledger, sink),
         }
+    }
+}
+
+/// What [`Scanner::scan_requests`] was asked for, so that it can be compiled for each instruction set.
+struct RequestChunk<'a, 'c, S> {
+    scanner: &'a mut Scanner<'c>,
+    block: Block<'a>,
+    range: Range<usize>,
+    formats: &'a Formats,
+    ledger: &'a mut Ledger,
+    sink: &'a mut S,
+}
+
+impl<S: Sink> Work for RequestChunk<'_, '_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<C: Cpu>(self, cpu: C) {
+        let RequestChunk {
+            scanner,
+            block,
+            range,
+            formats,
+            ledger,
+            sink,
+        } = self;
+        scanner.scan_requests_on(cpu, block, range, formats, ledger, sink);
     }
 }

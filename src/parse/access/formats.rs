@@ -5,6 +5,7 @@ use super::{
     field::{AccessLine, Escape, Field, FieldSet, Misfit},
     json::JsonFormat,
 };
+use crate::lines::Cpu;
 
 /// Cuts lines of one source. A file may hold lines of several formats, where several servers write it.
 #[derive(Clone, Debug)]
@@ -51,6 +52,26 @@ impl Formats {
         match self.readers.as_slice() {
             [only] => only.cut(text, fields).map(|()| only.escape),
             readers => cut_any(readers, text, fields),
+        }
+    }
+
+    /// [`cut`](Self::cut), quicker in loops that know the processor.
+    #[inline(always)]
+    pub fn cut_on<'a>(
+        &self,
+        cpu: impl Cpu,
+        text: &'a [u8],
+        fields: &mut AccessLine<'a>,
+    ) -> Result<Escape, Misfit> {
+        match self.readers.as_slice() {
+            [
+                Reader {
+                    how: How::Text(cutter),
+                    escape,
+                    ..
+                },
+            ] => cutter.cut_on(cpu, text, fields).map(|()| *escape),
+            _ => self.cut(text, fields),
         }
     }
 
