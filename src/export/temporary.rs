@@ -260,7 +260,7 @@ mod tests {
             directory.path().join("a/report").exists() && !directory.path().join("a/b").exists()
         );
         // What was there before stays.
-        fs::create_dir(&deep.parent().expect("one")).expect("made");
+        fs::create_dir(deep.parent().expect("one")).expect("made");
         drop(NewDirectories::make(deep.parent().expect("one")).expect("there"));
         assert!(deep.parent().expect("one").exists());
         assert!(NewDirectories::make(&directory.path().join("a/report/x")).is_err());

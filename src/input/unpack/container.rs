@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(recognise(b"BZh91AY&SY..."), Some(Container::Bzip2));
         assert_eq!(recognise(b"PK\x03\x04"), Some(Container::Unread("zip")));
         assert_eq!(recognise(b"\xff\xfe2\0"), Some(Container::Utf16Le));
-        assert_eq!(recognise(b"\xfe\xff\02"), Some(Container::Utf16Be));
+        assert_eq!(recognise(b"\xfe\xff\x002"), Some(Container::Utf16Be));
         let skippable = b"\x50\x2a\x4d\x18\x01\0\0\0x";
         assert_eq!(recognise(skippable), Some(Container::Zstd));
         let lz4 = [&skippable[..], LZ4].concat();
