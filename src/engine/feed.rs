@@ -218,6 +218,7 @@ impl<'a> Feed<'a> {
         let Some(stream) = self.stream.take() else {
             return;
         };
+        self.ahead = None; // what it keeps at hand is for others
         if self.sources.is_empty() {
             // Nothing in it could be read, or it is an archive without files.
             let mut state = self.state(0, Kind::Unread("unreadable"));
