@@ -6,6 +6,7 @@
 mod again;
 mod crew;
 mod feed;
+mod job;
 mod panic;
 mod same;
 mod source;
@@ -17,6 +18,7 @@ pub use source::{FileState, SourceState};
 use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
+    job::{Job, Part, behind_nuls, jobs},
     same::{Beginnings, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
@@ -234,7 +236,8 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
         Ok(file) if container::recognise(mapped(&file)).is_some() => Opened::Stream(found, stored),
         Ok(file) => {
             let bytes = mapped(&file);
-            (state.kind, state.chain) = kind_of(bytes, found.named, config.kind);
+            let sample = behind_nuls(bytes, &file.holes(limits::LINE_LEN_MAX));
+            (state.kind, state.chain) = kind_of(sample, found.named, config.kind);
             if state.chain.block().is_some() {
                 return Opened::Stream(found, stored); // entries are found from the first only
             }
@@ -294,20 +297,26 @@ fn scan_batch(
         .iter()
         .zip(same_lens)
         .flat_map(|(opened, same_len)| match opened {
-            Opened::File(state, file) => jobs(state, mapped(file), same_len, world.config),
+            Opened::File(state, file) => {
+                let holes = file.holes(limits::LINE_LEN_MAX);
+                jobs(state, mapped(file), same_len, &holes, world.config)
+            }
             Opened::Stream(..) | Opened::Failed(_) => vec![],
         })
         .collect();
     crew.work(&jobs, |tally, job| {
-        if job.is_same {
-            tally.skip(job.block);
-        } else {
-            tally.scan(
+        match job.part {
+            Part::Hole { is_last } => {
+                let Block { source, offset, .. } = job.block;
+                tally.hole(source, offset, job.range.len() as u64, is_last);
+            }
+            Part::New => tally.scan(
                 job.block,
                 job.range.clone(),
                 &job.chain,
                 job.machine.as_deref(),
-            );
+            ),
+            Part::Same => tally.skip(job.block),
         }
         world.progress.read(job.range.len() as u64);
     });
@@ -340,6 +349,11 @@ fn scan_batch(
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     let block = portion.block();
     let (chain, machine) = (&portion.chain, portion.machine.as_deref());
+    let n_hole = portion.block.n_hole;
+    if n_hole > 0 {
+        let is_last = block.bytes.is_empty();
+        tally.hole(block.source, block.offset - n_hole, n_hole, is_last);
+    }
     if portion.is_same {
         tally.skip(block);
     } else {
@@ -347,16 +361,6 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);
-}
-
-/// One chunk to scan.
-struct Job<'a> {
-    block: Block<'a>,
-    range: Range<usize>,
-    chain: Chain,
-    machine: Option<Arc<str>>,
-    /// Another source holds it too.
-    is_same: bool,
 }
 
 /// How many bytes of a mapped file an elder one holds too.
@@ -373,41 +377,6 @@ fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
     let len = feed::cut_at(&state.chain, bytes, common, &mut Scratch::default());
     state.same_as = (len > 0).then_some(twin.elder);
     len
-}
-
-/// The chunks of a mapped file, whose first `same_len` bytes another holds too.
-fn jobs<'a>(
-    state: &SourceState,
-    bytes: &'a [u8],
-    same_len: usize,
-    config: &EngineConfig,
-) -> Vec<Job<'a>> {
-    if state.kind != Kind::NginxError {
-        return vec![];
-    }
-    let (same, bytes) = bytes.split_at(same_len);
-    let block_at = |offset: usize, bytes| Block {
-        source: state.key,
-        offset: offset as u64,
-        bytes,
-        n_omitted: 0,
-    };
-    let block = block_at(same_len, bytes);
-    let scratch = std::cell::RefCell::new(Scratch::default());
-    let may_start = |bytes: &[u8], at: usize| {
-        feed::may_start(&state.chain, bytes, at, &mut scratch.borrow_mut())
-    };
-    let ranges = crate::lines::chunks(bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
-    let job = |block: Block<'a>, range, is_same| Job {
-        block,
-        range,
-        chain: state.chain,
-        machine: state.machine.clone(),
-        is_same,
-    };
-    let same = (same_len > 0).then(|| job(block_at(0, same), 0..same_len, true));
-    let new = ranges.into_iter().map(|range| job(block, range, false));
-    same.into_iter().chain(new).collect()
 }
 
 /// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
@@ -473,9 +442,13 @@ pub fn replay<'c, T: Send>(
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 let bytes = mapped(&file);
                 let bytes = &bytes[..bytes.len().min(len)];
-                let jobs = jobs(&state, bytes, same_len.min(bytes.len()), config);
+                let mut holes = file.holes(limits::LINE_LEN_MAX);
+                holes.retain(|hole| hole.end <= len);
+                let same_len = same_len.min(bytes.len());
+                let jobs = jobs(&state, bytes, same_len, &holes, config);
                 let rows = |scanner: &mut Scanner<'c>, job: &Job<'_>| {
-                    let range = if job.is_same { 0..0 } else { job.range.clone() };
+                    let is_new = job.part == Part::New;
+                    let range = if is_new { job.range.clone() } else { 0..0 };
                     rows_of(scanner, job.block, range, &job.chain)
                 };
                 crew.in_order(&jobs, rows, &mut take)?;

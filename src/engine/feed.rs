@@ -388,8 +388,8 @@ impl OpenMember {
         let Some(twin) = &mut self.twin else {
             return (block, false);
         };
-        let common = match block.n_omitted {
-            0 => twin.common(&block.bytes),
+        let common = match (block.n_hole, block.n_omitted) {
+            (0, 0) => twin.common(&block.bytes),
             _ => 0, // what was left out cannot be compared
         };
         let elder = twin.elder;
@@ -405,6 +405,7 @@ impl OpenMember {
         self.held = (!rest.is_empty()).then(|| StreamBlock {
             offset: block.offset + len as u64,
             bytes: rest,
+            n_hole: 0,
             n_omitted: block.n_omitted,
         });
         block.n_omitted = 0;
