@@ -19,7 +19,7 @@ use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
     job::{Job, Part, behind_nuls, jobs},
-    same::{Beginnings, Stream, Twin},
+    same::{Beginnings, OpenArchive, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
 };
@@ -94,8 +94,8 @@ pub fn scan(
     config: &EngineConfig,
     progress: &Progress,
 ) -> Scanned {
-    let (found, beginnings) = same::prepare(found, &config.limits);
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
+    let (found, beginnings) = same::prepare(found, &config.limits, &mut crew, progress);
     let world = World {
         config,
         found: &found,
@@ -191,7 +191,13 @@ impl World<'_> {
     }
 
     /// The elder stream that one begins like.
-    fn twin(&self, state: &SourceState, sample: &[u8], is_plain: bool) -> Option<Twin> {
+    fn twin(
+        &self,
+        state: &SourceState,
+        sample: &[u8],
+        is_plain: bool,
+        archive: &mut OpenArchive,
+    ) -> Option<Twin> {
         if state.kind != Kind::NginxError {
             return None;
         }
@@ -202,7 +208,7 @@ impl World<'_> {
             machine: state.machine.as_deref(),
         };
         self.beginnings
-            .twin(self.found, stream, sample, &self.config.limits)
+            .twin(self.found, stream, sample, &self.config.limits, archive)
     }
 }
 
@@ -370,7 +376,7 @@ fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
     };
     let bytes = mapped(file);
     let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-    let Some(mut twin) = world.twin(state, sample, true) else {
+    let Some(mut twin) = world.twin(state, sample, true, &mut None) else {
         return 0;
     };
     let common = twin.common(bytes);
