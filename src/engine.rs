@@ -386,12 +386,13 @@ fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
 }
 
 /// Reads the sources of `scanned` again. The events of each chunk go through `collect` into a new `sheet`, on many threads,
-/// and the sheets to `take`, in the order of sources and lines. Streams must have been made files before. Gives back what could
-/// not be read again as it was.
+/// and the sheets to `take`, in the order of sources and lines; `progress` is told how far it is. Streams must have been made files
+/// before. Gives back what could not be read again as it was.
 pub fn replay<'c, T: Send>(
     scanned: &Scanned,
     classifier: &'c Classifier,
     config: &EngineConfig,
+    progress: &Progress,
     sheet: impl Fn() -> T + Sync,
     collect: impl Fn(&mut T, &Event<'_>) + Sync,
     mut take: impl FnMut(T) -> Result<(), Error>,
@@ -425,12 +426,12 @@ pub fn replay<'c, T: Send>(
         digests: false,
         ..config.clone()
     };
-    let (spares, progress) = (Spares::default(), Progress::default());
+    let spares = Spares::default();
     let world = World {
         config,
         found: &scanned.found,
         beginnings: &scanned.beginnings,
-        progress: &progress,
+        progress,
         n_helpers: 0,
         budget: Arc::default(),
     };
@@ -455,9 +456,12 @@ pub fn replay<'c, T: Send>(
                 let rows = |scanner: &mut Scanner<'c>, job: &Job<'_>| {
                     let is_new = job.part == Part::New;
                     let range = if is_new { job.range.clone() } else { 0..0 };
-                    rows_of(scanner, job.block, range, &job.chain)
+                    let rows = rows_of(scanner, job.block, range, &job.chain);
+                    progress.read(job.range.len() as u64);
+                    rows
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
+                progress.file_done();
                 vec![state]
             }
             Opened::Stream(..) if !was_mapped => {

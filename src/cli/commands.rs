@@ -267,7 +267,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
-        let missed = write_table(&read, table, format, output)?;
+        let missed = write_table(&read, &args.input, table, format, output)?;
         read.errors.extend(missed);
     }
     let status = read.status(args.input.quiet);
@@ -345,6 +345,7 @@ const ROWS_AT_A_TIME: usize = 1024;
 /// Writes one table; gives back what could not be read for it.
 fn write_table(
     read: &Read,
+    args: &InputArgs,
     table: &'static Table,
     format: Format,
     mut output: Output,
@@ -384,10 +385,15 @@ fn write_table(
                     rows::event(event, zone, &names, sheet);
                 }
             };
+            let progress = Arc::new(expected(&read.scanned.found));
+            // Rows on the same terminal would stand in its line.
+            let is_seen = path.as_os_str() != "-" || !io::stdout().is_terminal();
+            let _shown = is_seen.then(|| progress::show(args, Arc::clone(&progress)));
             missed = engine::replay(
                 &read.scanned,
                 &read.classifier,
                 &read.plan.engine,
+                &progress,
                 sheet,
                 collect,
                 take,

@@ -307,8 +307,16 @@ fn evidence_points_at_the_first_line() {
             Ok(())
         };
         let config = config(2, 3_000);
-        engine::replay(&scanned, &lab.classifier, &config, Vec::new, collect, take)
-            .expect("memory");
+        engine::replay(
+            &scanned,
+            &lab.classifier,
+            &config,
+            &Default::default(),
+            Vec::new,
+            collect,
+            take,
+        )
+        .expect("memory");
         let places = places.concat();
         assert_eq!(places.len() as u64, scanned.ledgers[0].n_events, "{name}");
         assert!(

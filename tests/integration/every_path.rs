@@ -129,6 +129,7 @@ pub(crate) fn replay(
         scanned,
         classifier,
         &config(n_threads, chunk_len),
+        &Default::default(),
         Vec::new,
         collect,
         |rows| {

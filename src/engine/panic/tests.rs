@@ -6,6 +6,7 @@ use crate::{
     classify::Classifier,
     engine::{EngineConfig, Scanned, replay, scan},
     input::discover,
+    progress::Progress,
 };
 use std::io::Write;
 
@@ -141,11 +142,12 @@ fn a_second_reading_goes_on_too() {
     for n_threads in [1, 2] {
         let scanned = scanned(&path, n_threads);
         let bad = (GOOD.len() * 10_000) as u64;
-        let mut n_events = 0;
+        let (mut n_events, progress) = (0, Progress::default());
         let missed = replay(
             &scanned,
             &Classifier::default(),
             &config(n_threads),
+            &progress,
             || 0u64,
             |n, event| {
                 assert_ne!(event.evidence.offset, bad);
@@ -157,6 +159,8 @@ fn a_second_reading_goes_on_too() {
             },
         );
         let missed = missed.expect("nothing is written");
+        let counts = progress.counts();
+        assert_eq!((counts.bytes_done, counts.files_done), (2 * bad, 1));
         assert_eq!(missed.len(), 1, "{missed:?}");
         assert!(missed[0].to_string().starts_with("internal error"));
         let n_lost = (70 << 10) / GOOD.len() as u64;
