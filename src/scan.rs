@@ -14,7 +14,7 @@ use crate::{
     aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
-    lines::{Cpu, Line, Marks, Window, Work, with_best_cpu},
+    lines::{Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
     parse::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
@@ -213,9 +213,11 @@ impl<'c> Scanner<'c> {
     /// Reads the line at `run.at`, and those that continue its record: the careful way, for any line.
     #[inline(never)]
     fn read_line(&mut self, run: &mut Run<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
-        let Run { block, at, .. } = *run;
+        let Run { block, .. } = *run;
         let bytes = &block.bytes[..run.end];
-        let first = Line::at(bytes, at, bytes.len());
+        let (n_hole, first) = line_behind_hole(bytes, run.at);
+        ledger.n_hole_bytes += n_hole as u64;
+        let at = first.start;
         let place = run.place(first);
         run.n_lines += 1;
         run.at = first.next;
@@ -242,9 +244,12 @@ impl<'c> Scanner<'c> {
         let mut is_open =
             head.connection.is_some() && !record::has_tail(&bytes[first.start + head.len..end]);
         while run.at < bytes.len() {
-            let line = Line::at(bytes, run.at, bytes.len());
+            let (n_hole, line) = line_behind_hole(bytes, run.at);
             let next = &bytes[line.start..line.end];
-            if is_head(next) || !record::continues(is_open, next, line.start - first.start) {
+            if n_hole > 0
+                || is_head(next)
+                || !record::continues(is_open, next, line.start - first.start)
+            {
                 break;
             }
             is_open = is_open && !record::has_tail(next);
@@ -299,7 +304,7 @@ impl<'c> Scanner<'c> {
         };
         let text = &line[n_nul.max(n_mark)..];
         if line.len() >= LINE_LEN_MAX && is_blank(text) {
-            // More follows that is not looked at: it may be a record behind a large hole.
+            // More follows that is not looked at.
             return refuse(Reason::Overlong, place, ledger);
         }
         // A hole is one of the file; what stands in an envelope was written.
@@ -387,6 +392,32 @@ impl<S: Sink> Work for Chunk<'_, '_, S> {
         self.scanner
             .scan_on(cpu, self.block, self.range, self.ledger, self.sink);
     }
+}
+
+/// The line at `at`; NULs before it that are longer than a line may be, and how many there are. Such NULs within a line end
+/// it, and begin the next.
+#[inline(always)]
+fn line_behind_hole(bytes: &[u8], at: usize) -> (usize, Line) {
+    let line = Line::at(bytes, at, bytes.len());
+    if line.next - line.start <= LINE_LEN_MAX {
+        return (0, line);
+    }
+    part_at_holes(bytes, line)
+}
+
+#[cold]
+fn part_at_holes(bytes: &[u8], mut line: Line) -> (usize, Line) {
+    let mut n_hole = 0;
+    while let Some(nuls) = find_nuls(&bytes[line.start..line.end], LINE_LEN_MAX) {
+        if nuls.start > 0 {
+            line.end = line.start + nuls.start;
+            line.next = line.end;
+            break;
+        }
+        n_hole += nuls.len();
+        line.start += nuls.len();
+    }
+    (n_hole, line)
 }
 
 fn is_blank(text: &[u8]) -> bool {

@@ -317,7 +317,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
-        let missed = write_table(&read, table, format, output, args.all_requests)?;
+        let missed = write_table(&read, args, table, format, output)?;
         read.errors.extend(missed);
     }
     let status = read.status(args.input.quiet);
@@ -395,10 +395,10 @@ const ROWS_AT_A_TIME: usize = 1024;
 /// Writes one table; gives back what could not be read for it.
 fn write_table(
     read: &Read,
+    args: &ExportArgs,
     table: &'static Table,
     format: Format,
     mut output: Output,
-    all_requests: bool,
 ) -> Result<Vec<Error>, Failure> {
     let path = output.path();
     let failed = |source| export::failed(&path, source);
@@ -451,13 +451,18 @@ fn write_table(
                 read,
                 names: &names,
                 is_of_events: table.name == "events",
-                all_requests,
+                all_requests: args.all_requests,
                 sheet: sheet(),
             };
+            let progress = Arc::new(expected(&read.scanned.found));
+            // Rows on the same terminal would stand in its line.
+            let is_seen = path.as_os_str() != "-" || !io::stdout().is_terminal();
+            let _shown = is_seen.then(|| progress::show(&args.input, Arc::clone(&progress)));
             missed = engine::replay(
                 &read.scanned,
                 &read.classifier,
                 &read.plan.engine,
+                &progress,
                 make,
                 |rows| take(rows.sheet),
             )?;

@@ -123,14 +123,17 @@ impl<S: Send> Crew<S> {
 }
 
 /// Address space a thread may need: a stack, blocks and a decoder, and what the allocator sets aside for it.
-const ROOM_PER_THREAD: usize = 32 << 20;
+pub(super) const ROOM_PER_THREAD: usize = 32 << 20;
 
-/// Whether so many threads have room to work: where address space is limited, running out of it would end the run.
+/// Whether so many threads have room to work.
 fn has_room(n_threads: usize) -> bool {
+    has_space(n_threads.saturating_mul(ROOM_PER_THREAD))
+}
+
+/// Whether so many bytes of address space are left: where it is limited, running out of it would end the run.
+pub(super) fn has_space(n_bytes: usize) -> bool {
     let mut room: Vec<u8> = Vec::new();
-    let is_there = room
-        .try_reserve_exact(n_threads.saturating_mul(ROOM_PER_THREAD))
-        .is_ok();
+    let is_there = room.try_reserve_exact(n_bytes).is_ok();
     // Else the compiler leaves it out, and takes it for granted.
     std::hint::black_box(&mut room);
     is_there

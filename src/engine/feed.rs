@@ -1,6 +1,9 @@
 //! A stored stream on its way to blocks: unpacked, its members told apart and each told by its content, cut where records begin.
 
-use super::{FileState, SourceState, World, panic, same::Twin};
+use super::{
+    FileState, SourceState, World, panic,
+    same::{OpenArchive, Twin},
+};
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::{Errand, Spring},
@@ -58,6 +61,8 @@ pub(super) struct Feed<'a> {
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
+    /// One whose members those were compared with.
+    elder: OpenArchive,
 }
 
 /// The stream once it is open.
@@ -81,6 +86,8 @@ struct OpenMember {
     scratch: Scratch,
     /// An elder stream that all so far was equal to.
     twin: Option<Twin>,
+    /// An archive with elder streams.
+    elder: OpenArchive,
     /// What follows the last block of those.
     held: Option<StreamBlock>,
     /// Bytes handed on, or passed over where they are not scanned.
@@ -102,6 +109,7 @@ impl<'a> Feed<'a> {
             ahead: world.ahead(),
             stream: None,
             sources: Vec::new(),
+            elder: None,
         }
     }
 
@@ -175,9 +183,15 @@ impl<'a> Feed<'a> {
                     });
                 }
                 Some(_) => {}
-                None => self
-                    .sources
-                    .extend(stream.member.take().map(|member| member.state)),
+                None => {
+                    if let Some(member) = stream.member.take() {
+                        self.elder = member.elder;
+                        if let Some(twin) = member.twin {
+                            twin.give_back(&mut self.elder);
+                        }
+                        self.sources.push(member.state);
+                    }
+                }
             }
         }
     }
@@ -196,7 +210,9 @@ impl<'a> Feed<'a> {
                     stream.n_members += 1;
                     state.enter(member);
                     state.troubles.append(&mut stream.early);
-                    stream.member = Some(OpenMember::new(state, &mut stream.unpacker, self.world));
+                    let elder = self.elder.take();
+                    let member = OpenMember::new(state, &mut stream.unpacker, self.world, elder);
+                    stream.member = Some(member);
                     return Some(());
                 }
                 // What is said between two members belongs to the first.
@@ -218,6 +234,7 @@ impl<'a> Feed<'a> {
         let Some(stream) = self.stream.take() else {
             return;
         };
+        self.ahead = None; // what it keeps at hand is for others
         if self.sources.is_empty() {
             // Nothing in it could be read, or it is an archive without files.
             let mut state = self.state(0, Kind::Unread("unreadable"));
@@ -309,16 +326,22 @@ impl Errand for Ahead {
 
 impl OpenMember {
     /// Begins with the bytes that tell its kind and its envelope.
-    fn new(mut state: SourceState, unpacker: &mut Unpacker, world: &World<'_>) -> OpenMember {
+    fn new(
+        mut state: SourceState,
+        unpacker: &mut Unpacker,
+        world: &World<'_>,
+        mut elder: OpenArchive,
+    ) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, sample, false);
+        let twin = world.twin(&state, sample, false, &mut elder);
         OpenMember {
             state,
             blocks,
             scratch: Scratch::default(),
             twin,
+            elder,
             held: None,
             n_drawn: 0,
         }
@@ -387,13 +410,15 @@ impl OpenMember {
         let Some(twin) = &mut self.twin else {
             return (block, false);
         };
-        let common = match block.n_omitted {
-            0 => twin.common(&block.bytes),
+        let common = match (block.n_hole, block.n_omitted) {
+            (0, 0) => twin.common(&block.bytes),
             _ => 0, // what was left out cannot be compared
         };
         let elder = twin.elder;
-        if common < block.bytes.len() {
-            self.twin = None;
+        if common < block.bytes.len()
+            && let Some(twin) = self.twin.take()
+        {
+            twin.give_back(&mut self.elder);
         }
         let len = cut_at(
             &self.state.reading.chain,
@@ -409,6 +434,7 @@ impl OpenMember {
         self.held = (!rest.is_empty()).then(|| StreamBlock {
             offset: block.offset + len as u64,
             bytes: rest,
+            n_hole: 0,
             n_omitted: block.n_omitted,
         });
         block.n_omitted = 0;

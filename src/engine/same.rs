@@ -2,13 +2,15 @@
 //! that `copytruncate` copied and did not cut.
 //!
 //! Every stream but the first of those that begin alike is compared with an elder one byte for byte as it is read, and counts
-//! from where they part. Elder are plain files, then compressed ones, each in their order; members of archives are the youngest and
-//! are not compared with each other. So every byte is counted once, however much of it two have in common, and nothing is
-//! believed but the bytes.
+//! from where they part. Elder are plain files, then compressed ones, each in their order, then the members of archives, those of
+//! one archive not being compared with each other. So every byte is counted once, however much of it two have in common, and
+//! nothing is believed but the bytes. How members begin is known only once their archives were unpacked: where there are several
+//! of these, they are unpacked once more beforehand, on all threads.
 //!
 //! Machines that start at the same second write the same first lines: what two have in common counts as the same only if one
 //! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin.
 
+use super::{crew::Crew, panic};
 use crate::{
     event::LocalTime,
     input::{
@@ -21,12 +23,15 @@ use crate::{
         record,
         wrapper::{self, Scratch},
     },
+    progress::Progress,
 };
 use foldhash::fast::FixedState;
 use std::{
     collections::HashMap,
     hash::BuildHasher,
     io::{BufReader, Cursor, Read},
+    path::Path,
+    sync::Arc,
 };
 
 /// Common bytes of two streams that both go on that are no chance.
@@ -35,22 +40,31 @@ const SAME_LEN_MIN: usize = 64 << 10;
 /// Bytes of a stream that are looked at beforehand.
 const HEAD_LEN: usize = 64 << 10;
 
-/// The beginnings of all files, known before any is read.
+/// The beginnings of all files and members, known before any is read.
 #[derive(Debug, Default)]
 pub(super) struct Beginnings {
-    /// Files by the hash of their first line, in their order.
+    /// Files by the hash of their first line, in their order, then members.
     by_line: HashMap<u64, Vec<Elder>>,
 }
 
-/// A file that others may begin like.
-#[derive(Clone, Copy, Debug)]
+/// A file, or a member of an archive, that others may begin like.
+#[derive(Clone, Debug)]
 struct Elder {
     stored: u32,
+    /// Its number in an archive.
+    member: Option<u32>,
     is_plain: bool,
+    /// The machine its path names.
+    machine: Option<Arc<str>>,
 }
 
 /// What comes before any reading: the order of files, and their beginnings.
-pub(super) fn prepare(found: &[Found], limits: &Limits) -> (Vec<Found>, Beginnings) {
+pub(super) fn prepare<S: Send>(
+    found: &[Found],
+    limits: &Limits,
+    crew: &mut Crew<S>,
+    progress: &Progress,
+) -> (Vec<Found>, Beginnings) {
     let mut heads: Vec<(Found, Head)> = found
         .iter()
         .map(|found| (found.clone(), Head::of(found, limits)))
@@ -65,14 +79,104 @@ pub(super) fn prepare(found: &[Found], limits: &Limits) -> (Vec<Found>, Beginnin
         )
     });
     let mut beginnings = Beginnings::default();
-    for ((_, head), stored) in heads.iter().zip(0..) {
-        let Some(line) = head.line else { continue };
-        let is_plain = head.is_plain;
-        let elders = beginnings.by_line.entry(line).or_default();
-        elders.push(Elder { stored, is_plain });
+    for ((found, head), stored) in heads.iter().zip(0..) {
+        if let Some(line) = head.line {
+            let elder = Elder {
+                stored,
+                member: None,
+                is_plain: head.is_plain,
+                machine: machine(&found.name.to_string_lossy()),
+            };
+            beginnings.by_line.entry(line).or_default().push(elder);
+        }
     }
+    let archives: Vec<(u32, &Found)> = heads
+        .iter()
+        .zip(0..)
+        .filter(|((_, head), _)| head.is_archive)
+        .map(|((found, _), stored)| (stored, found))
+        .collect();
+    beginnings.add_members(&archives, limits, crew, progress);
     let found = heads.into_iter().map(|(found, _)| found).collect();
     (found, beginnings)
+}
+
+/// The machine that a path names.
+fn machine(name: &str) -> Option<Arc<str>> {
+    let place = wrapper::place(name);
+    place.host.or(place.pod).or(place.container).map(Arc::from)
+}
+
+impl Beginnings {
+    /// Adds the members of archives, if there are several to compare.
+    fn add_members<S: Send>(
+        &mut self,
+        archives: &[(u32, &Found)],
+        limits: &Limits,
+        crew: &mut Crew<S>,
+        progress: &Progress,
+    ) {
+        if archives.len() < 2 {
+            return;
+        }
+        let size = |found: &Found| found.place.path().metadata().map_or(0, |meta| meta.len());
+        let sizes: u64 = archives.iter().map(|(_, found)| size(found)).sum();
+        progress.expect(0, sizes);
+        let members = crew.map(archives, |_, &(stored, found)| {
+            // A panic comes again when the archive is read, and is told then.
+            let members = panic::catch(|| members(stored, found, limits));
+            progress.read(size(found));
+            members.unwrap_or_default()
+        });
+        for (line, elder) in members.into_iter().flatten() {
+            self.by_line.entry(line).or_default().push(elder);
+        }
+    }
+}
+
+/// The members of an archive with the hashes of their first lines.
+fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
+    let mut members = Vec::new();
+    let Place::File(path) = &found.place else {
+        return members;
+    };
+    let Some(mut unpacker) = unpacker(path, limits) else {
+        return members;
+    };
+    let (mut room, mut head) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
+    let (mut name, mut n_members) = (String::new(), 0);
+    let (mut len, mut is_head) = (0, false);
+    loop {
+        let is_wanted = is_head && len < HEAD_LEN;
+        let next = unpacker.next(if is_wanted {
+            &mut head[len..]
+        } else {
+            &mut room
+        });
+        match next {
+            Item::Member(member) => {
+                name = found.name.to_string_lossy().into_owned();
+                for part in member.path {
+                    name = name + "/" + &String::from_utf8_lossy(&part);
+                }
+                n_members += 1;
+                (len, is_head) = (0, true);
+            }
+            Item::Bytes(n) if is_wanted => len += n,
+            Item::Seam => is_head = false,
+            Item::EndOfMember(_) => {
+                let elder = Elder {
+                    stored,
+                    member: Some(n_members - 1),
+                    is_plain: false,
+                    machine: machine(&name),
+                };
+                members.extend(first_line(&head[..len]).map(|line| (line, elder)));
+            }
+            Item::Bytes(_) | Item::Problem(_) => {}
+            Item::End => return members,
+        }
+    }
 }
 
 /// The name of a file without what rotation put behind it, and the number or date that was: `error.log` and `2` of
@@ -97,6 +201,7 @@ struct Head {
     /// Hash of its first line; `None` for archives, pipes, and what cannot be read.
     line: Option<u64>,
     is_plain: bool,
+    is_archive: bool,
     /// Of its first record.
     time: Option<LocalTime>,
 }
@@ -106,8 +211,15 @@ impl Head {
         let Place::File(path) = &found.place else {
             return Head::default();
         };
-        let Some((mut reader, is_plain)) = open(path, limits) else {
-            return Head::default();
+        let (mut reader, is_plain) = match open(path, limits) {
+            Some(Opened::File(reader, is_plain)) => (reader, is_plain),
+            Some(Opened::Archive) => {
+                return Head {
+                    is_archive: true,
+                    ..Head::default()
+                };
+            }
+            None => return Head::default(),
         };
         let mut bytes = vec![0; HEAD_LEN];
         let len = fill(&mut reader, &mut bytes);
@@ -115,6 +227,7 @@ impl Head {
         Head {
             line: first_line(&bytes),
             is_plain,
+            is_archive: false,
             time: first_time(&bytes),
         }
     }
@@ -150,44 +263,112 @@ fn access_time(line: &[u8]) -> Option<LocalTime> {
     Some(LocalTime(time.instant.second.0))
 }
 
-/// The decoded bytes of a file that is no archive, and whether it is plain.
-fn open(path: &std::path::Path, limits: &Limits) -> Option<(Box<dyn Read + Send>, bool)> {
+/// What a path is found to be.
+enum Opened {
+    /// The decoded bytes of a file that is no archive, and whether it is plain.
+    File(Box<dyn Read + Send>, bool),
+    Archive,
+}
+
+/// The stored bytes of a file.
+fn stored_bytes(path: &Path) -> Option<Box<dyn Read + Send>> {
     let mut stored = Stored::open(path, Mmap::Never).ok()?;
     let empty = Content::Stream(Box::new(std::io::empty()));
-    let Content::Stream(mut reader) = std::mem::replace(&mut stored.content, empty) else {
-        return None;
-    };
+    match std::mem::replace(&mut stored.content, empty) {
+        Content::Stream(reader) => Some(reader),
+        Content::Mapped(_) => None, // never asked for
+    }
+}
+
+fn unpacker(path: &Path, limits: &Limits) -> Option<Unpacker> {
+    let reader = BufReader::new(stored_bytes(path)?);
+    Some(Unpacker::new(Box::new(reader), limits.clone()))
+}
+
+fn open(path: &Path, limits: &Limits) -> Option<Opened> {
+    let mut reader = stored_bytes(path)?;
     let mut head = vec![0; 512];
     let len = fill(&mut reader, &mut head);
     head.truncate(len);
     let is_plain = container::recognise(&head).is_none();
     let whole = Cursor::new(head).chain(reader);
     if is_plain {
-        return Some((Box::new(whole), true));
+        return Some(Opened::File(Box::new(whole), true));
     }
     let mut unpacker = Unpacker::new(Box::new(BufReader::new(whole)), limits.clone());
     match unpacker.next(&mut [0; 1]) {
         Item::Member(member) if member.path.is_empty() => {
-            Some((Box::new(Unpacked(unpacker)), false))
+            let unpacked = Unpacked {
+                unpacker,
+                stored: 0,
+                n_members: 1,
+                has_ended: false,
+            };
+            Some(Opened::File(Box::new(unpacked), false))
         }
+        Item::Member(_) => Some(Opened::Archive),
         _ => None,
     }
 }
 
-/// The bytes of a compressed stream, up to its end or to damage.
-struct Unpacked(Unpacker);
+/// The bytes of the member of a stored stream that is open, up to its end or to damage.
+pub(super) struct Unpacked {
+    unpacker: Unpacker,
+    /// Number of the file.
+    stored: u32,
+    /// Members so far, that one included.
+    n_members: u32,
+    has_ended: bool,
+}
+
+impl Unpacked {
+    /// Goes on to the member number `member`; false if there is none.
+    fn advance(&mut self, member: u32) -> bool {
+        self.has_ended = false;
+        let mut room = vec![0; HEAD_LEN];
+        while self.n_members <= member {
+            match self.unpacker.next(&mut room) {
+                Item::Member(_) => self.n_members += 1,
+                Item::End => return false,
+                _ => {}
+            }
+        }
+        true
+    }
+}
 
 impl Read for Unpacked {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
-        if room.is_empty() {
+        if room.is_empty() || self.has_ended {
             return Ok(0);
         }
-        Ok(match self.0.next(room) {
+        Ok(match self.unpacker.next(room) {
             Item::Bytes(n) => n,
-            _ => 0,
+            _ => {
+                self.has_ended = true;
+                0
+            }
         })
     }
 }
+
+/// The bytes of an elder stream.
+enum Source {
+    File(Box<dyn Read + Send>),
+    Member(Box<Unpacked>),
+}
+
+impl Read for Source {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Source::File(reader) => reader.read(room),
+            Source::Member(unpacked) => unpacked.read(room),
+        }
+    }
+}
+
+/// An archive whose members were compared with: the next is likely to be one of those that follow.
+pub(super) type OpenArchive = Option<Box<Unpacked>>;
 
 /// Reads until `room` is full or nothing comes.
 fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
@@ -205,7 +386,8 @@ fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
 pub(super) struct Twin {
     /// Number of the elder file.
     pub(super) elder: u32,
-    reader: Box<dyn Read + Send>,
+    /// Its first bytes, which were read to find it, and the rest.
+    reader: std::io::Chain<Cursor<Vec<u8>>, Source>,
     room: Vec<u8>,
     ended: bool,
 }
@@ -224,13 +406,15 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Whether a file is elder, and not of another machine.
-    fn follows(&self, elder: &Elder, found: &[Found]) -> bool {
-        let is_later =
-            self.is_member || (!elder.is_plain, elder.stored) < (!self.is_plain, self.stored);
-        let name = found[elder.stored as usize].name.to_string_lossy();
-        let place = wrapper::place(&name);
-        let machine = place.host.or(place.pod).or(place.container);
+    /// Whether another is elder, and not of another machine.
+    fn follows(&self, elder: &Elder) -> bool {
+        let is_later = match elder.member {
+            Some(_) => self.is_member && elder.stored < self.stored,
+            None => {
+                self.is_member || (!elder.is_plain, elder.stored) < (!self.is_plain, self.stored)
+            }
+        };
+        let machine = elder.machine.as_deref();
         elder.stored != self.stored
             && is_later
             && (machine.is_none() || self.machine.is_none() || machine == self.machine)
@@ -238,40 +422,77 @@ impl Stream<'_> {
 }
 
 impl Beginnings {
-    /// The elder that a stream begins like; `sample` are its first bytes.
+    /// The elder that a stream begins like; `sample` are its first bytes. An `archive` that is open is used if it can be.
     pub(super) fn twin(
         &self,
         found: &[Found],
         stream: Stream<'_>,
         sample: &[u8],
         limits: &Limits,
+        archive: &mut OpenArchive,
     ) -> Option<Twin> {
         let elders = self.by_line.get(&first_line(sample)?)?;
-        let is_elder = |elder: &&Elder| stream.follows(elder, found);
+        let is_elder = |elder: &&Elder| stream.follows(elder);
         elders.iter().filter(is_elder).find_map(|elder| {
-            let Place::File(path) = &found[elder.stored as usize].place else {
-                return None;
-            };
-            let (reader, _) = open(path, limits)?;
-            let mut twin = Twin {
+            let mut source = elder.open(found, limits, archive)?;
+            let mut bytes = vec![0; sample.len()];
+            let len = fill(&mut source, &mut bytes);
+            bytes.truncate(len);
+            let common = sample.iter().zip(&bytes).take_while(|(a, b)| a == b);
+            let common = common.count();
+            let goes_no_further = common == bytes.len();
+            let is_same = (goes_no_further || common >= SAME_LEN_MIN)
+                && (!stream.needs_client || record::has_tail(&sample[..common]));
+            let twin = Twin {
                 elder: elder.stored,
-                reader,
+                reader: Cursor::new(bytes).chain(source),
                 room: Vec::new(),
                 ended: false,
             };
-            let common = twin.common(sample);
-            let goes_no_further = common == sample.len() || twin.ended;
-            let is_same = (goes_no_further || common >= SAME_LEN_MIN)
-                && (!stream.needs_client || record::has_tail(&sample[..common]));
-            // From the first byte again, for whoever compares all of it.
-            twin.reader = open(path, limits)?.0;
-            twin.ended = false;
-            is_same.then_some(twin)
+            if is_same {
+                return Some(twin);
+            }
+            twin.give_back(archive);
+            None
         })
     }
 }
 
+impl Elder {
+    fn open(&self, found: &[Found], limits: &Limits, archive: &mut OpenArchive) -> Option<Source> {
+        let Place::File(path) = &found[self.stored as usize].place else {
+            return None;
+        };
+        let Some(member) = self.member else {
+            return match open(path, limits)? {
+                Opened::File(reader, _) => Some(Source::File(reader)),
+                Opened::Archive => None,
+            };
+        };
+        let at_hand = archive
+            .take()
+            .filter(|open| open.stored == self.stored && open.n_members <= member);
+        let mut unpacked = match at_hand {
+            Some(open) => open,
+            None => Box::new(Unpacked {
+                unpacker: unpacker(path, limits)?,
+                stored: self.stored,
+                n_members: 0,
+                has_ended: false,
+            }),
+        };
+        unpacked.advance(member).then(|| Source::Member(unpacked))
+    }
+}
+
 impl Twin {
+    /// Leaves the archive that it read from open.
+    pub(super) fn give_back(self, archive: &mut OpenArchive) {
+        if let (_, Source::Member(unpacked)) = self.reader.into_inner() {
+            *archive = Some(unpacked);
+        }
+    }
+
     /// How many of `bytes` the elder goes on with.
     pub(super) fn common(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;

@@ -3,7 +3,7 @@
 use super::{EngineConfig, panic};
 use crate::{
     aggregate::{
-        Aggregate, AttemptCount, Evidence, Failures, Ledger, SourceKey, TrafficCount,
+        Aggregate, AttemptCount, Evidence, Failures, Ledger, LineClass, SourceKey, TrafficCount,
         failures::Kind, ledger::n_lines,
     },
     classify::{Classifier, Verdict, classify_request, residue, taxonomy::ROWS},
@@ -110,6 +110,17 @@ impl<'a> Tally<'a> {
     pub(super) fn skip(&mut self, block: Block<'_>) {
         let ledger = self.ledgers.entry(block.source).or_default();
         ledger.collect_duplicate(block.offset, block.bytes);
+    }
+
+    /// Counts `n_bytes` NULs from `offset` on, which nobody read; `is_last`: with them the source ends.
+    pub(super) fn hole(&mut self, source: SourceKey, offset: u64, n_bytes: u64, is_last: bool) {
+        let ledger = self.ledgers.entry(source).or_default();
+        ledger.n_hole_bytes += n_bytes;
+        if is_last {
+            // Where a line begins there is one, though all of it is hole.
+            ledger.collect_line(LineClass::Blank, 0);
+            ledger.line_starts.collect(offset + n_bytes, 1);
+        }
     }
 
     /// Scans one chunk of a source, on the machine `machine` if its lines do not tell. A panic costs what is left of the chunk.

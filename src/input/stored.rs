@@ -11,6 +11,7 @@ use std::{
     fmt,
     fs::{self, File, Metadata},
     io::{self, Read},
+    ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -112,6 +113,15 @@ impl Stored {
         self.origin.as_ref().map(|(_, snapshot)| snapshot)
     }
 
+    /// The holes of a mapped file that are longer than `len_bytes`, ascending, if its system tells: bytes that were never
+    /// written, and read as zeros.
+    pub fn holes(&self, len_bytes: usize) -> Vec<Range<usize>> {
+        match (&self.content, &self.origin) {
+            (Content::Mapped(map), Some((file, _))) => holes(file, map.len(), len_bytes),
+            _ => vec![],
+        }
+    }
+
     /// What happened to the file since it was opened; ask when all is read.
     pub fn change(&self) -> Option<Change> {
         let (file, snapshot) = self.origin.as_ref()?;
@@ -133,6 +143,45 @@ impl Stored {
         by_signal.into_iter().chain(by_length).min()
     }
 }
+
+/// Holes of more than `longer_than` bytes in the first `len` bytes of a file.
+#[cfg(unix)]
+fn holes(file: &File, len: usize, longer_than: usize) -> Vec<Range<usize>> {
+    use rustix::fs::{SeekFrom, seek};
+    use std::os::unix::fs::MetadataExt;
+    // A file with fewer blocks than bytes has holes, or is compressed.
+    let is_sparse = |meta: Metadata| meta.blocks().saturating_mul(512) < len as u64;
+    if len <= longer_than || !file.metadata().is_ok_and(is_sparse) {
+        return vec![];
+    }
+    let mut holes = Vec::new();
+    let mut at = 0;
+    while at < len as u64 {
+        // Where the system knows no holes it says that data goes on to the end.
+        let Ok(start) = seek(file, SeekFrom::Hole(at)) else {
+            break;
+        };
+        // Behind the last data this fails: the hole goes on to the end.
+        let end = seek(file, SeekFrom::Data(start)).unwrap_or(len as u64);
+        let (start, end) = (start.min(len as u64) as usize, end.min(len as u64) as usize);
+        if end.saturating_sub(start) > longer_than {
+            holes.push(start..end);
+        }
+        if end as u64 <= at || holes.len() >= HOLES_MAX {
+            break;
+        }
+        at = end as u64;
+    }
+    holes
+}
+
+#[cfg(not(unix))]
+fn holes(_: &File, _: usize, _: usize) -> Vec<Range<usize>> {
+    vec![]
+}
+
+/// Holes that are told; the rest is read.
+const HOLES_MAX: usize = 65_536;
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

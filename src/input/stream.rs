@@ -1,5 +1,6 @@
 //! Bytes that come piece by piece, as blocks that end where a record begins, in bounded memory.
 
+use crate::lines::nuls::{find_nuls, leading_nuls, trailing_nuls};
 use memchr::{memchr, memrchr};
 
 /// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
@@ -26,6 +27,8 @@ pub struct StreamBlock {
     /// Offset of `bytes[0]` in the stream.
     pub offset: u64,
     pub bytes: Vec<u8>,
+    /// NULs left out before `bytes`: more than a line may have.
+    pub n_hole: u64,
     /// Bytes left out behind `bytes`: the rest of an overlong last line, its newline included.
     pub n_omitted: u64,
 }
@@ -40,6 +43,8 @@ pub struct Blocks {
     len: usize,
     /// Offset of `buffer[0]` in the stream.
     offset: u64,
+    /// NULs left out before `buffer[0]`; those that follow are left out too.
+    n_hole: u64,
     /// What came last was no bytes.
     pause: Option<Filled>,
 }
@@ -51,14 +56,23 @@ impl Blocks {
             buffer: Vec::new(),
             len: 0,
             offset: 0,
+            n_hole: 0,
             pause: None,
         }
     }
 
-    /// The beginning of the stream, up to a block of it, before the first block is taken.
+    /// The beginning of the stream behind NULs, up to a block of it, before the first block is taken.
     pub fn peek(&mut self, mut fill: impl FnMut(&mut [u8]) -> Filled) -> &[u8] {
         self.fill_to(BLOCK_LEN, &mut fill);
-        &self.buffer[..self.len]
+        self.skip_hole(&mut fill);
+        let n_nuls = leading_nuls(&self.buffer[..self.len]);
+        self.fill_to(n_nuls + BLOCK_LEN, &mut fill);
+        match &self.buffer[n_nuls..self.len] {
+            // Nothing but NULs is not the same as nothing.
+            [] if self.n_hole > 0 => &[0],
+            [] => &self.buffer[..self.len],
+            text => text,
+        }
     }
 
     /// The next block; `None` at the end. `find_cut` gives the last place in the bytes at hand where a block can end.
@@ -72,21 +86,31 @@ impl Blocks {
         let mut wanted = BLOCK_LEN;
         loop {
             self.fill_to(wanted, &mut fill);
+            self.skip_hole(&mut fill);
             if self.pause == Some(Filled::Seam) {
                 self.pause = None;
-                if self.len > 0 {
+                if self.len > 0 || self.n_hole > 0 {
                     return Some(self.take(self.len, spare));
                 }
                 continue;
             }
             if self.pause == Some(Filled::End) {
-                return (self.len > 0).then(|| self.take(self.len, spare));
+                let is_left = self.len > 0 || self.n_hole > 0;
+                return is_left.then(|| self.take(self.len, spare));
             }
             if let Some(cut) = find_cut(&self.buffer[..self.len]) {
                 return Some(self.take(cut, spare));
             }
             if self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
-                return Some(self.skip_line(&mut fill, spare));
+                let line = &self.buffer[self.len - self.last_line_len()..self.len];
+                if let Some(nuls) = find_nuls(line, self.line_len_max) {
+                    let end = self.len - line.len() + nuls.start;
+                    return Some(self.take(end, spare));
+                }
+                // As long as NULs come there may be enough of them.
+                if trailing_nuls(line) == 0 || self.len >= BLOCK_LEN_MAX {
+                    return Some(self.skip_line(&mut fill, spare));
+                }
             }
             if self.len >= BLOCK_LEN_MAX {
                 let end = memrchr(b'\n', &self.buffer[..self.len]).map_or(self.len, |at| at + 1);
@@ -94,6 +118,34 @@ impl Blocks {
             }
             wanted = self.len + BLOCK_LEN;
         }
+    }
+
+    /// Drops NULs at the start of the buffer that are more than a line may have.
+    fn skip_hole(&mut self, fill: &mut impl FnMut(&mut [u8]) -> Filled) {
+        if self.n_hole == 0 {
+            if self.len == 0 || self.buffer[0] != 0 {
+                return;
+            }
+            self.fill_to(self.line_len_max + 1, fill);
+            if leading_nuls(&self.buffer[..self.len]) <= self.line_len_max {
+                return;
+            }
+        }
+        loop {
+            let n = leading_nuls(&self.buffer[..self.len]);
+            self.drop_first(n);
+            self.n_hole += n as u64;
+            self.offset += n as u64;
+            if self.len > 0 || self.pause.is_some() {
+                return self.fill_to(BLOCK_LEN, fill);
+            }
+            self.fill_to(BLOCK_LEN, fill);
+        }
+    }
+
+    fn drop_first(&mut self, n: usize) {
+        self.buffer.copy_within(n..self.len, 0);
+        self.len -= n;
     }
 
     /// Reads until `wanted` bytes are at hand, or none come.
@@ -127,11 +179,13 @@ impl Blocks {
         StreamBlock {
             offset,
             bytes,
+            n_hole: std::mem::take(&mut self.n_hole),
             n_omitted: 0,
         }
     }
 
-    /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline.
+    /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline, or up to NULs
+    /// that begin another.
     fn skip_line(
         &mut self,
         fill: &mut impl FnMut(&mut [u8]) -> Filled,
@@ -140,19 +194,30 @@ impl Blocks {
         let kept = self.len - self.last_line_len() + self.line_len_max;
         let mut n_omitted = (self.len - kept) as u64;
         self.len = kept;
+        let mut n_nuls = trailing_nuls(&self.buffer[..self.len]) as u64;
         let mut block = self.take(kept, spare);
+        let mut n_hole = 0;
         while self.pause.is_none() {
             self.fill_to(BLOCK_LEN, fill);
             let newline = memchr(b'\n', &self.buffer[..self.len]);
             let end = newline.map_or(self.len, |newline| newline + 1);
+            // They may go on from what was dropped before.
+            let n_further = leading_nuls(&self.buffer[..end]);
+            if n_nuls + n_further as u64 > self.line_len_max as u64 {
+                n_omitted -= n_nuls;
+                n_hole = n_nuls;
+                break;
+            }
+            let n_trailing = trailing_nuls(&self.buffer[..end]);
+            n_nuls = n_trailing as u64 + if n_trailing == end { n_nuls } else { 0 };
             n_omitted += end as u64;
-            self.buffer.copy_within(end..self.len, 0);
-            self.len -= end;
+            self.drop_first(end);
             if newline.is_some() {
                 break;
             }
         }
-        self.offset += n_omitted;
+        self.offset += n_omitted + n_hole;
+        self.n_hole = n_hole;
         block.n_omitted = n_omitted;
         block
     }
@@ -245,6 +310,41 @@ mod tests {
             got.iter().map(|block| block.bytes.len()).sum::<usize>(),
             text.len()
         );
+    }
+
+    /// Whatever stands before NULs that are more than a line may have, they are left out, and what follows is read.
+    #[test]
+    fn long_holes_are_left_out() {
+        for before in [&b""[..], b"first\n", b"cut off", &[b'x'; 3 * BLOCK_LEN]] {
+            for n in [1 << 20, (1 << 20) + 1, 3 << 20, (40 << 20) + 5] {
+                for behind in [&b""[..], b"\n", b"last", b"last\nline\n"] {
+                    let text = [before, &vec![0; n], behind].concat();
+                    let got = blocks(&text, 1 << 20);
+                    let (mut offset, mut n_hole) = (0, 0);
+                    for block in &got {
+                        offset += block.n_hole;
+                        assert_eq!(block.offset, offset);
+                        let bytes = &text[offset as usize..][..block.bytes.len()];
+                        assert!(block.bytes == bytes);
+                        offset += block.bytes.len() as u64 + block.n_omitted;
+                        n_hole += block.n_hole;
+                        // Where the stream ends before a block is full, whoever scans it finds them.
+                        let kept = find_nuls(&block.bytes, 1 << 20);
+                        n_hole += kept.map_or(0, |nuls| nuls.len() as u64);
+                    }
+                    assert_eq!(offset, text.len() as u64);
+                    let is_long = n > 1 << 20;
+                    assert_eq!(
+                        n_hole,
+                        if is_long { n as u64 } else { 0 },
+                        "{}",
+                        before.len()
+                    );
+                    let last = got.last().expect("some");
+                    assert!(!is_long || last.bytes.ends_with(behind) && last.n_omitted == 0);
+                }
+            }
+        }
     }
 
     #[test]

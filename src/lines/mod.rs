@@ -3,6 +3,7 @@
 pub mod chunk;
 pub mod marks;
 pub mod near;
+pub mod nuls;
 pub mod window;
 
 pub use chunk::{Line, chunks, lines};

@@ -3,10 +3,10 @@
 //! What fits none of them may be something else that was written into the same stream: an error record, a blank line, junk. It goes
 //! the careful way.
 
-use super::{Block, Place, Scanner, Sink, refuse};
+use super::{Block, Place, Scanner, Sink, line_behind_hole, refuse};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
-    lines::{Cpu, Line, Work, with_best_cpu},
+    lines::{Cpu, Work, with_best_cpu},
     parse::{
         access::{
             AccessLine, Escape, Field, Formats, Instant, Misfit, Written, parse_request_line, value,
@@ -83,7 +83,9 @@ impl Scanner<'_> {
         let bytes = &block.bytes[..range.end];
         let mut fields = AccessLine::default();
         while run.at < run.end {
-            let line = Line::at(bytes, run.at, bytes.len());
+            let (n_hole, line) = line_behind_hole(bytes, run.at);
+            ledger.n_hole_bytes += n_hole as u64;
+            run.at = line.start;
             let text = &bytes[line.start..line.end.min(line.start + LINE_LEN_MAX)];
             let place = run.place(line);
             let read = match formats.cut_on(cpu, text, &mut fields) {

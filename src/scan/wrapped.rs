@@ -3,11 +3,10 @@
 //! A record is kept until the next text of the same writer tells whether it goes on: a copy of some hundred bytes, since its
 //! lines do not lie together and others may stand between them. The envelope's own facts go two ways: the machine with each event, and what its times say of the zone to the ledger.
 
-use super::{Block, Event, Place, Request, Scanner, Sink};
+use super::{Block, Event, Place, Request, Scanner, Sink, line_behind_hole};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, limits::LINE_LEN_MAX},
     event::LocalTime,
-    lines::Line,
     parse::{
         access::{AccessLine, Instant},
         head::is_head,
@@ -129,7 +128,9 @@ impl Scanner<'_> {
                     (next, next)
                 }
                 None => {
-                    let line = Line::at(bytes, at, bytes.len());
+                    let (n_hole, line) = line_behind_hole(bytes, at);
+                    ledger.n_hole_bytes += n_hole as u64;
+                    at = line.start;
                     (line.end, line.next)
                 }
             };

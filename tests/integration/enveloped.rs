@@ -325,7 +325,8 @@ fn evidence_points_at_the_first_line() {
             Ok(())
         };
         let config = config(2, 3_000);
-        engine::replay(&scanned, &lab.classifier, &config, make, take).expect("memory");
+        let progress = Default::default();
+        engine::replay(&scanned, &lab.classifier, &config, &progress, make, take).expect("memory");
         let places = places.concat();
         assert_eq!(places.len() as u64, scanned.ledgers[0].n_events, "{name}");
         assert!(

@@ -159,6 +159,7 @@ pub(crate) fn replay(
         scanned,
         classifier,
         &config(n_threads, chunk_len),
+        &Default::default(),
         make,
         |events| {
             let rows = events.rows;

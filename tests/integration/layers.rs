@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("lines", &[]),
     ("progress", &[]),
     ("zone", &["event"]),
-    ("input", &["error", "glob"]),
+    ("input", &["error", "glob", "lines"]),
     ("parse", &["event", "lines"]),
     ("config", &["glob"]),
     ("classify", &["event", "lines", "parse"]),

@@ -25,6 +25,8 @@ mod envelopes;
 mod every_path;
 mod fault_rows;
 mod generate;
+#[cfg(unix)]
+mod holes;
 mod hostile_archives;
 mod injected_faults;
 mod interrupt;

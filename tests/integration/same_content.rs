@@ -24,15 +24,81 @@ fn in_directory(test: impl FnOnce(&Path)) {
 
 /// A tar archive of one file.
 fn tar(name: &str, text: &[u8]) -> Vec<u8> {
+    tar_of(&[(name, text)])
+}
+
+fn tar_of(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
-    let mut header = tar::Header::new_gnu();
-    header.set_size(text.len() as u64);
-    header.set_mode(0o644);
-    header.set_cksum();
-    builder
-        .append_data(&mut header, name, text)
-        .expect("memory");
+    for (name, text) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(text.len() as u64);
+        header.set_mode(0o644);
+        header.set_cksum();
+        builder
+            .append_data(&mut header, name, *text)
+            .expect("memory");
+    }
     builder.into_inner().expect("memory")
+}
+
+/// Yesterday's archive and today's hold some of the same logs, whole or further written.
+#[test]
+fn members_of_several_archives_count_once() {
+    in_directory(|dir| {
+        let (a, b, c, d) = (log(1), log(2), log(3), log(4));
+        let b_longer = [&b[..], &d].concat();
+        let n_rows = |logs: &str| {
+            let output = run(dir, &["export", "-q", "--table", "events", logs]);
+            Rows::parse(&stdout(&output)).len()
+        };
+        let alone = |text: &[u8]| {
+            fs::write(dir.join("alone"), text).expect("written");
+            let n = (n_events(dir, &["alone"]), n_rows("alone"));
+            fs::remove_file(dir.join("alone")).expect("there");
+            n
+        };
+        let counts = [alone(&a), alone(&b_longer), alone(&c)];
+        let want: u64 = counts.iter().map(|counts| counts.0).sum();
+        let old = tar_of(&[("a.log", &a), ("b.log", &b)]);
+        let new = tar_of(&[("a.log.1", &a), ("b.log", &b_longer), ("c.log", &c)]);
+        let newest = tar_of(&[("c.log", &c), ("a.log.2", &a), ("notes.txt", b"hello")]);
+        fs::write(dir.join("1.tar.gz"), packed::gzip(&old)).expect("written");
+        fs::write(dir.join("2.tar.zst"), packed::zstd(&new)).expect("written");
+        fs::write(dir.join("3.tar"), &newest).expect("written");
+        for threads in ["1", "2", "4"] {
+            assert_eq!(n_events(dir, &["--threads", threads, "."]), want);
+        }
+        let n_lines = |text: &[u8]| text.split_inclusive(|&byte| byte == b'\n').count() as u64;
+        let of = |name: &str| {
+            let found = duplicates(dir)
+                .into_iter()
+                .find(|(source, _)| source == name);
+            found.expect("there").1
+        };
+        assert_eq!((of("1.tar.gz!a.log"), of("1.tar.gz!b.log")), (0, 0));
+        assert_eq!(of("2.tar.zst!a.log.1"), n_lines(&a));
+        let n_common = of("2.tar.zst!b.log");
+        assert!(
+            n_common <= n_lines(&b) && n_common + 20 > n_lines(&b),
+            "{n_common}"
+        );
+        assert_eq!((of("2.tar.zst!c.log"), of("3.tar!c.log")), (0, n_lines(&c)));
+        assert_eq!(of("3.tar!a.log.2"), n_lines(&a));
+        // Read again, too.
+        assert_eq!(
+            n_rows("."),
+            counts.iter().map(|counts| counts.1).sum::<usize>()
+        );
+        // What also lies loose is counted there.
+        fs::write(dir.join("a.log"), &a).expect("written");
+        assert_eq!(
+            (n_events(dir, &["."]), of("1.tar.gz!a.log")),
+            (want, n_lines(&a))
+        );
+        // In one archive alone nothing is compared.
+        fs::write(dir.join("twice"), tar_of(&[("a.log", &c), ("b.log", &c)])).expect("written");
+        assert_eq!(n_events(dir, &["twice"]), 2 * counts[2].0);
+    });
 }
 
 /// Duplicate lines by source.

@@ -6,6 +6,7 @@ use crate::{
     classify::Classifier,
     engine::{EngineConfig, Scanned, Wanted, replay, scan},
     input::discover,
+    progress::Progress,
     scan::{Event, Request, Sink},
 };
 use std::io::Write;
@@ -159,11 +160,12 @@ fn a_second_reading_goes_on_too() {
     for n_threads in [1, 2] {
         let scanned = scanned(&path, n_threads);
         let bad = (GOOD.len() * 10_000) as u64;
-        let mut n_events = 0;
+        let (mut n_events, progress) = (0, Progress::default());
         let missed = replay(
             &scanned,
             &Classifier::default(),
             &config(n_threads),
+            &progress,
             || Count {
                 n: 0,
                 bad_offset: bad,
@@ -174,6 +176,8 @@ fn a_second_reading_goes_on_too() {
             },
         );
         let missed = missed.expect("nothing is written");
+        let counts = progress.counts();
+        assert_eq!((counts.bytes_done, counts.files_done), (2 * bad, 1));
         assert_eq!(missed.len(), 1, "{missed:?}");
         assert!(missed[0].to_string().starts_with("internal error"));
         let n_lost = (70 << 10) / GOOD.len() as u64;

@@ -108,8 +108,8 @@ pub struct Ahead {
 struct Line {
     batches: VecDeque<Batch>,
     codecs: Vec<Box<dyn Codec>>,
-    /// One that was used, and its share of the budget.
-    spare: Option<(Room, Share)>,
+    /// Those that were used, and their shares of the budget.
+    spares: Vec<(Room, Share)>,
     n_overflows: u32,
 }
 
@@ -195,7 +195,7 @@ impl Ahead {
         let (container, offset) = (batch.container, batch.offset);
         let (bytes, units) = (Arc::clone(&batch.bytes), Arc::clone(&batch.units));
         let mut decoded = Decoded {
-            room: line.spare.take().map(|(room, _)| room).unwrap_or_default(),
+            room: line.spares.pop().map(|(room, _)| room).unwrap_or_default(),
             ranges: Vec::with_capacity(units.len()),
         };
         let codec = line.codecs.pop();
@@ -287,7 +287,11 @@ impl Ahead {
         units: Extents,
     ) -> bool {
         let n_bytes = bytes.len() as u64 + units.decoded_len;
-        let Some(share) = Share::of(&self.budget, n_bytes) else {
+        let share = Share::of(&self.budget, n_bytes).or_else(|| {
+            self.lock().spares.clear(); // they have shares, too
+            Share::of(&self.budget, n_bytes)
+        });
+        let Some(share) = share else {
             return false;
         };
         self.lock().batches.push_back(Batch {
@@ -303,8 +307,11 @@ impl Ahead {
 
     /// Whether more should be read ahead.
     fn has_room(&self) -> bool {
-        self.lock().batches.len() < self.n_batches_max
-            && self.budget.used.load(Relaxed) < self.budget.max
+        let mut line = self.lock();
+        if self.budget.used.load(Relaxed) >= self.budget.max {
+            line.spares.clear();
+        }
+        line.batches.len() < self.n_batches_max && self.budget.used.load(Relaxed) < self.budget.max
     }
 
     fn has_given_up(&self) -> bool {
@@ -327,7 +334,7 @@ impl Line {
             && let Ok(Decoded { mut room, .. }) = Arc::try_unwrap(decoded)
         {
             room.len = 0;
-            self.spare = Some((room, batch.share));
+            self.spares.push((room, batch.share));
         }
     }
 }

@@ -1,0 +1,102 @@
+//! What there is to do with a mapped file: its chunks, its holes, and what another file holds too.
+
+use super::{EngineConfig, SourceState, feed};
+use crate::{
+    aggregate::limits,
+    lines::{self, nuls},
+    parse::wrapper::Scratch,
+    scan::{Block, Reading},
+};
+use std::{cell::RefCell, ops::Range, sync::Arc};
+
+/// One chunk to scan.
+pub(super) struct Job<'a> {
+    pub(super) block: Block<'a>,
+    pub(super) range: Range<usize>,
+    pub(super) reading: Reading,
+    pub(super) machine: Option<Arc<str>>,
+    pub(super) part: Part,
+}
+
+/// What there is to do with a chunk of a mapped file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// NULs that are not looked at.
+    Hole {
+        is_last: bool,
+    },
+    New,
+    /// Another source holds it too.
+    Same,
+}
+
+/// The chunks of a mapped file, whose first `same_len` bytes another holds too, and which has these `holes`.
+pub(super) fn jobs<'a>(
+    state: &SourceState,
+    bytes: &'a [u8],
+    same_len: usize,
+    holes: &[Range<usize>],
+    config: &EngineConfig,
+) -> Vec<Job<'a>> {
+    if !state.is_scanned() {
+        return vec![];
+    }
+    let scratch = RefCell::new(Scratch::default());
+    let may_start = |bytes: &[u8], at: usize| {
+        feed::may_start(&state.reading.chain, bytes, at, &mut scratch.borrow_mut())
+    };
+    let block_of = |range: Range<usize>| Block {
+        source: state.key,
+        offset: range.start as u64,
+        bytes: &bytes[range],
+        n_omitted: 0,
+    };
+    let job = |block: Block<'a>, range, part| Job {
+        block,
+        range,
+        reading: state.reading.clone(),
+        machine: state.machine.clone(),
+        part,
+    };
+    let mut jobs = Vec::new();
+    if same_len > 0 {
+        jobs.push(job(block_of(0..same_len), 0..same_len, Part::Same));
+    }
+    let mut at = same_len;
+    let holes = nuls::runs_around(bytes, holes, limits::LINE_LEN_MAX);
+    let end = bytes.len()..bytes.len();
+    for hole in holes
+        .into_iter()
+        .filter(|hole| hole.start >= same_len)
+        .chain([end])
+    {
+        let block = block_of(at..hole.start);
+        let ranges = lines::chunks(block.bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
+        jobs.extend(ranges.into_iter().map(|range| job(block, range, Part::New)));
+        at = hole.end;
+        if !hole.is_empty() {
+            let is_last = at == bytes.len();
+            jobs.push(job(
+                block_of(hole.clone()),
+                0..hole.len(),
+                Part::Hole { is_last },
+            ));
+        }
+    }
+    jobs
+}
+
+/// What comes behind the NULs that `bytes` begin with; those in `holes` need not be looked at.
+pub(super) fn behind_nuls<'a>(bytes: &'a [u8], holes: &[Range<usize>]) -> &'a [u8] {
+    let mut at = 0;
+    let first = holes.first().filter(|hole| hole.start == 0);
+    if let Some(first) = first {
+        at = first.end;
+    }
+    let n = nuls::leading_nuls(&bytes[at..]);
+    if at + n < bytes.len() {
+        &bytes[at + n..]
+    } else {
+        bytes
+    }
+}

@@ -1,0 +1,229 @@
+//! Holes of files: what is never read counts as if it had been, and what stands behind is read.
+
+use crate::{
+    every_path,
+    packed::{gzip, zstd},
+    support::{Rows, run, status, stdout},
+};
+use coroner::{
+    classify::Classifier,
+    engine::{self, Scanned},
+    input::{self, Kind, Mmap},
+};
+use std::{
+    fs::{self, File},
+    io::{Seek, SeekFrom, Write},
+    path::Path,
+};
+
+const RECORD: &str = "2026/11/20 10:00:00 [error] 7#7: *42 connect() failed (111: Connection refused) while connecting to \
+                      upstream, client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\"\n";
+
+/// A record that goes on in the next line.
+const OPEN: &str =
+    "2026/11/20 10:00:01 [error] 7#7: *43 FastCGI sent in stderr: \"PHP message: one\n";
+
+const MIB: usize = 1 << 20;
+
+/// A part of a file: text, or so many bytes of nothing.
+#[derive(Clone, Debug)]
+enum Part {
+    Text(Vec<u8>),
+    Hole(usize),
+}
+
+/// Writes the parts; holes as such, or as zeros.
+fn write(path: &Path, parts: &[Part], is_sparse: bool) -> Vec<u8> {
+    let mut file = File::create(path).expect("made");
+    let mut bytes = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => bytes.extend_from_slice(text),
+            Part::Hole(n) => bytes.resize(bytes.len() + n, 0),
+        }
+    }
+    let mut at = 0;
+    for part in parts {
+        match part {
+            Part::Text(text) => file.write_all(text).expect("written"),
+            Part::Hole(n) if is_sparse => {
+                file.seek(SeekFrom::Current(*n as i64)).expect("sought");
+            }
+            Part::Hole(n) => file.write_all(&bytes[at..at + n]).expect("written"),
+        }
+        at += match part {
+            Part::Text(text) => text.len(),
+            Part::Hole(n) => *n,
+        };
+    }
+    file.set_len(bytes.len() as u64).expect("sized");
+    bytes
+}
+
+fn scan(path: &Path, n_threads: usize, chunk_len: usize, mmap: Mmap) -> Scanned {
+    let (found, errors) = input::discover(&[path.to_owned()]);
+    assert!(errors.is_empty());
+    let mut config = every_path::config(n_threads, chunk_len);
+    config.mmap = mmap;
+    let scanned = engine::scan(&found, &Classifier::default(), &config, &Default::default());
+    let (state, ledger) = (&scanned.sources[0], &scanned.ledgers[0]);
+    assert_eq!(state.kind, Kind::NginxError);
+    assert_eq!(ledger.n_bytes(), state.decoded_bytes);
+    scanned
+}
+
+fn cases() -> Vec<Vec<Part>> {
+    let text = |text: &str| Part::Text(text.as_bytes().to_vec());
+    let hole = Part::Hole;
+    let cut = &RECORD[..70];
+    let records = RECORD.repeat(20);
+    vec![
+        vec![hole(3 * MIB), text(RECORD)],
+        vec![text(&records), hole(3 * MIB), text(&records)],
+        vec![
+            text(&records),
+            hole(3 * MIB + 4097),
+            text("\n"),
+            text(RECORD),
+        ],
+        vec![text(&records), text(cut), hole(3 * MIB), text(RECORD)],
+        vec![text(&records), hole(3 * MIB)],
+        vec![text(&records), text(cut), hole(3 * MIB)],
+        vec![text(&records), text(OPEN), hole(3 * MIB), text(RECORD)],
+        vec![
+            text(&records),
+            text(OPEN),
+            text("two"),
+            hole(3 * MIB),
+            text("three\n"),
+            text(RECORD),
+        ],
+        vec![
+            hole(2 * MIB),
+            text(RECORD),
+            hole(5 * MIB),
+            text(&records),
+            hole(20 * MIB),
+            text(cut),
+        ],
+        // As long as a line may be, and no longer.
+        vec![text(RECORD), hole(MIB), text(RECORD)],
+        vec![text(&records), hole(300_000), text(&records)],
+        // A line that is too long by itself.
+        vec![
+            text(&records),
+            text(&"x".repeat(3 * MIB)),
+            hole(3 * MIB),
+            text(RECORD),
+        ],
+    ]
+}
+
+#[test]
+fn a_hole_counts_as_the_zeros_it_reads_as() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    for case in cases() {
+        let bytes = write(&path, &case, false);
+        let want = scan(&path, 1, 64 << 20, Mmap::Auto);
+        let (want, n_events) = (every_path::digest(&want), want.ledgers[0].n_events);
+        let n_records = bytes
+            .windows(20)
+            .filter(|w| w.starts_with(b"2026/11/20 10:00:0"))
+            .count();
+        let shorter = case
+            .iter()
+            .filter(|p| matches!(p, Part::Hole(n) if *n <= MIB))
+            .count();
+        assert!(
+            n_events as usize == n_records || shorter > 0,
+            "{n_events} of {n_records}"
+        );
+        let check = |what: &str, mmap| {
+            for (n_threads, chunk_len) in [(1, 64 << 20), (2, 1 << 10), (3, 1 << 20)] {
+                let got = every_path::digest(&scan(&path, n_threads, chunk_len, mmap));
+                assert_eq!(got, want, "{what}");
+            }
+        };
+        check("zeros", Mmap::Auto);
+        check("zeros, read", Mmap::Never);
+        write(&path, &case, true);
+        check("sparse", Mmap::Auto);
+        check("sparse, read", Mmap::Never);
+        for pack in [gzip, zstd] {
+            fs::write(&path, pack(&bytes)).expect("written");
+            check("packed", Mmap::Auto);
+        }
+    }
+}
+
+/// Line numbers and offsets are those of the file, also when read again.
+#[test]
+fn a_hundred_gigabytes_of_hole() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    const LEN: usize = 100_000_000_000;
+    let mut file = File::create(&path).expect("made");
+    file.write_all(RECORD.as_bytes()).expect("written");
+    if file.seek(SeekFrom::Start(LEN as u64)).is_err()
+        || file.write_all(RECORD.as_bytes()).is_err()
+        || file.set_len(2 * LEN as u64).is_err()
+    {
+        eprintln!("skipped: no sparse files of this length here");
+        return;
+    }
+    let output = run(
+        directory.path(),
+        &["export", "--table", "events", "error.log"],
+    );
+    assert_eq!(status(&output), 1);
+    let rows = Rows::parse(&stdout(&output));
+    assert_eq!(rows.len(), 2);
+    assert_eq!(
+        (rows.get(1, "line"), rows.get(1, "offset")),
+        ("2", LEN.to_string().as_str())
+    );
+    // Met in a directory, where it must look like a log, and begins with its hole.
+    let mut file = File::create(&path).expect("made");
+    file.seek(SeekFrom::Start(LEN as u64)).expect("sought");
+    file.write_all(RECORD.as_bytes()).expect("written");
+    let output = run(directory.path(), &["."]);
+    assert!(
+        stdout(&output).contains("1 gateway failure"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+/// Wrapped lines around holes.
+#[test]
+fn holes_between_wrapped_lines() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("syslog");
+    let line = format!("Nov 20 10:00:00 web1 nginx: {RECORD}");
+    let text = |text: &str| Part::Text(text.as_bytes().to_vec());
+    for case in [
+        vec![Part::Hole(2 * MIB), text(&line.repeat(3))],
+        vec![
+            text(&line.repeat(30)),
+            Part::Hole(5 * MIB),
+            text(&line.repeat(30)),
+        ],
+        vec![text(&line), Part::Hole(5 * MIB)],
+    ] {
+        let bytes = write(&path, &case, false);
+        let want = scan(&path, 1, 64 << 20, Mmap::Auto);
+        assert_eq!(
+            want.ledgers[0].n_events as usize,
+            bytes
+                .windows(12)
+                .filter(|w| w.starts_with(b"web1 nginx: "))
+                .count()
+        );
+        let want = every_path::digest(&want);
+        for mmap in [Mmap::Auto, Mmap::Never] {
+            write(&path, &case, true);
+            assert_eq!(every_path::digest(&scan(&path, 2, 1 << 10, mmap)), want);
+        }
+    }
+}
