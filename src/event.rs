@@ -147,6 +147,36 @@ named_enum! {
 }
 
 named_enum! {
+    /// A change in the life of the gateway or of a peer, for the time line of an incident.
+    Moment {
+        /// A master process started.
+        Start = "start",
+        /// The master was told to read its configuration again.
+        Reload = "reload",
+        /// It was told so and refused the configuration; never a record's own, but what several tell together.
+        ReloadFailed = "reload-failed",
+        /// New workers were started: the configuration took effect.
+        Workers = "workers",
+        /// nginx refused to start or to reload, or a test of the configuration failed: level `emerg`.
+        Emergency = "emergency",
+        /// The master was told to end.
+        Stop = "stop",
+        /// A worker process died on a signal.
+        WorkerCrash = "worker-crash",
+        /// No space left on a device.
+        DiskFull = "disk-full",
+        /// A peer was taken out of its group for `fail_timeout`.
+        Disabled = "disabled",
+        /// A check module found a peer down.
+        Down = "down",
+        /// A check module found a peer up.
+        Up = "up",
+        /// No peer of a group could be chosen.
+        NoLive = "no-live",
+    }
+}
+
+named_enum! {
     /// Level of an error-log record (`ngx_log.c: err_levels`), most severe first.
     Level {
         Emerg = "emerg",
@@ -189,6 +219,16 @@ impl Category {
             | Category::StaticFile => Severity::Client,
             Category::Other => Severity::Other,
         }
+    }
+}
+
+impl Moment {
+    /// It is about a peer or a group, not about the gateway.
+    pub const fn is_of_upstream(self) -> bool {
+        matches!(
+            self,
+            Moment::Disabled | Moment::Down | Moment::Up | Moment::NoLive
+        )
     }
 }
 

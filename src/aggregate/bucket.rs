@@ -68,7 +68,8 @@ impl Width {
         second - second.rem_euclid(self.seconds())
     }
 
-    fn next(self) -> Width {
+    /// One step wider, up to a day.
+    pub(super) fn next(self) -> Width {
         Width::ALL
             .into_iter()
             .find(|width| *width > self)
@@ -90,11 +91,25 @@ pub const AUTO_BUCKETS_MAX: i64 = 240;
 pub enum Grain {
     /// As the span seen so far needs for an automatic width.
     OfSpan,
+    /// The same, but at most [`Grain::ANALYSED`].
+    OfSpanAnalysed,
     /// This fine, whatever the span.
     Fixed(Width),
 }
 
 impl Grain {
+    /// The widest buckets in which incidents are looked for, as long as the limit on rows allows: an outage of a minute must
+    /// not drown in a week.
+    pub const ANALYSED: Width = Width::Minute;
+
+    /// The same, but fine enough to look for incidents.
+    pub fn analysed(self) -> Grain {
+        match self {
+            Grain::OfSpan | Grain::OfSpanAnalysed => Grain::OfSpanAnalysed,
+            Grain::Fixed(width) => Grain::Fixed(width.min(Grain::ANALYSED)),
+        }
+    }
+
     /// The grain for buckets of `width`.
     pub fn for_width(width: Width) -> Grain {
         Grain::Fixed(width.min(Width::QuarterHour))
@@ -105,6 +120,7 @@ impl Grain {
     pub fn width(self, span_s: i64, narrowest: Width) -> Width {
         let wanted = match self {
             Grain::OfSpan => Width::for_span(span_s).min(Width::QuarterHour),
+            Grain::OfSpanAnalysed => Width::for_span(span_s).min(Grain::ANALYSED),
             Grain::Fixed(width) => width,
         };
         wanted.max(narrowest)

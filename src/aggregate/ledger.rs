@@ -1,6 +1,6 @@
 //! The account of every byte and line of a source: each is in exactly one class.
 
-use super::evidence::LineStarts;
+use super::{activity::Activity, evidence::LineStarts};
 use crate::event::{LocalTime, Timestamp};
 use std::collections::BTreeMap;
 
@@ -93,6 +93,8 @@ pub struct Ledger {
     /// Of error records.
     pub first_time: Option<LocalTime>,
     pub last_time: Option<LocalTime>,
+    /// When there are records or requests, by the clock of whichever they are.
+    pub activity: Activity,
     /// Of requests.
     pub first_request: Option<Timestamp>,
     pub last_request: Option<Timestamp>,
@@ -179,9 +181,10 @@ impl Ledger {
     }
 
     pub fn collect_time(&mut self, time: Option<LocalTime>) {
-        if time.is_some() {
+        if let Some(second) = time {
             self.first_time = min_some(self.first_time, time);
             self.last_time = self.last_time.max(time);
+            self.activity.collect(second.0);
         }
     }
 
@@ -189,9 +192,10 @@ impl Ledger {
     #[inline]
     pub fn collect_request(&mut self, end: Option<Timestamp>) {
         self.n_requests += 1;
-        if end.is_some() {
+        if let Some(second) = end {
             self.first_request = min_some(self.first_request, end);
             self.last_request = self.last_request.max(end);
+            self.activity.collect(second.0);
         }
     }
 
@@ -214,6 +218,7 @@ impl Ledger {
         self.n_events += other.n_events;
         self.first_time = min_some(self.first_time, other.first_time);
         self.last_time = self.last_time.max(other.last_time);
+        self.activity.merge(&other.activity);
         self.first_request = min_some(self.first_request, other.first_request);
         self.last_request = self.last_request.max(other.last_request);
         self.n_requests += other.n_requests;

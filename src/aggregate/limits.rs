@@ -4,6 +4,13 @@
 /// with the highest hash values are pooled as [`POOLED_UPSTREAM`]. A row takes about 100 bytes, and a few per client.
 pub const FAILURE_ROWS_MAX: usize = 1 << 19;
 
+/// Moments kept (reloads, crashes, peers taken out). Past it those of ten seconds are one, then of a minute, up to 15
+/// minutes; then peers are pooled.
+pub const MOMENT_ROWS_MAX: usize = 1 << 16;
+
+/// Stretches of time in which a source has records. Past it they get wider: from five minutes up to a day.
+pub const STRETCHES_MAX: usize = 1 << 12;
+
 /// Distinct upstreams kept by name. Past it those with the highest hash values are pooled as [`POOLED_UPSTREAM`].
 pub const UPSTREAMS_MAX: usize = 1 << 16;
 

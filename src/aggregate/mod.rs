@@ -4,6 +4,7 @@
 //! rows. Until `finish` there is no float, no division and no order, so that the cut into chunks, the number of threads
 //! and the order of files change nothing. Times stay local here: the zone of an error log may be known only at the end.
 
+pub mod activity;
 pub mod bucket;
 mod cells;
 pub mod clients;
@@ -13,18 +14,21 @@ pub mod histogram;
 pub mod intern;
 pub mod ledger;
 pub mod limits;
+pub mod moments;
 pub mod requests;
 pub mod shapes;
 pub mod table;
 pub mod traces;
 pub mod traffic;
 
+pub use activity::Activity;
 pub use bucket::Width;
 pub use clients::Clients;
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
 pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
+pub use moments::{MomentRow, Moments};
 pub use requests::Requests;
 pub use shapes::Shapes;
 pub use table::Table;
@@ -34,6 +38,7 @@ pub use traffic::{AttemptCount, TrafficCount, TrafficRow};
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     pub failures: Failures,
+    pub moments: Moments,
     pub shapes: Shapes,
     /// Events per signature, by its index in the taxonomy.
     pub n_by_signature: Vec<u64>,
@@ -43,10 +48,12 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// An empty aggregate for `n_signatures` rows of the taxonomy, with buckets as `grain` says.
+    /// An empty aggregate for `n_signatures` rows of the taxonomy, with buckets as `grain` says; those of failures fine enough to look
+    /// for incidents.
     pub fn new(n_signatures: usize, grain: bucket::Grain) -> Aggregate {
         Aggregate {
-            failures: Failures::new(grain),
+            failures: Failures::new(grain.analysed()),
+            moments: Moments::default(),
             shapes: Shapes::default(),
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
@@ -56,6 +63,7 @@ impl Aggregate {
 
     pub fn merge(&mut self, other: Aggregate) {
         self.failures.merge(other.failures);
+        self.moments.merge(other.moments);
         self.shapes.merge(other.shapes);
         for (mine, theirs) in self.n_by_signature.iter_mut().zip(other.n_by_signature) {
             *mine += theirs;

@@ -126,7 +126,7 @@ impl Requests {
         Requests {
             n_requests: 0,
             by_status: vec![0; 1_000],
-            failures: Failures::new(grain),
+            failures: Failures::new(grain.analysed()),
             traffic: Table::new(grain),
             routes: Table::new(grain),
             clients: Table::new(grain),

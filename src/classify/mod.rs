@@ -2,8 +2,9 @@
 //!
 //! [`taxonomy`] is the table, [`pattern`] its template language, [`matcher`] finds the row of a message, [`memo`] knows the
 //! messages met last, [`rule`] turns row, errno and side into a category, [`errno`] knows the numbers of three systems,
-//! [`classifier`] puts it together, [`loose`] finds records in lines that do not begin with one, and [`residue`] folds the
-//! messages no row describes into shapes that can be counted. [`access`] needs no messages: it judges the fields of access lines.
+//! [`classifier`] puts it together, [`moment`] tells changes of state from the rest, [`loose`] finds records in lines that do not
+//! begin with one, and [`residue`] folds the messages no row describes into shapes that can be counted. [`access`] needs no
+//! messages: it judges the fields of access lines.
 
 pub mod access;
 pub mod classifier;
@@ -11,6 +12,7 @@ pub mod errno;
 pub mod loose;
 mod matcher;
 mod memo;
+pub mod moment;
 mod pattern;
 pub mod residue;
 mod rule;

@@ -8,10 +8,12 @@ use super::{
     progress, spool,
 };
 use crate::{
-    aggregate::{self, Failures, Width, bucket::Grain},
+    aggregate::{self, Failures, Moments, Width, bucket::Grain},
     classify::{Classifier, classify_request},
     config::Config,
-    diagnose::{self, Account, KnownZone, Placed, place, placed::Counts},
+    diagnose::{
+        self, Account, FailTimeouts, Fine, Incidents, KnownZone, Mark, Placed, placed::Counts,
+    },
     engine::{self, Scanned, Wanted},
     error::Error,
     event::{Category, Timestamp},
@@ -52,6 +54,9 @@ struct Read {
     account: Account,
     zone: KnownZone,
     placed: Placed,
+    /// None unless the plan asks for them.
+    incidents: Incidents,
+    marks: Vec<Mark>,
     /// Of the gateway, if there is one.
     config: Option<Config>,
     /// Paths that named nothing.
@@ -114,7 +119,15 @@ fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     }
     let counts = counts(&mut scanned, plan.engine.grain);
     let zone = KnownZone::of(plan.zone.as_ref(), &scanned.ledgers);
-    let placed = place(counts, &plan.placement, &zone.zone);
+    let fine = Fine::of(counts, &plan.placement, &zone.zone);
+    let incidents = if plan.incidents {
+        diagnose::incidents(&fine)
+    } else {
+        Incidents::default()
+    };
+    let placed = fine.in_buckets(plan.placement.bucket);
+    let moments: Moments = std::mem::take(&mut scanned.aggregate.moments);
+    let marks = diagnose::marks(moments, &zone.zone, placed.since, placed.until);
     Read {
         classifier,
         plan,
@@ -122,6 +135,8 @@ fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         account,
         zone,
         placed,
+        incidents,
+        marks,
         config,
         errors,
     }
@@ -206,14 +221,20 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let form = report_form(&args.output)?;
     let named = discover(&args.input);
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
+    plan.incidents = true;
     // A page to hand around says which files it is about.
     plan.engine.digests = matches!(form, Form::Html);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
+    let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);
+    let outages = diagnose::outages(&read.marks, &fail_timeouts.unwrap_or_default());
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
         placed: &read.placed,
+        incidents: &read.incidents,
+        marks: &read.marks,
+        outages: &outages,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
         config: read.config.as_ref(),
@@ -293,12 +314,13 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     // Dropped behind the outputs in it, whatever happens to them.
     let mut made = NewDirectories::default();
     let outputs = open_outputs(args, &named.paths(&plan), &mut made)?;
-    // Events and requests are read in a second pass, once all that decides about them is known; a stream must be kept for it.
-    let is_replayed = outputs.iter().any(|(table, ..)| {
-        [&schema::EVENTS, &schema::REQUESTS]
+    let has = |wanted: &Table| {
+        outputs
             .iter()
-            .any(|replayed| std::ptr::eq(*table, *replayed))
-    });
+            .any(|(table, ..)| std::ptr::eq(*table, wanted))
+    };
+    // Events and requests are read in a second pass, once all that decides about them is known; a stream must be kept for it.
+    let is_replayed = has(&schema::EVENTS) || has(&schema::REQUESTS);
     let _spools = if is_replayed {
         spool::spool_streams(&mut named.found, &args.input)?
     } else {
@@ -312,9 +334,8 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         true => Wanted::COUNTS,
         false => Wanted::FILTERED_COUNTS,
     };
-    plan.engine.digests = outputs
-        .iter()
-        .any(|(table, ..)| std::ptr::eq(*table, &schema::SOURCES));
+    plan.engine.digests = has(&schema::SOURCES);
+    plan.incidents = has(&schema::INCIDENTS);
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         let missed = write_table(&read, args, table, format, output)?;
@@ -430,6 +451,13 @@ fn write_table(
                 sheet
             };
             engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
+        }
+        "incidents" => {
+            let mut sheet = sheet();
+            for incident in &read.incidents.list {
+                rows::incident(incident, &names, &mut sheet);
+            }
+            take(sheet)?;
         }
         "sources" => {
             let mut sheet = sheet();

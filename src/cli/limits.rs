@@ -20,6 +20,16 @@ pub fn rows() -> Vec<[String; 3]> {
             "buckets get wider, up to 15 minutes; then upstreams are pooled as `(other)`",
         ),
         row(
+            "moments kept (reloads, crashes, peers taken out)",
+            number(limits::MOMENT_ROWS_MAX),
+            "those of ten seconds are one, then of a minute, up to 15 minutes; then peers are pooled",
+        ),
+        row(
+            "stretches of time with records, of one source",
+            number(limits::STRETCHES_MAX),
+            "stretches get wider, from five minutes up to a day: silences are told less finely",
+        ),
+        row(
             "upstreams by name",
             number(limits::UPSTREAMS_MAX),
             "the rest is pooled as `(other)`",

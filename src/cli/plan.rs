@@ -26,6 +26,8 @@ pub struct Plan {
     pub placement: Placement,
     /// The zone the user gave.
     pub zone: Option<Zone>,
+    /// Incidents are asked for.
+    pub incidents: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
 }
@@ -122,6 +124,7 @@ impl Plan {
                 bucket,
             },
             zone,
+            incidents: false,
             config,
         })
     }

@@ -1,11 +1,20 @@
 //! Counts to statements: what happened when, in UTC, and how whole the account is.
 
 pub mod account;
+pub mod burst;
+pub mod fingerprint;
 pub mod gaps;
+pub mod health;
+pub mod incident;
 pub mod known_zone;
+pub mod marks;
 pub mod placed;
 
 pub use account::{Account, account};
+pub use fingerprint::{Durations, Fingerprint, KnownTimeout, fingerprints};
 pub use gaps::{Gap, gaps};
+pub use health::{FailTimeouts, Outage, outages};
+pub use incident::{Incident, Incidents, incidents};
 pub use known_zone::{KnownZone, ZoneBasis};
-pub use placed::{Failure, Placed, Placement, Traffic, place};
+pub use marks::{Mark, marks};
+pub use placed::{Failure, Fine, Placed, Placement, Traffic, place};

@@ -95,63 +95,101 @@ pub struct Counts {
     pub last_request: Option<Timestamp>,
 }
 
+/// Counts in UTC, as fine as they were kept: what incidents are looked for in, whatever the buckets shown.
+#[derive(Clone, Debug)]
+pub struct Fine {
+    /// Within the time asked for; in the order of the table if they `are_sorted`.
+    pub rows: Vec<Failure>,
+    pub traffic: Vec<Traffic>,
+    /// Width of the buckets of `rows`.
+    pub grain: Width,
+    /// Width of the widest buckets of all.
+    widest: Width,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    n_ambiguous: u64,
+    is_pooled: bool,
+    are_sorted: bool,
+}
+
 /// Places `counts`; the clock of the error logs is that of `zone`.
 pub fn place(counts: Counts, placement: &Placement, zone: &Zone) -> Placed {
-    let Counts {
-        of_records,
-        of_requests,
-        traffic,
-        last_request,
-    } = counts;
-    let grain = [of_records.width(), of_requests.width(), traffic.width()]
-        .into_iter()
-        .fold(Width::Second, Width::max);
-    let is_pooled = of_records.is_pooling() || of_requests.is_pooling() || traffic.is_pooling();
-    let (of_records, of_requests) = (of_records.into_rows(), of_requests.into_rows());
-    let last = |rows: &[FailureRow]| rows.iter().filter_map(|row| row.last_seen).max();
-    let newest = || {
-        let last_record = last(&of_records).map(|last| zone.instant(last).0);
-        last_record.max(last_request)
-    };
-    let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
-    let (since, until) = (resolve(placement.since), resolve(placement.until));
-    let mut n_ambiguous = 0;
-    let in_zone = |row| in_utc(row, zone);
-    let utc = Zone::utc();
-    let by_utc = |row| in_utc(row, &utc);
-    let has_requests = !of_requests.is_empty();
-    let kept: Vec<Failure> = of_records
-        .into_iter()
-        .map(in_zone)
-        .chain(of_requests.into_iter().map(by_utc))
-        .filter(|(failure, _)| is_between(failure.bucket, since, until))
-        .map(|(failure, sureness)| {
-            n_ambiguous += if sureness == Sureness::Ambiguous {
-                failure.n_events
-            } else {
-                0
-            };
-            failure
-        })
-        .collect();
-    let traffic: Vec<Traffic> = traffic
-        .into_rows()
-        .map(Traffic::of)
-        .filter(|row| is_between(row.bucket, since, until))
-        .collect();
-    let width = placement
-        .bucket
-        .unwrap_or_else(|| Width::for_span(span_s(&kept, &traffic)))
-        .max(grain);
-    Placed {
-        rows: rebucket(kept, width, zone.is_fixed() && !has_requests),
-        traffic: rebucket_traffic(traffic, width),
-        width,
-        narrower_wanted: placement.bucket.filter(|wanted| *wanted < width),
-        since,
-        until,
-        n_ambiguous,
-        is_pooled,
+    Fine::of(counts, placement, zone).in_buckets(placement.bucket)
+}
+
+impl Fine {
+    /// All of `counts` that lies in the time `placement` asks for; the clock of the error logs is that of `zone`.
+    pub fn of(counts: Counts, placement: &Placement, zone: &Zone) -> Fine {
+        let Counts {
+            of_records,
+            of_requests,
+            traffic,
+            last_request,
+        } = counts;
+        let grain = of_records.width().max(of_requests.width());
+        let widest = grain.max(traffic.width());
+        let is_pooled = of_records.is_pooling() || of_requests.is_pooling() || traffic.is_pooling();
+        let (of_records, of_requests) = (of_records.into_rows(), of_requests.into_rows());
+        let last = |rows: &[FailureRow]| rows.iter().filter_map(|row| row.last_seen).max();
+        let newest = || {
+            let last_record = last(&of_records).map(|last| zone.instant(last).0);
+            last_record.max(last_request)
+        };
+        let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
+        let (since, until) = (resolve(placement.since), resolve(placement.until));
+        let mut n_ambiguous = 0;
+        let in_zone = |row| in_utc(row, zone);
+        let utc = Zone::utc();
+        let by_utc = |row| in_utc(row, &utc);
+        let has_requests = !of_requests.is_empty();
+        let rows = of_records
+            .into_iter()
+            .map(in_zone)
+            .chain(of_requests.into_iter().map(by_utc))
+            .filter(|(failure, _)| is_between(failure.bucket, since, until))
+            .map(|(failure, sureness)| {
+                n_ambiguous += if sureness == Sureness::Ambiguous {
+                    failure.n_events
+                } else {
+                    0
+                };
+                failure
+            })
+            .collect();
+        let traffic = traffic
+            .into_rows()
+            .map(Traffic::of)
+            .filter(|row| is_between(row.bucket, since, until))
+            .collect();
+        Fine {
+            rows,
+            traffic,
+            grain,
+            widest,
+            since,
+            until,
+            n_ambiguous,
+            is_pooled,
+            are_sorted: zone.is_fixed() && !has_requests,
+        }
+    }
+
+    /// The same in buckets of `width`; `None`: so wide that the span has at most 240.
+    pub fn in_buckets(self, width: Option<Width>) -> Placed {
+        let wanted = width;
+        let width = wanted
+            .unwrap_or_else(|| Width::for_span(span_s(&self.rows, &self.traffic)))
+            .max(self.widest);
+        Placed {
+            rows: rebucket(self.rows, width, self.are_sorted),
+            traffic: rebucket_traffic(self.traffic, width),
+            width,
+            narrower_wanted: wanted.filter(|wanted| *wanted < width),
+            since: self.since,
+            until: self.until,
+            n_ambiguous: self.n_ambiguous,
+            is_pooled: self.is_pooled,
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
         Aggregate, AttemptCount, Evidence, Failures, Ledger, LineClass, SourceKey, TrafficCount,
         failures::Kind, ledger::n_lines,
     },
-    classify::{Classifier, Verdict, classify_request, residue, taxonomy::ROWS},
-    event::{Basis, Category, LocalTime, Severity},
+    classify::{Classifier, Verdict, classify_request, moment::moment, residue, taxonomy::ROWS},
+    event::{Basis, Category, LocalTime, Moment, Severity},
     filter::Filter,
     parse::access::{Attempt, Field, FieldSet, value, write_route},
     scan::{Block, Event, Reading, Request, Scanner, Sink},
@@ -220,9 +220,19 @@ impl Counts<'_> {
             known.tail.client,
             event.evidence,
         );
+        if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
+            self.collect_moment(moment, time, event);
+        }
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
         }
+    }
+
+    #[inline(never)]
+    fn collect_moment(&mut self, moment: Moment, time: LocalTime, event: &Event<'_>) {
+        let upstream = event.known.upstream.filter(|_| moment.is_of_upstream());
+        let moments = &mut self.aggregate.moments;
+        moments.collect(moment, time, upstream, event.evidence);
     }
 
     fn collect_request(&mut self, request: &Request<'_>) {

@@ -4,7 +4,7 @@ use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Failure, Traffic},
+    diagnose::{Account, Failure, Incident, Traffic},
     engine::{Scanned, SourceState},
     event::{Category, LocalTime, Timestamp},
     parse::access::{Attempt, Field, attempts, unescape, value},
@@ -220,6 +220,56 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
     count(names.line(&event.evidence), sheet);
     sheet.end_row();
 }
+
+/// Writes a row of `incidents`.
+pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
+    let first = incident.first();
+    sheet.text(&incident.id);
+    instant(Some(incident.start), sheet);
+    instant(Some(incident.end), sheet);
+    instant(Some(incident.peak), sheet);
+    bytes(first.upstream.as_deref(), sheet);
+    sheet.word(first.category.name());
+    let upstreams = incident.upstreams();
+    let mut shown: Vec<_> = upstreams
+        .iter()
+        .take(UPSTREAMS_SHOWN_MAX)
+        .map(|name| text::for_table(name))
+        .collect();
+    if upstreams.len() > UPSTREAMS_SHOWN_MAX {
+        shown.push("…".into());
+    }
+    text(
+        (!shown.is_empty()).then(|| shown.join(", ")).as_deref(),
+        sheet,
+    );
+    let categories: Vec<&str> = incident
+        .categories()
+        .iter()
+        .map(|category| category.name())
+        .collect();
+    sheet.text(&categories.join(", "));
+    count(incident.n_events, sheet);
+    sheet.null();
+    count(incident.n_clients, sheet);
+    count(incident.usual_per_hour / 60, sheet);
+    count(incident.peak_per_minute, sheet);
+    sheet.word(first.phase.name());
+    instant(Some(first.onset), sheet);
+    match (incident.begins_with_logs, incident.lasts_to_end) {
+        (true, true) => sheet.word("both"),
+        (true, false) => sheet.word("start"),
+        (false, true) => sheet.word("end"),
+        (false, false) => sheet.null(),
+    }
+    count(incident.usual_per_hour, sheet);
+    let at = &incident.evidence;
+    sheet.place(names.source(at), names.line(at), at.offset);
+    sheet.end_row();
+}
+
+/// Upstreams named in one cell.
+const UPSTREAMS_SHOWN_MAX: usize = 20;
 
 /// Writes the rows of `sources`.
 pub fn sources(

@@ -146,6 +146,64 @@ pub static EVENTS: Table = Table {
     ],
 };
 
+pub static INCIDENTS: Table = Table {
+    name: "incidents",
+    row: "one incident: failures that burst out together and end together",
+    columns: &[
+        text(
+            "id",
+            "date and minute of its start, and four digits of start and first mover",
+        ),
+        time("start", "its first failure"),
+        time("end", "its last failure"),
+        time(
+            "peak",
+            "start of the bucket with most failures; a minute, or wider where a limit was reached",
+        ),
+        text(
+            "first_upstream",
+            "upstream that rose first; empty where the records name none",
+        ),
+        text("first_category", "what went wrong there"),
+        text(
+            "upstreams",
+            "upstreams that failed in it, by onset, the first 20; a comma between two",
+        ),
+        text(
+            "categories",
+            "what went wrong, by onset; a comma between two",
+        ),
+        integer("n_events", "failures"),
+        integer(
+            "n_requests",
+            "requests hurt; empty as long as records and requests are not joined",
+        ),
+        integer(
+            "n_clients",
+            "distinct client addresses: exact up to 192, then an estimate (2.3 % standard error)",
+        ),
+        integer(
+            "baseline_rate",
+            "failures per minute that are usual in these logs, rounded down",
+        ),
+        integer("peak_rate", "failures per minute at the peak"),
+        text("first_phase", "what nginx was doing there, most often"),
+        time("first_onset", "when the first mover rose"),
+        text(
+            "cut",
+            "ends of it that the logs do not show: start, end or both; empty if they show both",
+        ),
+        integer(
+            "baseline_per_hour",
+            "failures per hour that are usual in these logs",
+        ),
+        text(
+            "evidence",
+            "its first event in file order, as source:line@offset",
+        ),
+    ],
+};
+
 pub static TRAFFIC: Table = Table {
     name: "traffic",
     row: "bucket x upstream, of access logs",
@@ -304,7 +362,9 @@ pub static SOURCES: Table = Table {
     ],
 };
 
-pub static TABLES: [&Table; 5] = [&FAILURES, &TRAFFIC, &EVENTS, &REQUESTS, &SOURCES];
+pub static TABLES: [&Table; 6] = [
+    &FAILURES, &TRAFFIC, &EVENTS, &REQUESTS, &INCIDENTS, &SOURCES,
+];
 
 impl Table {
     pub fn from_name(name: &str) -> Option<&'static Table> {

@@ -1,7 +1,7 @@
 //! The report as Markdown, to paste into a ticket. Log text stands in code spans only, so that nothing in it is markup.
 
 use super::{
-    model::{CategoryCount, CategoryLine, Report, RouteLine, Section},
+    model::{CategoryCount, CategoryLine, IncidentLine, MemberLine, Report, RouteLine, Section},
     words::{duration, grouped, milliseconds},
 };
 use std::fmt::{Result, Write};
@@ -21,8 +21,10 @@ fn write_report(report: &Report, out: &mut String) -> Result {
     {
         writeln!(out, "\n## {}\n", report.title(section))?;
         match section {
+            Section::Incidents => incidents(report, out)?,
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
+            Section::Health => health(report, out)?,
             Section::Worst => worst(report, out)?,
             Section::Advice => advice(report, out)?,
             Section::Traffic => traffic(report, out)?,
@@ -76,6 +78,117 @@ fn head(report: &Report, out: &mut String) -> Result {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }
     Ok(())
+}
+
+fn incidents(report: &Report, out: &mut String) -> Result {
+    for line in &report.incidents {
+        incident(line, out)?;
+    }
+    if report.n_more_incidents > 0 {
+        writeln!(out, "and {} more\n", report.n_more_incidents)?;
+    }
+    writeln!(out, "By this rule: {}.", report.incident_rule)
+}
+
+fn incident(line: &IncidentLine, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "### {} to {} ({}){}\n",
+        line.start,
+        line.end,
+        duration(line.seconds),
+        line.ends()
+    )?;
+    writeln!(
+        out,
+        "- id {}: {} failures, {} clients, {} upstreams; first event {}",
+        code(&line.id),
+        grouped(line.n_failures),
+        grouped(line.n_clients),
+        line.n_upstreams,
+        code(&line.evidence)
+    )?;
+    writeln!(
+        out,
+        "- peak: {} a minute at {}",
+        grouped(line.peak_per_minute),
+        line.peak
+    )?;
+    for mark in &line.marks {
+        writeln!(
+            out,
+            "- {}: {}, {} to {}, {}",
+            mark.what,
+            grouped(mark.n_events),
+            mark.first,
+            mark.last,
+            code(&mark.evidence)
+        )?;
+    }
+    writeln!(
+        out,
+        "\n| onset | upstream | category | phase | failures | clients | last | evidence |"
+    )?;
+    writeln!(out, "|---|---|---|---|---:|---:|---|---|")?;
+    for member in &line.members {
+        member_row(
+            member,
+            if line.is_first(member) {
+                " (first mover)"
+            } else {
+                ""
+            },
+            out,
+        )?;
+    }
+    match line.n_more_members {
+        0 => writeln!(out),
+        n => writeln!(out, "\nand {n} more\n"),
+    }
+}
+
+fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| {}{mark} | {} | {} | {} | {} | {} | {} | {} |",
+        member.onset,
+        code(&member.upstream),
+        member.category,
+        member.phase,
+        grouped(member.n_failures),
+        grouped(member.n_clients),
+        member.last,
+        code(&member.evidence)
+    )
+}
+
+fn health(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| upstream | known by | times | together | first | last |"
+    )?;
+    writeln!(out, "|---|---|---:|---:|---|---|")?;
+    for line in &report.health {
+        let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
+            (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
+            (Some(seconds), false) => format!(" (fail_timeout {seconds} s)"),
+            (None, _) => String::new(),
+        };
+        writeln!(
+            out,
+            "| {} | {}{assumed} | {} | {} | {} | {} |",
+            code(&line.upstream),
+            line.told,
+            line.n_times,
+            duration(line.seconds),
+            time(&line.first),
+            line.last.as_deref().unwrap_or("still out")
+        )?;
+    }
+    match report.n_more_health {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
 }
 
 fn categories(lines: &[CategoryLine], out: &mut String) -> Result {

@@ -42,7 +42,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     (
         "diagnose",
-        &["aggregate", "engine", "error", "event", "input", "zone"],
+        &[
+            "aggregate",
+            "config",
+            "engine",
+            "error",
+            "event",
+            "input",
+            "zone",
+        ],
     ),
     ("explain", &["classify", "event", "parse", "text"]),
     (

@@ -28,6 +28,7 @@ mod generate;
 #[cfg(unix)]
 mod holes;
 mod hostile_archives;
+mod incidents;
 mod injected_faults;
 mod interrupt;
 mod json_access;

@@ -6,8 +6,9 @@ use coroner::report::{
     html,
     model::{
         Answer, CategoryCount, CategoryLine, ClientLine, Completeness, ConfigLine, FORMAT_VERSION,
-        MessageLine, Onset, Plot, Report, RequestsLine, RouteLine, ShapeLine, SourceLine, Span,
-        StatusCount, TrafficLine, UpstreamLine, WorstBucket,
+        IncidentLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, Plot, Report,
+        RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, TrafficLine,
+        UpstreamLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -162,6 +163,54 @@ fn report(evil: &str, n: usize) -> Report {
         request_ms_p99: None,
         evidence: owned(),
     };
+    let outage = OutageLine {
+        upstream: owned(),
+        told: "disabled",
+        n_times: 2,
+        seconds: 20,
+        first: time(1),
+        last: None,
+        n_events: 2,
+        fail_timeout_seconds: Some(10),
+        fail_timeout_assumed: true,
+    };
+    let member = MemberLine {
+        upstream: owned(),
+        category: "refused",
+        phase: "connect",
+        onset: "2026-11-20T14:01:00Z".into(),
+        last: "2026-11-20T14:09:00Z".into(),
+        n_failures: 7,
+        n_clients: 3,
+        rose: true,
+        evidence: owned(),
+    };
+    let incident = IncidentLine {
+        id: "20261120-1401-0000".into(),
+        start: "2026-11-20T14:01:00Z".into(),
+        end: "2026-11-20T14:09:00Z".into(),
+        seconds: 480,
+        begins_with_logs: true,
+        lasts_to_end: true,
+        n_failures: 7,
+        n_clients: 3,
+        peak: "2026-11-20T14:02:00Z".into(),
+        peak_per_minute: 4,
+        first: member.clone(),
+        members: vec![member; n.min(8)],
+        n_more_members: 1,
+        n_upstreams: n,
+        marks: vec![MarkLine {
+            what: "reload",
+            n_events: 1,
+            first: "2026-11-20T14:00:00Z".into(),
+            last: "2026-11-20T14:00:00Z".into(),
+            evidence: owned(),
+        }],
+        health: vec![outage.clone(); n.min(8)],
+        n_more_health: 1,
+        evidence: owned(),
+    };
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: "0.0.0",
@@ -244,6 +293,11 @@ fn report(evil: &str, n: usize) -> Report {
                 .into(),
         },
         severities: vec![],
+        incidents: vec![incident; n],
+        n_more_incidents: 1,
+        incident_rule: "one opens when 10 failures add up".into(),
+        health: vec![outage; n],
+        n_more_health: 1,
         failures: vec![
             category("refused", "failure"),
             category("timeout", "failure"),

@@ -8,8 +8,9 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            AdviceLine, CategoryLine, ClientLine, MessageLine, Plot, Report, RouteLine, Section,
-            ShapeLine, SourceLine, TrafficLine, UpstreamLine, WorstBucket,
+            AdviceLine, CategoryLine, ClientLine, IncidentLine, MarkLine, MessageLine, OutageLine,
+            Plot, Report, RouteLine, Section, ShapeLine, SourceLine, TrafficLine, UpstreamLine,
+            WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -19,8 +20,16 @@ use askama::Template;
 /// The markup of `section`.
 pub(super) fn body(section: Section, report: &Report) -> String {
     match section {
+        Section::Incidents => made(&Incidents {
+            report,
+            lines: &report.incidents[..report.incidents.len().min(INCIDENTS_MAX)],
+        }),
         Section::Failures => failures(report),
         Section::Upstreams => upstreams(report),
+        Section::Health => made(&Health {
+            report,
+            lines: shown(&report.health),
+        }),
         Section::Worst => made(&Worst {
             bucket: report.bucket,
             lines: shown(&report.worst),
@@ -80,6 +89,37 @@ fn shown<T>(lines: &[T]) -> &[T] {
 #[template(path = "answer.html")]
 struct Answer<'a> {
     report: &'a Report,
+}
+
+/// Incidents told one by one: each has tables of its own.
+const INCIDENTS_MAX: usize = 10;
+
+#[derive(Template)]
+#[template(path = "incidents.html")]
+struct Incidents<'a> {
+    report: &'a Report,
+    lines: &'a [IncidentLine],
+}
+
+/// `2 worker-crash, 17:20:31 to 17:20:40`: what happened to the gateway then.
+fn state(mark: &MarkLine) -> String {
+    match mark.n_events {
+        1 => format!("{} at {}", mark.what, mark.first),
+        n => format!(
+            "{} {}, {} to {}",
+            grouped(n),
+            mark.what,
+            mark.first,
+            mark.last
+        ),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "health.html")]
+struct Health<'a> {
+    report: &'a Report,
+    lines: &'a [OutageLine],
 }
 
 #[derive(Template)]

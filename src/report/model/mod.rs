@@ -8,6 +8,8 @@ mod answer;
 mod axis;
 mod categories;
 mod config;
+mod health;
+mod incidents;
 mod messages;
 mod notes;
 mod read;
@@ -23,6 +25,8 @@ pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
 pub use config::ConfigLine;
+pub use health::OutageLine;
+pub use incidents::{IncidentLine, MarkLine, MemberLine};
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
 pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};
@@ -33,7 +37,7 @@ pub use worst::WorstBucket;
 
 use crate::{
     config::Config,
-    diagnose::{Account, Failure, KnownZone, Placed, ZoneBasis},
+    diagnose::{Account, Failure, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis},
     engine::Scanned,
     event::{Basis, Severity},
     export::Names,
@@ -47,6 +51,9 @@ pub struct Findings<'a> {
     pub scanned: &'a Scanned,
     pub account: &'a Account,
     pub placed: &'a Placed,
+    pub incidents: &'a Incidents,
+    pub marks: &'a [Mark],
+    pub outages: &'a [Outage],
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
     /// Of the gateway, if there is one.
@@ -90,6 +97,16 @@ pub struct Report {
     pub answer: Answer,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
+    /// The incidents with most failures, by time.
+    pub incidents: Vec<IncidentLine>,
+    /// Incidents left out of the list.
+    pub n_more_incidents: usize,
+    /// By what incidents are found, in plain words, with the thresholds.
+    pub incident_rule: String,
+    /// Peers that were out of their groups, and groups without peers, the longest out first.
+    pub health: Vec<OutageLine>,
+    /// Peers left out of the list.
+    pub n_more_health: usize,
     /// Categories with failures, most first.
     pub failures: Vec<CategoryLine>,
     /// Upstreams with failures, most first.
@@ -134,6 +151,9 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
+    let mut health = health::lines(findings.outages.iter());
+    let n_more_health = health.len().saturating_sub(n_top);
+    health.truncate(n_top);
     let failures = categories::categories(&failing, &axis, findings.names);
     let mut traffic = requests::traffic(findings, &axis);
     let n_more_traffic = traffic.len().saturating_sub(n_top);
@@ -147,6 +167,11 @@ pub fn build(findings: &Findings<'_>) -> Report {
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
         config: findings.config.map(config::config),
+        incidents: incidents::incidents(findings),
+        n_more_incidents: findings.incidents.list.len().saturating_sub(n_top),
+        incident_rule: incidents::rule(findings.incidents),
+        health,
+        n_more_health,
         requests: requests::requests(findings, &axis),
         traffic,
         n_more_traffic,

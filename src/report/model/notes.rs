@@ -20,7 +20,8 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
     notes.extend(strangers(findings));
     notes.extend(part(findings));
     notes.extend(limits(findings));
-    notes.extend(gaps(scanned, placed).iter().map(gap));
+    let gaps = gaps(scanned, &findings.zone.zone, placed.since, placed.until);
+    notes.extend(gaps.iter().map(gap));
     notes.extend(source_notes(findings));
     let n_cut: u64 = scanned
         .ledgers
@@ -139,11 +140,16 @@ fn gap(gap: &Gap) -> String {
                 shown.join(", ")
             )
         }
-        Gap::Silence { from, to } => format!(
-            "the longest silence is from {} to {}: whether nothing failed or nothing was logged, the logs do not tell",
-            rfc3339(from.0),
-            rfc3339(to.0)
-        ),
+        Gap::Silence { set, from, to } => {
+            let set = set.as_deref().map_or_else(String::new, |set| {
+                format!(" in {}", text::for_terminal(set.as_bytes()))
+            });
+            format!(
+                "no record{set} from {} to {}, though the pace of the log promised some: whether nothing failed or nothing was logged, it does not tell",
+                rfc3339(from.0),
+                rfc3339(to.0)
+            )
+        }
     }
 }
 

@@ -6,8 +6,10 @@ use crate::report::words::bucket_word;
 /// A part of a report; the order of [`Section::ALL`] is that of every form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
+    Incidents,
     Failures,
     Upstreams,
+    Health,
     Worst,
     Advice,
     Traffic,
@@ -22,9 +24,11 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 13] = [
+    pub const ALL: [Section; 15] = [
+        Section::Incidents,
         Section::Failures,
         Section::Upstreams,
+        Section::Health,
         Section::Worst,
         Section::Advice,
         Section::Traffic,
@@ -41,8 +45,10 @@ impl Section {
     /// Its field in the JSON form, and its anchor in the page.
     pub const fn name(self) -> &'static str {
         match self {
+            Section::Incidents => "incidents",
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
+            Section::Health => "health",
             Section::Worst => "worst",
             Section::Advice => "advice",
             Section::Traffic => "traffic",
@@ -62,8 +68,10 @@ impl Report {
     /// The heading of `section`.
     pub fn title(&self, section: Section) -> String {
         match section {
+            Section::Incidents => "Incidents".to_owned(),
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
+            Section::Health => "Peers out of their groups".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
             Section::Advice => "What it means, and what to do".to_owned(),
             Section::Traffic => "Requests by upstream".to_owned(),
@@ -81,8 +89,10 @@ impl Report {
     /// Whether there is something to say under `section`.
     pub fn has(&self, section: Section) -> bool {
         match section {
+            Section::Incidents => !self.incidents.is_empty(),
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
+            Section::Health => !self.health.is_empty(),
             Section::Worst => !self.worst.is_empty(),
             Section::Advice => !self.advice.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),

@@ -1,5 +1,6 @@
 //! The report as text, for 80 columns and more, with or without colour.
 
+mod incidents;
 mod page;
 mod sections;
 
@@ -38,8 +39,10 @@ pub fn render(report: &Report, style: Style, width: usize) -> String {
 impl Page {
     fn section(&mut self, section: Section, report: &Report) {
         match section {
+            Section::Incidents => self.incidents(report),
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
+            Section::Health => self.health(report),
             Section::Worst => self.worst(report),
             Section::Advice => self.advice(report),
             Section::Traffic => self.traffic(report),

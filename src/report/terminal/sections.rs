@@ -208,7 +208,7 @@ fn axis(report: &Report) -> String {
 }
 
 /// The clock time, with the date where the report spans more than a day.
-fn clock(time: &Option<String>, report: &Report) -> String {
+pub(super) fn clock(time: &Option<String>, report: &Report) -> String {
     let Some(time) = time else {
         return String::new();
     };
