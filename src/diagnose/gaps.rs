@@ -205,6 +205,10 @@ impl Window {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::single_range_in_vec_init,
+    reason = "hours in which there are records: one stretch of them, or several"
+)]
 mod tests {
     use super::*;
 

@@ -1,6 +1,6 @@
 //! Incidents: bursts of failures, bounded in time, with what rose first, the peak and whom they hit.
 //!
-//! [`burst`](super::burst) finds the bursts of a series. Here is which series are looked at and what becomes of their bursts:
+//! [`burst`] finds the bursts of a series. Here is which series are looked at and what becomes of their bursts:
 //!
 //! 1. each upstream × category by itself, so that a quiet upstream's outage does not drown in a noisy one's everyday failures;
 //! 2. of what is left, each upstream over all categories, each category over all upstreams, and all failures: so that an outage of fifty
