@@ -12,6 +12,7 @@ mod same;
 mod source;
 mod tally;
 mod told;
+mod tracer;
 
 pub use same::rotation_set;
 pub use source::{FileState, SourceState};
@@ -25,9 +26,15 @@ use self::{
     same::{Beginnings, OpenArchive, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
+    tracer::Shared,
 };
 use crate::{
-    aggregate::{Aggregate, Ledger, SourceKey, bucket::Grain, limits},
+    aggregate::{
+        Aggregate, Ledger, SourceKey,
+        bucket::Grain,
+        limits,
+        traces::{AttemptTrace, ErrorTrace, Traces},
+    },
     classify::Classifier,
     error::Error,
     filter::Filter,
@@ -79,6 +86,9 @@ pub struct Scanned {
     pub ledgers: Vec<Ledger>,
     /// In the order of their keys.
     pub sources: Vec<SourceState>,
+    /// Records by which requests may have failed, and such requests: none unless both are there.
+    pub errors: Traces<ErrorTrace>,
+    pub attempts: Traces<AttemptTrace>,
 }
 
 impl Scanned {
@@ -98,7 +108,8 @@ pub fn scan(
     config: &EngineConfig,
     progress: &Progress,
 ) -> Scanned {
-    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config));
+    let traces = Shared::default();
+    let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config, &traces));
     let (found, beginnings) = same::prepare(found, &config.limits, &mut crew, progress);
     let world = World {
         config,
@@ -136,12 +147,15 @@ pub fn scan(
         ledger.line_starts.finish();
         ledger
     };
+    let (errors, attempts) = tracer::aligned(traces);
     Scanned {
         found,
         beginnings,
         aggregate,
         ledgers: sources.iter().map(&mut ledger_of).collect(),
         sources,
+        errors,
+        attempts,
     }
 }
 
@@ -291,6 +305,7 @@ fn scan_batch(
             Opened::Stream(..) | Opened::Failed(_) => vec![],
         })
         .collect();
+    let is_traced = is_traced(&opened, world);
     crew.work(&jobs, |tally, job| {
         match job.part {
             Part::Hole { is_last } => {
@@ -302,12 +317,14 @@ fn scan_batch(
                 job.range.clone(),
                 &job.reading,
                 job.machine.as_deref(),
+                is_traced,
             ),
             Part::Same => tally.skip(job.block),
         }
         world.progress.read(job.range.len() as u64);
     });
     drop(jobs);
+    let is_traced = world.config.wanted.traces;
     let spares = Spares::default();
     let mut feeds = Vec::new();
     for opened in opened {
@@ -328,12 +345,29 @@ fn scan_batch(
         }
     }
     let feeds = crew.drain(feeds, |tally, portion| {
-        scan_portion(tally, portion, &spares)
+        scan_portion(tally, portion, is_traced, &spares)
     });
     sources.extend(feeds.into_iter().flat_map(|feed| feed.sources));
 }
 
-fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
+/// Whether failures of mapped files are wanted one by one, which costs something: where there can be both error records and requests.
+fn is_traced(opened: &[Opened<'_>], world: &World<'_>) -> bool {
+    let (mut has_records, mut has_requests) = (false, false);
+    for opened in opened {
+        match opened {
+            Opened::File(state, _) => {
+                has_records |= state.is_scanned() && !state.reading.is_access;
+                has_requests |= state.reading.formats.is_some();
+            }
+            Opened::Stream(..) => (has_records, has_requests) = (true, true),
+            Opened::Failed(_) => {}
+        }
+    }
+    let are_all = opened.len() == world.found.len();
+    world.config.wanted.traces && (has_records && has_requests || !are_all)
+}
+
+fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares: &Spares) {
     let block = portion.block();
     let (reading, machine) = (&portion.reading, portion.machine.as_deref());
     let n_hole = portion.block.n_hole;
@@ -344,7 +378,7 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, spares: &Spares) {
     if portion.is_same {
         tally.skip(block);
     } else {
-        tally.scan(block, 0..block.bytes.len(), reading, machine);
+        tally.scan(block, 0..block.bytes.len(), reading, machine, is_traced);
     }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);

@@ -1,7 +1,7 @@
 //! Local times to instants: the only room that knows time zones.
 
 use crate::event::{LocalTime, Timestamp};
-use jiff::tz::{self, TimeZone};
+use jiff::tz::{self, AmbiguousOffset, TimeZone};
 
 /// The zone of a log whose times carry none.
 #[derive(Clone, Debug)]
@@ -87,6 +87,52 @@ impl Zone {
             Err(_) => (Timestamp(local.0), Sureness::Ambiguous),
         }
     }
+
+    /// The instants a clock of this zone showed `local`: a second and later one only where it passed it twice.
+    pub fn instants(&self, local: LocalTime) -> (Timestamp, Option<Timestamp>) {
+        let (first, sureness) = self.instant(local);
+        if sureness == Sureness::One {
+            return (first, None);
+        }
+        let second = jiff::Timestamp::from_second(local.0)
+            .ok()
+            .and_then(|civil| {
+                let civil = TimeZone::UTC.to_datetime(civil);
+                let ambiguous = self.zone.to_ambiguous_timestamp(civil);
+                let is_fold = matches!(ambiguous.offset(), AmbiguousOffset::Fold { .. });
+                let later = ambiguous.later().ok().filter(|_| is_fold)?;
+                Some(Timestamp(later.as_second()))
+            });
+        (first, second)
+    }
+
+    /// Seconds east of UTC at `instant`.
+    pub fn offset_s(&self, instant: Timestamp) -> i32 {
+        let instant = jiff::Timestamp::from_second(instant.0).unwrap_or_default();
+        self.zone.to_offset(instant).seconds()
+    }
+
+    /// When within `first..=last` the offset changes, and to how many seconds east of UTC; empty if never.
+    pub fn changes(&self, first: Timestamp, last: Timestamp) -> Vec<(Timestamp, i32)> {
+        let Ok(start) = jiff::Timestamp::from_second(first.0) else {
+            return Vec::new();
+        };
+        let mut offset_s = self.offset_s(first);
+        self.zone
+            .following(start)
+            .map(|change| {
+                let second = Timestamp(change.timestamp().as_second());
+                (second, change.offset().seconds())
+            })
+            .take_while(|(second, _)| *second <= last)
+            .filter(|&(_, after_s)| std::mem::replace(&mut offset_s, after_s) != after_s)
+            .collect()
+    }
+
+    /// The names of all zones of the time zone database.
+    pub fn names() -> Vec<String> {
+        tz::db().available().map(|name| name.to_string()).collect()
+    }
 }
 
 /// `+02:00`, `+0200` or `+2` in seconds.
@@ -140,7 +186,30 @@ mod tests {
             berlin.instant(fold),
             (Timestamp(1_792_895_400 - 7_200), Sureness::Ambiguous)
         );
+        let (first, second) = berlin.instants(fold);
+        assert_eq!(second, Some(Timestamp(first.0 + 3_600)));
         let gap = LocalTime(1_774_751_400); // 2026-03-29 02:30:00
         assert_eq!(berlin.instant(gap).1, Sureness::Ambiguous);
+        assert_eq!(berlin.instants(gap).1, None);
+        assert_eq!(berlin.instants(LocalTime(gap.0 - 86_400)).1, None);
+    }
+
+    #[test]
+    fn changes_of_the_offset_within_a_span() {
+        let (spring, winter) = (Timestamp(1_767_225_600), Timestamp(1_798_761_599)); // 2026, UTC
+        let changes = |name: &str| {
+            let zone = Zone::parse(name).expect("a zone");
+            zone.changes(spring, winter)
+        };
+        assert_eq!(
+            changes("Europe/Berlin"),
+            [
+                (Timestamp(1_774_746_000), 7_200),
+                (Timestamp(1_792_890_000), 3_600)
+            ]
+        );
+        assert_eq!(changes("Asia/Kathmandu"), []);
+        assert_eq!(changes("+02:00"), []);
+        assert!(Zone::names().iter().any(|name| name == "Europe/Berlin"));
     }
 }

@@ -33,8 +33,9 @@ pub const LINE_LEN_MAX: usize = 1 << 20;
 /// Chunks of one source. A smaller chunk length than this allows is raised; it never changes an answer.
 pub const CHUNKS_MAX: usize = 1 << 16;
 
-/// Failures of each kind of log kept one by one for the join of the two, about 100 bytes each. Past it whole clients are left out.
-pub const TRACES_MAX: usize = 1 << 19;
+/// Failures of each kind of log kept one by one for the join of the two; twice as many while scanning, about 100 bytes each. Past it
+/// whole clients are left out.
+pub const TRACES_MAX: usize = 1 << 18;
 
 /// Rows of `traffic` kept while scanning: a row takes about a kilobyte. Past it buckets get wider, then upstreams are pooled.
 pub const TRAFFIC_ROWS_MAX: usize = 1 << 17;

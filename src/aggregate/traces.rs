@@ -98,11 +98,13 @@ impl Trace for AttemptTrace {
     }
 }
 
-/// Traces of all clients whose hash is below a threshold; which that is depends on all traces, never on their order.
+/// Traces, at most [`TRACES_MAX`] of them: past it, of the clients with the smallest hashes, and of the last of these the first in
+/// the order of places. Which that is depends on all traces, never on the order in which they come.
 #[derive(Clone, Debug)]
 pub struct Traces<T> {
     traces: Vec<T>,
-    threshold: u64,
+    /// Clients above it are left out.
+    last: TextHash,
     /// All that came, kept or not.
     n_all: u64,
 }
@@ -111,7 +113,7 @@ impl<T> Default for Traces<T> {
     fn default() -> Traces<T> {
         Traces {
             traces: Vec::new(),
-            threshold: u64::MAX,
+            last: TextHash(u64::MAX),
             n_all: 0,
         }
     }
@@ -119,33 +121,55 @@ impl<T> Default for Traces<T> {
 
 impl<T: Trace> Traces<T> {
     pub fn extend(&mut self, traces: impl IntoIterator<Item = T>) {
+        self.extend_up_to(TRACES_MAX, traces);
+    }
+
+    fn extend_up_to(&mut self, max: usize, traces: impl IntoIterator<Item = T>) {
         for trace in traces {
             self.n_all += 1;
-            if trace.client().0 <= self.threshold {
+            if trace.client() <= self.last {
                 self.traces.push(trace);
-                self.limit(TRACES_MAX);
+                if self.traces.len() >= 2 * max {
+                    self.limit(max);
+                }
             }
         }
     }
 
+    /// Leaves the `max` traces that are to be kept.
     fn limit(&mut self, max: usize) {
-        while self.traces.len() > max {
-            self.lower(self.threshold / 2);
+        if self.traces.len() > max {
+            let (_, last, _) = self
+                .traces
+                .select_nth_unstable_by_key(max - 1, |trace| (trace.client(), *trace));
+            self.last = last.client();
+            self.traces.truncate(max);
         }
-    }
-
-    fn lower(&mut self, threshold: u64) {
-        self.threshold = threshold;
-        self.traces.retain(|trace| trace.client().0 <= threshold);
     }
 
     /// Leaves of both kinds the same clients, and sorts them by their place.
     pub fn align<U: Trace>(&mut self, others: &mut Traces<U>) {
-        let threshold = self.threshold.min(others.threshold);
-        self.lower(threshold);
-        others.lower(threshold);
+        self.align_up_to(TRACES_MAX, others);
+    }
+
+    fn align_up_to<U: Trace>(&mut self, max: usize, others: &mut Traces<U>) {
+        self.limit(max);
+        others.limit(max);
+        let last = self.last.min(others.last);
+        self.leave_up_to(last);
+        others.leave_up_to(last);
         self.traces.sort_unstable();
         others.traces.sort_unstable();
+    }
+
+    fn leave_up_to(&mut self, last: TextHash) {
+        self.last = last;
+        self.traces.retain(|trace| trace.client() <= last);
+    }
+
+    /// Leaves none, as where there is nothing to lay them beside.
+    pub fn clear(&mut self) {
+        self.traces = Vec::new();
     }
 
     pub fn as_slice(&self) -> &[T] {
@@ -157,9 +181,9 @@ impl<T: Trace> Traces<T> {
         self.n_all
     }
 
-    /// Clients are left out.
+    /// Some are left out.
     pub fn is_sample(&self) -> bool {
-        self.threshold != u64::MAX
+        self.last.0 != u64::MAX
     }
 }
 
@@ -201,20 +225,37 @@ mod tests {
     fn past_the_limit_whole_clients_are_left_out_whatever_the_order() {
         let mut forth = Traces::default();
         let mut back = Traces::default();
-        for (n, m) in (0..5_000).zip((0..5_000).rev()) {
-            forth.extend([trace(n)]);
-            forth.limit(700);
-            back.extend([trace(m)]);
-            back.limit(700);
-        }
-        forth.align(&mut back);
+        forth.extend_up_to(700, (0..5_000).map(trace));
+        back.extend_up_to(700, (0..5_000).rev().map(trace));
+        forth.align_up_to(700, &mut back);
         assert_eq!(forth.as_slice(), back.as_slice());
-        let n = forth.as_slice().len();
-        assert!(forth.is_sample() && (200..=700).contains(&n), "{n}");
+        assert_eq!(forth.as_slice().len(), 700);
+        assert!(forth.is_sample());
         assert_eq!(forth.n_all(), 5_000);
-        // Of each client that is left, all five are.
-        let client = forth.as_slice()[0].client();
-        let same = |trace: &&ErrorTrace| trace.client() == client;
-        assert_eq!(forth.as_slice().iter().filter(same).count(), 5);
+        // Of each client that is left, but for the last, all five are.
+        let last = forth.last;
+        let mut clients: Vec<TextHash> = forth.as_slice().iter().map(Trace::client).collect();
+        clients.sort_unstable();
+        for client in clients.chunk_by(|a, b| a == b) {
+            assert!(client.len() == 5 || client[0] == last);
+        }
+    }
+
+    #[test]
+    fn of_a_client_who_has_more_than_all_may_the_first_are_kept() {
+        let of_one = |n: u64| ErrorTrace {
+            key: RequestKey {
+                client: TextHash::of(b"192.0.2.1"),
+                ..trace(n).key
+            },
+            ..trace(n)
+        };
+        let (mut many, mut few) = (Traces::default(), Traces::default());
+        many.extend_up_to(100, (0..1_000).rev().map(of_one));
+        few.extend_up_to(100, (0..50).map(of_one));
+        many.align_up_to(100, &mut few);
+        let offsets: Vec<u64> = many.as_slice().iter().map(|t| t.evidence.offset).collect();
+        assert_eq!(offsets, (0..100).collect::<Vec<_>>());
+        assert_eq!(few.as_slice().len(), 50);
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     classify::{Classifier, classify_request},
     config::Config,
     diagnose::{
-        self, Account, FailTimeouts, Fine, Incidents, KnownZone, Mark, Placed, placed::Counts,
+        self, Account, Case, Causes, FailTimeouts, Fine, Incidents, Joined, KnownZone, Mark,
+        Placed, Spans, join, placed::Counts,
     },
     engine::{self, Scanned, Wanted},
     error::Error,
@@ -53,6 +54,8 @@ struct Read {
     scanned: Scanned,
     account: Account,
     zone: KnownZone,
+    /// Failed attempts with the error records that tell why.
+    joined: Joined,
     placed: Placed,
     /// None unless the plan asks for them.
     incidents: Incidents,
@@ -118,7 +121,18 @@ fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         None => nginx_config::tell_packed(&scanned),
     }
     let counts = counts(&mut scanned, plan.engine.grain);
-    let zone = KnownZone::of(plan.zone.as_ref(), &scanned.ledgers);
+    let zone = KnownZone::of(
+        plan.zone.as_ref(),
+        &scanned.ledgers,
+        scanned.errors.as_slice(),
+        scanned.attempts.as_slice(),
+    );
+    let joined = join(
+        scanned.errors.as_slice(),
+        scanned.attempts.as_slice(),
+        &zone.zone,
+        &Spans::of(&scanned.ledgers),
+    );
     let fine = Fine::of(counts, &plan.placement, &zone.zone);
     let incidents = if plan.incidents {
         diagnose::incidents(&fine)
@@ -134,6 +148,7 @@ fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         scanned,
         account,
         zone,
+        joined,
         placed,
         incidents,
         marks,
@@ -171,6 +186,18 @@ fn expected(found: &[Found]) -> Progress {
 }
 
 impl Read {
+    /// Why requests failed, where there are both kinds of log; a filter may keep one side of a failure and not the other.
+    fn causes(&self) -> Option<Causes> {
+        let case = Case {
+            errors: self.scanned.errors.as_slice(),
+            attempts: self.scanned.attempts.as_slice(),
+            joined: &self.joined,
+            zone: &self.zone.zone,
+        };
+        let is_whole = self.plan.engine.filter.is_open() && !case.errors.is_empty();
+        (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
+    }
+
     fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {
         let filter = &self.plan.engine.filter;
         let index = || self.scanned.index_of(request.evidence.source);
@@ -228,6 +255,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let read = read(plan, named, &args.input);
     let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);
     let outages = diagnose::outages(&read.marks, &fail_timeouts.unwrap_or_default());
+    let causes = read.causes();
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -238,6 +266,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         names: &Names::new(&read.scanned),
         zone: &read.zone,
         config: read.config.as_ref(),
+        causes: causes.as_ref(),
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -331,8 +360,8 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
             routes: false,
             ..Wanted::ALL
         },
-        true => Wanted::COUNTS,
-        false => Wanted::FILTERED_COUNTS,
+        true => counts_of(&outputs, Wanted::COUNTS),
+        false => counts_of(&outputs, Wanted::FILTERED_COUNTS),
     };
     plan.engine.digests = has(&schema::SOURCES);
     plan.incidents = has(&schema::INCIDENTS);
@@ -345,6 +374,15 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     // The process ends here: to give back hundreds of thousands of rows one by one would only take time.
     std::mem::forget(read);
     Ok(status)
+}
+
+/// What is to be counted for tables that take no second pass: the zone of error logs is of no use to `traffic`.
+fn counts_of(outputs: &[(&'static Table, Format, Output)], counts: Wanted) -> Wanted {
+    let is_traffic = |table: &Table| std::ptr::eq(table, &schema::TRAFFIC);
+    match outputs.iter().all(|(table, ..)| is_traffic(table)) {
+        true => counts,
+        false => counts.traced(),
+    }
 }
 
 /// What to write where: opened before anything is read.
@@ -535,9 +573,19 @@ impl Sink for Rows<'_> {
         let outcome = classify_request(request.line, request.escape, |_, verdict| {
             failed = failed.or(verdict);
         });
-        let category = outcome.verdict.or(failed).map(|verdict| verdict.category);
+        let Read {
+            joined, scanned, ..
+        } = self.read;
+        let record = joined
+            .of_request(&request.evidence, scanned.attempts.as_slice())
+            .map(|(error, confidence)| (&scanned.errors.as_slice()[error], confidence));
+        let category = match record {
+            Some((error, _)) => Some(error.kind.category),
+            None => outcome.verdict.or(failed).map(|verdict| verdict.category),
+        };
         if (self.all_requests || outcome.is_row()) && self.read.keeps_request(request, category) {
-            rows::request(request, category, self.names, &mut self.sheet);
+            let record = record.map(|(error, confidence)| (&error.evidence, confidence));
+            rows::request(request, category, record, self.names, &mut self.sheet);
         }
     }
 }

@@ -1,20 +1,26 @@
-//! Counts to statements: what happened when, in UTC, and how whole the account is.
+//! Counts to statements: what happened when, in UTC, and why; and how whole the account is.
 
 pub mod account;
 pub mod burst;
+pub mod causes;
 pub mod fingerprint;
 pub mod gaps;
 pub mod health;
 pub mod incident;
+pub mod join;
 pub mod known_zone;
 pub mod marks;
 pub mod placed;
+pub mod zone_inference;
 
 pub use account::{Account, account};
+pub use causes::{Case, Cause, Causes, StatusCauses};
 pub use fingerprint::{Durations, Fingerprint, KnownTimeout, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};
 pub use incident::{Incident, Incidents, incidents};
+pub use join::{Confidence, Explained, Fate, Joined, Leftover, Spans, Unexplained, join};
 pub use known_zone::{KnownZone, ZoneBasis};
 pub use marks::{Mark, marks};
 pub use placed::{Failure, Fine, Placed, Placement, Traffic, place};
+pub use zone_inference::{Matches, infer_zone};

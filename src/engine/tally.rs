@@ -1,12 +1,17 @@
 //! What one worker counts.
 
-use super::{EngineConfig, panic};
+use super::{
+    EngineConfig, panic,
+    tracer::{Shared, Tracer, is_cause},
+};
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Evidence, Failures, Ledger, LineClass, SourceKey, TrafficCount,
         failures::Kind, ledger::n_lines,
     },
-    classify::{Classifier, Verdict, classify_request, moment::moment, residue, taxonomy::ROWS},
+    classify::{
+        Classifier, Outcome, Verdict, classify_request, moment::moment, residue, taxonomy::ROWS,
+    },
     event::{Basis, Category, LocalTime, Moment, Severity},
     filter::Filter,
     parse::access::{Attempt, Field, FieldSet, value, write_route},
@@ -21,6 +26,8 @@ pub struct Wanted {
     pub fields: FieldSet,
     /// Routes, and the clients of failed requests.
     pub routes: bool,
+    /// Failures one by one, where there may be both error records and requests.
+    pub traces: bool,
 }
 
 impl Wanted {
@@ -28,6 +35,7 @@ impl Wanted {
     pub const ALL: Wanted = Wanted {
         fields: FieldSet::ALL,
         routes: true,
+        traces: true,
     };
 
     /// What the tables `failures` and `traffic` are made of.
@@ -49,6 +57,7 @@ impl Wanted {
             .with(Field::Completion)
             .with(Field::StreamProtocol),
         routes: false,
+        traces: false,
     };
 
     /// The same, with what a filter looks at.
@@ -59,7 +68,24 @@ impl Wanted {
             .with(Field::Server)
             .with(Field::Machine),
         routes: false,
+        traces: false,
     };
+
+    /// The same, with failures one by one.
+    pub const fn traced(self) -> Wanted {
+        Wanted {
+            fields: self
+                .fields
+                .with(Field::Request)
+                .with(Field::Method)
+                .with(Field::Uri)
+                .with(Field::Host)
+                .with(Field::Connection)
+                .with(Field::Pid),
+            traces: true,
+            ..self
+        }
+    }
 }
 
 /// Counts and ledgers of a worker, and what it scans with.
@@ -70,6 +96,7 @@ pub(super) struct Tally<'a> {
     pub(super) lost: Vec<Lost>,
     pub(super) ledgers: BTreeMap<SourceKey, Ledger>,
     counts: Counts<'a>,
+    tracer: Tracer<'a>,
 }
 
 /// Bytes of a source on which this program panicked, and its words.
@@ -90,7 +117,11 @@ struct Counts<'a> {
 }
 
 impl<'a> Tally<'a> {
-    pub(super) fn new(classifier: &'a Classifier, config: &'a EngineConfig) -> Tally<'a> {
+    pub(super) fn new(
+        classifier: &'a Classifier,
+        config: &'a EngineConfig,
+        traces: &'a Shared,
+    ) -> Tally<'a> {
         Tally {
             classifier,
             lost: Vec::new(),
@@ -103,6 +134,7 @@ impl<'a> Tally<'a> {
                 shape: Vec::new(),
                 route: Vec::new(),
             },
+            tracer: Tracer::new(traces),
         }
     }
 
@@ -123,19 +155,22 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell. A panic costs what is left of the chunk.
+    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell; keeps its failures one by one if it
+    /// `is_traced`. A panic costs what is left of the chunk.
     pub(super) fn scan(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
         reading: &Reading,
         machine: Option<&str>,
+        is_traced: bool,
     ) {
         let ledger = self.ledgers.entry(block.source).or_default();
         let before = (ledger.n_lines(), ledger.n_bytes());
         let mut sink = OnMachine {
             counts: &mut self.counts,
             machine: machine.map(str::as_bytes),
+            tracer: is_traced.then_some(&mut self.tracer),
         };
         let scanner = &mut self.scanner;
         let done = panic::catch(|| {
@@ -177,6 +212,7 @@ impl<'a> Tally<'a> {
 struct OnMachine<'s, 'a> {
     counts: &'s mut Counts<'a>,
     machine: Option<&'s [u8]>,
+    tracer: Option<&'s mut Tracer<'a>>,
 }
 
 impl Sink for OnMachine<'_, '_> {
@@ -186,12 +222,29 @@ impl Sink for OnMachine<'_, '_> {
         if self.counts.filter.is_none_or(is_kept) {
             self.counts.collect(event);
         }
+        if let Some(tracer) = &mut self.tracer
+            && !event.is_doubtful
+            && is_cause(&event.known, event.head.level)
+        {
+            let event = *event; // so that it is written here only
+            tracer.record(&event);
+        }
     }
 
     fn request(&mut self, request: &Request<'_>) {
         let is_kept = |filter: &Filter| filter.keeps_line(request, self.machine);
-        if self.counts.filter.is_none_or(is_kept) {
-            self.counts.collect_request(request);
+        let outcome = match self.counts.filter.is_none_or(is_kept) {
+            true => self.counts.collect_request(request),
+            // What is filtered out may be what a zone is told by.
+            false if self.tracer.is_some() => {
+                classify_request(request.line, request.escape, |_, _| {})
+            }
+            false => return,
+        };
+        if let Some(tracer) = &mut self.tracer
+            && outcome.is_row()
+        {
+            tracer.request(request, &outcome);
         }
     }
 }
@@ -235,7 +288,7 @@ impl Counts<'_> {
         moments.collect(moment, time, upstream, event.evidence);
     }
 
-    fn collect_request(&mut self, request: &Request<'_>) {
+    fn collect_request(&mut self, request: &Request<'_>) -> Outcome {
         let Request { line, escape, .. } = *request;
         let filter = self.filter;
         let requests = &mut self.aggregate.requests;
@@ -279,7 +332,7 @@ impl Counts<'_> {
             fail(&mut requests.failures, upstream, verdict);
         }
         if !is_asked_for(upstream) {
-            return;
+            return outcome;
         }
         let bytes_sent = line.value(Field::BytesSent).and_then(value::count);
         let request_ms = line.value(Field::RequestTime).and_then(value::duration_ms);
@@ -296,6 +349,7 @@ impl Counts<'_> {
         if self.wanted.routes {
             self.collect_route(request, status, request_ms);
         }
+        outcome
     }
 
     /// Counts the route of a request, and its client if it failed.
@@ -332,7 +386,7 @@ impl Counts<'_> {
     }
 }
 
-fn kind(verdict: Verdict) -> Kind {
+pub(super) fn kind(verdict: Verdict) -> Kind {
     Kind {
         category: verdict.category,
         phase: verdict.phase,
@@ -359,6 +413,7 @@ impl Tally<'_> {
     /// Prepares what was counted for [`merged`]; each thread may do its own.
     pub(super) fn settle(&mut self) {
         self.counts.aggregate.failures.sort();
+        self.tracer.flush();
     }
 }
 

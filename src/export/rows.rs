@@ -4,7 +4,7 @@ use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Failure, Incident, Traffic},
+    diagnose::{Account, Confidence, Failure, Incident, Traffic},
     engine::{Scanned, SourceState},
     event::{Category, LocalTime, Timestamp},
     parse::access::{Attempt, Field, attempts, unescape, value},
@@ -112,10 +112,11 @@ pub fn traffic(row: &Traffic, sheet: &mut Sheet) {
     sheet.end_row();
 }
 
-/// Writes a row of `requests`.
+/// Writes a row of `requests`; `record` tells why it failed, if one is known.
 pub fn request(
     request: &Request<'_>,
     category: Option<Category>,
+    record: Option<(&Evidence, Confidence)>,
     names: &Names<'_>,
     sheet: &mut Sheet,
 ) {
@@ -156,8 +157,16 @@ pub fn request(
         Some(category) => sheet.word(category.name()),
         None => sheet.null(),
     }
-    sheet.null();
-    sheet.null();
+    match record {
+        Some((at, confidence)) => {
+            sheet.place(names.source(at), names.line(at), at.offset);
+            sheet.word(confidence.name());
+        }
+        None => {
+            sheet.null();
+            sheet.null();
+        }
+    }
     sheet.text(names.source(&request.evidence));
     count(request.evidence.offset, sheet);
     count(names.line(&request.evidence), sheet);

@@ -285,13 +285,16 @@ pub static REQUESTS: Table = Table {
         integer("response_ms", "time of all attempts together"),
         text(
             "category",
-            "what went wrong; empty where nothing did or the line does not tell",
+            "what went wrong: as the error record in explained_by tells, else as far as the line does; empty where nothing did",
         ),
         text(
             "explained_by",
-            "the error record that tells why, as source:line@offset",
+            "the error record that tells why, as source:line@offset; empty where none is known",
         ),
-        text("confidence", "how sure that is: exact, strong or weak"),
+        text(
+            "confidence",
+            "how sure that is. exact: by the number of the connection; strong: client, request line and upstream agree within the life of the request; weak: something of it is unknown",
+        ),
         text("source", "file the line is in"),
         integer("offset", "offset of its first byte in the decoded stream"),
         integer("line", "line number, from 1"),

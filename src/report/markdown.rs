@@ -1,7 +1,10 @@
 //! The report as Markdown, to paste into a ticket. Log text stands in code spans only, so that nothing in it is markup.
 
 use super::{
-    model::{CategoryCount, CategoryLine, IncidentLine, MemberLine, Report, RouteLine, Section},
+    model::{
+        CategoryCount, CategoryLine, CauseLine, IncidentLine, MemberLine, Report, RouteLine,
+        Section,
+    },
     words::{duration, grouped, milliseconds},
 };
 use std::fmt::{Result, Write};
@@ -21,6 +24,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
     {
         writeln!(out, "\n## {}\n", report.title(section))?;
         match section {
+            Section::Causes => causes(report, out)?,
             Section::Incidents => incidents(report, out)?,
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
@@ -189,6 +193,58 @@ fn health(report: &Report, out: &mut String) -> Result {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
+}
+
+fn causes(report: &Report, out: &mut String) -> Result {
+    let Some(causes) = &report.causes else {
+        return Ok(());
+    };
+    writeln!(
+        out,
+        "| status | requests | % | cause | upstream | exact | strong | weak | access log alone |"
+    )?;
+    writeln!(out, "|---:|---:|---:|---|---|---:|---:|---:|---:|")?;
+    let mut cause = |status: &str, line: &CauseLine| {
+        writeln!(
+            out,
+            "| {status} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            grouped(line.n),
+            line.percent,
+            line.category,
+            code(&line.upstream),
+            grouped(line.n_exact),
+            grouped(line.n_strong),
+            grouped(line.n_weak),
+            grouped(line.n_by_access_log)
+        )
+    };
+    for status in &causes.statuses {
+        let name = format!("{:03}", status.status);
+        status
+            .causes
+            .iter()
+            .try_for_each(|line| cause(&name, line))?;
+    }
+    causes
+        .masked
+        .iter()
+        .try_for_each(|line| cause("masked", line))?;
+    writeln!(out)?;
+    for status in &causes.statuses {
+        for line in &status.unexplained {
+            let (n, of) = (grouped(line.n), grouped(status.n_requests));
+            writeln!(
+                out,
+                "- {n} of {of} × {:03} unexplained: {}",
+                status.status, line.why
+            )?;
+        }
+    }
+    for line in &causes.left {
+        let n = grouped(line.n);
+        writeln!(out, "- {n} records without a failed request: {}", line.why)?;
+    }
+    Ok(())
 }
 
 fn categories(lines: &[CategoryLine], out: &mut String) -> Result {

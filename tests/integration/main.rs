@@ -10,6 +10,7 @@ mod agreement;
 mod bad_input;
 mod browser;
 mod catalogue;
+mod causes;
 #[cfg(unix)]
 mod changing_files;
 mod config;

@@ -5,10 +5,10 @@ use crate::support::{root, run, status, stdout};
 use coroner::report::{
     html,
     model::{
-        Answer, CategoryCount, CategoryLine, ClientLine, Completeness, ConfigLine, FORMAT_VERSION,
-        IncidentLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, Plot, Report,
-        RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, TrafficLine,
-        UpstreamLine, WorstBucket,
+        Answer, CategoryCount, CategoryLine, CauseLine, Causes, ClientLine, Completeness,
+        ConfigLine, FORMAT_VERSION, IncidentLine, MarkLine, MemberLine, MessageLine, Onset,
+        OutageLine, Plot, Report, RequestsLine, RouteLine, ShapeLine, SourceLine, Span,
+        StatusCount, StatusLine, TrafficLine, UpstreamLine, WhyLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -134,6 +134,37 @@ fn text(page: &str) -> String {
         text.push('\n');
     }
     text
+}
+
+fn causes(evil: &str, n: usize) -> Causes {
+    let cause = || CauseLine {
+        category: "refused",
+        upstream: evil.to_owned(),
+        n: 7,
+        percent: 77.8,
+        n_exact: 1,
+        n_strong: 2,
+        n_weak: 3,
+        n_by_access_log: 1,
+    };
+    let why = || WhyLine {
+        why: "none fits",
+        n: 2,
+    };
+    Causes {
+        statuses: vec![StatusLine {
+            status: 502,
+            n_requests: 9,
+            n_explained: 7,
+            causes: (0..n).map(|_| cause()).collect(),
+            unexplained: vec![why()],
+        }],
+        n_masked: 7,
+        masked: (0..n).map(|_| cause()).collect(),
+        n_left: 2,
+        left: vec![why()],
+        is_sample: false,
+    }
 }
 
 /// A report in which every text that may come from a log, a path or a message about them is `evil`, and lists are `n` long.
@@ -292,6 +323,7 @@ fn report(evil: &str, n: usize) -> Report {
                 })
                 .into(),
         },
+        causes: Some(causes(evil, n)),
         severities: vec![],
         incidents: vec![incident; n],
         n_more_incidents: 1,

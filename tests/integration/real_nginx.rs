@@ -515,12 +515,17 @@ static ONE_RUN: Mutex<()> = Mutex::new(());
 /// Runs nginx through every scenario. `None`: there is no nginx here, and stderr says so; with
 /// `CORONER_REQUIRE_TOOLS=1` that is a panic.
 pub(crate) fn provoke() -> Option<Provoked> {
+    provoke_in(None)
+}
+
+/// The same, with a clock of `zone`, as `TZ` has it: `XXX-5:45` is +05:45.
+pub(crate) fn provoke_in(zone: Option<&str>) -> Option<Provoked> {
     let nginx = find_or_skip()?;
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let files = TempDir::create();
     let mut world = World::create(&files.0);
     scenarios(&mut world);
-    let mut gateway = Gateway::start(&nginx, &world);
+    let mut gateway = Gateway::start(&nginx, &world, zone);
     thread::scope(|scope| {
         for scenario in &world.scenarios {
             scope.spawn(|| {
@@ -1038,7 +1043,7 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(nginx: &Path, world: &World) -> Gateway {
+    fn start(nginx: &Path, world: &World, zone: Option<&str>) -> Gateway {
         // Somebody may take the port between our look and nginx's bind, so there are three tries.
         for _ in 0..3 {
             let port = {
@@ -1050,6 +1055,7 @@ impl Gateway {
             fs::remove_file(&error_log).ok();
             fs::write(&config, world.config(port)).expect("our own directory");
             let master = Command::new(nginx)
+                .envs(zone.map(|zone| ("TZ", zone)))
                 .arg("-p")
                 .arg(&world.dir)
                 .arg("-c")

@@ -4,7 +4,7 @@
 use crate::{report::words, text};
 
 /// Bytes of one text that are shown, so that no log makes the page large.
-pub(super) const TEXT_MAX: usize = 300;
+pub(super) const TEXT_MAX: usize = 280;
 
 /// Rows of one table that are shown, whatever `--top` says.
 pub(super) const ROWS_MAX: usize = 100;

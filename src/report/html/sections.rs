@@ -8,9 +8,9 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            AdviceLine, CategoryLine, ClientLine, IncidentLine, MarkLine, MessageLine, OutageLine,
-            Plot, Report, RouteLine, Section, ShapeLine, SourceLine, TrafficLine, UpstreamLine,
-            WorstBucket,
+            AdviceLine, CategoryLine, CauseLine, Causes, ClientLine, IncidentLine, MarkLine,
+            MessageLine, OutageLine, Plot, Report, RouteLine, Section, ShapeLine, SourceLine,
+            StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -20,6 +20,10 @@ use askama::Template;
 /// The markup of `section`.
 pub(super) fn body(section: Section, report: &Report) -> String {
     match section {
+        Section::Causes => report
+            .causes
+            .as_ref()
+            .map_or_else(String::new, |causes| made(&CausesTable { causes })),
         Section::Incidents => made(&Incidents {
             report,
             lines: &report.incidents[..report.incidents.len().min(INCIDENTS_MAX)],
@@ -120,6 +124,25 @@ fn state(mark: &MarkLine) -> String {
 struct Health<'a> {
     report: &'a Report,
     lines: &'a [OutageLine],
+}
+
+#[derive(Template)]
+#[template(path = "causes.html")]
+struct CausesTable<'a> {
+    causes: &'a Causes,
+}
+
+impl CausesTable<'_> {
+    /// Causes by the status they made, those of masked failures last.
+    fn rows(&self) -> impl Iterator<Item = (String, &CauseLine)> {
+        let of_status = |status: &'_ StatusLine| format!("{:03}", status.status);
+        let seen = self.causes.statuses.iter().flat_map(move |status| {
+            let causes = status.causes.iter().take(say::ROWS_MAX);
+            causes.map(move |cause| (of_status(status), cause))
+        });
+        let masked = self.causes.masked.iter().take(say::ROWS_MAX);
+        seen.chain(masked.map(|cause| ("masked".to_owned(), cause)))
+    }
 }
 
 #[derive(Template)]

@@ -7,6 +7,7 @@ mod advice;
 mod answer;
 mod axis;
 mod categories;
+mod causes;
 mod config;
 mod health;
 mod incidents;
@@ -24,6 +25,7 @@ pub use advice::AdviceLine;
 pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
+pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
 pub use health::OutageLine;
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
@@ -37,7 +39,7 @@ pub use worst::WorstBucket;
 
 use crate::{
     config::Config,
-    diagnose::{Account, Failure, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis},
+    diagnose::{self, Account, Failure, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis},
     engine::Scanned,
     event::{Basis, Severity},
     export::Names,
@@ -58,6 +60,8 @@ pub struct Findings<'a> {
     pub zone: &'a KnownZone,
     /// Of the gateway, if there is one.
     pub config: Option<&'a Config>,
+    /// Why requests failed; `None` unless records and requests are there, and all of them are asked for.
+    pub causes: Option<&'a diagnose::Causes>,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -95,6 +99,8 @@ pub struct Report {
     pub basis: &'static str,
     pub n_events: u64,
     pub answer: Answer,
+    /// Why requests failed, where there are both kinds of log.
+    pub causes: Option<Causes>,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
     /// The incidents with most failures, by time.
@@ -181,6 +187,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         basis: basis.name(),
         n_events: rows.iter().map(|row| row.n_events).sum(),
         answer: answer::answer(&failing, &failures),
+        causes: causes::causes(findings),
         severities: categories::severities(&rows),
         advice: advice::advice(&failures),
         failures,

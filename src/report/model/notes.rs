@@ -3,10 +3,11 @@
 use super::Findings;
 use crate::{
     aggregate::LineClass,
-    diagnose::{Gap, ZoneBasis, gaps},
+    diagnose::{Gap, Matches, ZoneBasis, gaps},
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
+    report::words::grouped,
     text,
 };
 
@@ -17,6 +18,7 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
     } = *findings;
     let mut notes = Vec::new();
     notes.extend(zone(findings));
+    notes.extend(sample(findings));
     notes.extend(strangers(findings));
     notes.extend(part(findings));
     notes.extend(limits(findings));
@@ -55,7 +57,35 @@ fn zone(findings: &Findings<'_>) -> Option<String> {
                 findings.zone.zone.name()
             ))
         }
+        ZoneBasis::Matched => findings.zone.matches.map(|matches| {
+            let Matches {
+                n_matched,
+                n_tried,
+                n_next,
+            } = matches;
+            format!(
+                "times of error logs are of zone {}: there the records of {} of {} failed tries stand where access logs expect them, of the next best zone {}; --tz overrides it",
+                findings.zone.zone.name(),
+                grouped(n_matched),
+                grouped(n_tried),
+                grouped(n_next)
+            )
+        }),
     }
+}
+
+/// Why requests failed is told of some clients only.
+fn sample(findings: &Findings<'_>) -> Option<String> {
+    let (errors, attempts) = (&findings.scanned.errors, &findings.scanned.attempts);
+    let is_sample = errors.is_sample() || attempts.is_sample();
+    let n = |kept: usize, all: u64| format!("{} of {}", grouped(kept as u64), grouped(all));
+    is_sample.then(|| {
+        format!(
+            "why requests failed is told of a sample, whole clients: {} failed tries and {} records",
+            n(attempts.as_slice().len(), attempts.n_all()),
+            n(errors.as_slice().len(), errors.n_all())
+        )
+    })
 }
 
 /// Files that are no logs.

@@ -6,6 +6,7 @@ use crate::report::words::bucket_word;
 /// A part of a report; the order of [`Section::ALL`] is that of every form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
+    Causes,
     Incidents,
     Failures,
     Upstreams,
@@ -24,7 +25,8 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 15] = [
+    pub const ALL: [Section; 16] = [
+        Section::Causes,
         Section::Incidents,
         Section::Failures,
         Section::Upstreams,
@@ -45,6 +47,7 @@ impl Section {
     /// Its field in the JSON form, and its anchor in the page.
     pub const fn name(self) -> &'static str {
         match self {
+            Section::Causes => "causes",
             Section::Incidents => "incidents",
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
@@ -68,6 +71,7 @@ impl Report {
     /// The heading of `section`.
     pub fn title(&self, section: Section) -> String {
         match section {
+            Section::Causes => "Why requests failed".to_owned(),
             Section::Incidents => "Incidents".to_owned(),
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
@@ -89,6 +93,7 @@ impl Report {
     /// Whether there is something to say under `section`.
     pub fn has(&self, section: Section) -> bool {
         match section {
+            Section::Causes => self.causes.is_some(),
             Section::Incidents => !self.incidents.is_empty(),
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),

@@ -39,6 +39,7 @@ pub fn render(report: &Report, style: Style, width: usize) -> String {
 impl Page {
     fn section(&mut self, section: Section, report: &Report) {
         match section {
+            Section::Causes => self.causes(report),
             Section::Incidents => self.incidents(report),
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),

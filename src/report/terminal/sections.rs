@@ -4,7 +4,7 @@ use super::page::{DIM, Page, sparkline};
 use crate::{
     report::{
         model::{CategoryCount, CategoryLine, Report, RouteLine, UpstreamLine},
-        words::{grouped, milliseconds},
+        words::{grouped, milliseconds, plural},
     },
     text::truncated,
 };
@@ -12,7 +12,50 @@ use crate::{
 /// Sources with problems that are shown.
 const PROBLEMS_MAX: usize = 12;
 
+/// Causes of one status that are shown.
+const CAUSES_MAX: usize = 6;
+
 impl Page {
+    pub(super) fn causes(&mut self, report: &Report) {
+        let Some(causes) = &report.causes else {
+            return;
+        };
+        for line in &causes.statuses {
+            self.item(&line.text(CAUSES_MAX));
+            for why in &line.unexplained {
+                self.item(&format!("  {} unexplained: {}", grouped(why.n), why.why));
+            }
+        }
+        if causes.statuses.is_empty() {
+            self.item("no request was answered 5xx, or abandoned");
+        }
+        if causes.n_masked > 0 {
+            let names: Vec<String> = causes
+                .masked
+                .iter()
+                .take(CAUSES_MAX)
+                .map(|cause| format!("{} {}", grouped(cause.n), cause.name()))
+                .collect();
+            let n = grouped(causes.n_masked);
+            let tries = match causes.n_masked {
+                1 => "try",
+                _ => "tries",
+            };
+            self.item(&format!(
+                "masked: {n} failed {tries} of which clients saw nothing: {}",
+                names.join(", ")
+            ));
+        }
+        for left in &causes.left {
+            let records = plural(left.n, "record");
+            self.item(&format!(
+                "{} {records} without a failed request: {}",
+                grouped(left.n),
+                left.why
+            ));
+        }
+    }
+
     pub(super) fn categories(&mut self, lines: &[CategoryLine], report: &Report) {
         let mut table = self.table();
         table.set_header(vec![
