@@ -1,7 +1,7 @@
 //! The zone of an error log, by the failures that an access log tells of too.
 //!
 //! An access line carries its offset, a record none. Under the right zone the records of failed requests stand where they are
-//! expected ([`join`](super::join)); under any other hardly one does. So every plausible zone is tried: all quarter hours from
+//! expected (`diagnose::join`); under any other hardly one does. So every plausible zone is tried: all quarter hours from
 //! -12:00 to +14:00, and where offsets change within the span the zones of the database, grouped by how they behave in it. The
 //! one under which most failures meet wins, if it clearly beats the next.
 //!
