@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Serialize)]
 pub struct Answer {
     pub n_failures: u64,
-    /// Distinct client addresses among the failures: exact up to 32, then an estimate.
+    /// Distinct client addresses among the failures: exact up to 192, then an estimate.
     pub n_clients: u64,
     /// Upstreams that failures name.
     pub n_upstreams: usize,
