@@ -40,15 +40,15 @@ impl Filter {
             self.upstreams.is_empty()
                 || attempts(request.line).any(|attempt| self.keeps_upstream(attempt.addr))
         };
-        self.is_open()
-            || (self.keeps_line(request, machine)
-                && is_asked_for()
-                && (self.categories.is_empty()
-                    || category.is_some_and(|category| self.categories.contains(&category))))
+        let is_of_category = || match category {
+            Some(category) => self.keeps_category(category),
+            None => self.categories.is_empty(),
+        };
+        self.is_open() || (self.keeps_line(request, machine) && is_asked_for() && is_of_category())
     }
 
     pub fn keeps_upstream(&self, upstream: Option<&[u8]>) -> bool {
-        self.upstreams.is_empty() || self.upstreams.matches(upstream.unwrap_or_default())
+        self.upstreams.matches(upstream.unwrap_or_default())
     }
 
     pub fn keeps_category(&self, category: Category) -> bool {
@@ -61,9 +61,8 @@ impl Filter {
         let server = told(Field::Server)
             .or(told(Field::Host))
             .unwrap_or_default();
-        (self.servers.is_empty() || self.servers.matches(server))
-            && (self.hosts.is_empty()
-                || self.is_on_host(request.machine.or(told(Field::Machine)).or(machine)))
+        self.servers.matches(server)
+            && self.is_on_host(request.machine.or(told(Field::Machine)).or(machine))
     }
 
     /// Keeps everything.
@@ -77,8 +76,8 @@ impl Filter {
 
     #[cold]
     fn matches(&self, category: Category, upstream: Option<&[u8]>, server: Option<&[u8]>) -> bool {
-        (self.categories.is_empty() || self.categories.contains(&category))
-            && self.upstreams.matches(upstream.unwrap_or_default())
+        self.keeps_category(category)
+            && self.keeps_upstream(upstream)
             && self.servers.matches(server.unwrap_or_default())
     }
 

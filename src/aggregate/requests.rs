@@ -5,15 +5,15 @@ use super::{
     evidence::Evidence,
     failures::Failures,
     histogram::Histogram,
-    limits::{FAILING_CLIENTS_MAX, ROUTES_MAX, TRAFFIC_ROWS_MAX},
+    limits::{FAILING_CLIENTS_MAX, POOLED_UPSTREAM, ROUTES_MAX, TRAFFIC_ROWS_MAX},
     table::{Count, Row, Table},
     traffic::TrafficCount,
 };
+use std::cmp::Reverse;
 
 /// Counts of requests that merge exactly.
 #[derive(Clone, Debug)]
 pub struct Requests {
-    pub n_requests: u64,
     /// Requests by status; a status that is none counts as 0.
     pub by_status: Vec<u64>,
     /// What the lines tell of failures: rows of basis `access-log`.
@@ -124,7 +124,6 @@ impl Count for ClientCount {
 impl Requests {
     pub fn new(grain: Grain) -> Requests {
         Requests {
-            n_requests: 0,
             by_status: vec![0; 1_000],
             failures: Failures::new(grain.analysed()),
             traffic: Table::new(grain),
@@ -134,7 +133,6 @@ impl Requests {
     }
 
     pub fn merge(&mut self, other: Requests) {
-        self.n_requests += other.n_requests;
         for (mine, theirs) in self.by_status.iter_mut().zip(other.by_status) {
             *mine += theirs;
         }
@@ -144,15 +142,12 @@ impl Requests {
         self.clients.merge(other.clients);
     }
 
-    /// Requests answered with a status of `range`.
-    pub fn n_with_status(&self, range: std::ops::RangeInclusive<usize>) -> u64 {
-        self.by_status[range].iter().sum()
-    }
-
-    /// The `n` rows of `table` for which `weight` is largest, largest first; ties in the order of names. What is pooled comes last.
+    /// The `n` rows of `table` for which `weight` is largest, largest first; ties in the order of names. What is pooled comes last: it
+    /// is none of them.
     pub fn top<C: Count>(table: &Table<C>, n: usize, weight: impl Fn(&C) -> u64) -> Vec<Row<C>> {
         let mut rows: Vec<Row<C>> = table.rows().filter(|row| weight(&row.count) > 0).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(weight(&row.count)));
+        let is_pool = |row: &Row<C>| row.name.as_deref() == Some(POOLED_UPSTREAM.as_bytes());
+        rows.sort_by_key(|row| (is_pool(row), Reverse(weight(&row.count))));
         rows.truncate(n);
         rows
     }

@@ -10,7 +10,9 @@ pub mod message;
 pub mod nginx_config;
 pub mod plan;
 pub mod progress;
+mod read;
 mod spool;
+mod tables;
 
 pub use args::Args;
 pub use commands::run;

@@ -28,6 +28,8 @@ pub struct Plan {
     pub zone: Option<Zone>,
     /// Incidents are asked for.
     pub incidents: bool,
+    /// What explains each failed request is asked for.
+    pub joins: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
 }
@@ -125,6 +127,7 @@ impl Plan {
             },
             zone,
             incidents: false,
+            joins: false,
             config,
         })
     }

@@ -344,7 +344,6 @@ impl Counts<'_> {
             None
         });
         let status = usize::from(outcome.status.unwrap_or(0));
-        requests.n_requests += 1;
         requests.by_status[status] += 1;
         if self.wanted.routes {
             self.collect_route(request, status, request_ms);

@@ -40,6 +40,9 @@ impl SourceState {
             _ if chain.block().is_some() => Kind::NginxError,
             _ => input::detect(sample, self.named, lines.kinds()),
         };
+        if let Kind::Empty | Kind::NginxConfig | Kind::Unread(_) = self.kind {
+            return;
+        }
         let (asked_for, is_certain) = lines.requests(self.kind, config);
         if asked_for.is_empty() {
             return;

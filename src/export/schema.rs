@@ -174,10 +174,7 @@ pub static INCIDENTS: Table = Table {
             "what went wrong, by onset; a comma between two",
         ),
         integer("n_events", "failures"),
-        integer(
-            "n_requests",
-            "requests hurt; empty as long as records and requests are not joined",
-        ),
+        integer("n_requests", "requests hurt; empty: not counted yet"),
         integer(
             "n_clients",
             "distinct client addresses: exact up to 192, then an estimate (2.3 % standard error)",

@@ -75,10 +75,6 @@ impl Formats {
         }
     }
 
-    pub fn readers(&self) -> &[Reader] {
-        &self.readers
-    }
-
     /// All of its lines tell when a request ended, and how.
     pub fn tells_requests(&self) -> bool {
         let tells = |reader: &Reader| {

@@ -54,6 +54,21 @@ pub fn count(text: &[u8]) -> Option<u64> {
     (!text.is_empty()).then(|| text.iter().try_fold(0, digit))?
 }
 
+/// Whether `text` is a value of `$upstream_cache_status` (`ngx_http_cache_status`, `http/ngx_http_file_cache.c`).
+pub fn is_cache_status(text: &[u8]) -> bool {
+    const NAMES: [&[u8]; 8] = [
+        b"MISS",
+        b"BYPASS",
+        b"EXPIRED",
+        b"STALE",
+        b"UPDATING",
+        b"REVALIDATED",
+        b"HIT",
+        b"SCARCE",
+    ];
+    NAMES.contains(&text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! What a value looks like, whatever it is called.
 
-use super::super::class::Class;
+use super::super::{class::Class, value::is_cache_status};
 
 /// Facts about the values of one column, counted over lines.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,7 +49,7 @@ impl Facts {
         self.n_peers += usize::from(are_peers(value));
         self.n_requests += usize::from(is_request(value));
         self.n_methods += usize::from(is_method(value));
-        self.n_cache_words += usize::from(CACHE_WORDS.contains(&value));
+        self.n_cache_words += usize::from(is_cache_status(value));
         self.n_paths += usize::from(value.starts_with(b"/"));
         self.n_like_status += usize::from(!is_missing && status == Some(value));
     }
@@ -69,17 +69,6 @@ impl Facts {
         n == self.n_present()
     }
 }
-
-const CACHE_WORDS: &[&[u8]] = &[
-    b"MISS",
-    b"BYPASS",
-    b"EXPIRED",
-    b"STALE",
-    b"UPDATING",
-    b"REVALIDATED",
-    b"HIT",
-    b"SCARCE",
-];
 
 pub(super) fn is_list(value: &[u8]) -> bool {
     let has = |separator: &[u8]| {

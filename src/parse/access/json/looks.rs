@@ -2,7 +2,7 @@
 //!
 //! A value is judged as it stands in the line. What it means is read elsewhere.
 
-use crate::parse::access::{Field, TimeReader};
+use crate::parse::access::{Field, TimeReader, value::is_cache_status};
 
 /// How well a value goes with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,21 +123,6 @@ fn is_method(value: &[u8]) -> bool {
         && value
             .iter()
             .all(|b| b.is_ascii_uppercase() || matches!(b, b'-' | b'_'))
-}
-
-/// The values of `$upstream_cache_status` (`ngx_http_cache_status`, `http/ngx_http_file_cache.c`).
-fn is_cache_status(value: &[u8]) -> bool {
-    const NAMES: [&[u8]; 8] = [
-        b"MISS",
-        b"BYPASS",
-        b"EXPIRED",
-        b"STALE",
-        b"UPDATING",
-        b"REVALIDATED",
-        b"HIT",
-        b"SCARCE",
-    ];
-    NAMES.contains(&value)
 }
 
 /// What an attempt was made at: with a port or `unix:` surely; a name can be that of a group.
