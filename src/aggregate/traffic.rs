@@ -140,6 +140,12 @@ impl TrafficCount {
 
     pub fn finish(&self) -> TrafficRow {
         let [_, n_1xx, n_2xx, n_3xx, n_4xx, n_5xx] = self.n_by_class;
+        let [response_ms_p50, response_ms_p90, response_ms_p99] =
+            self.response.quantiles([500, 900, 990]);
+        let [connect_ms_p50, connect_ms_p99] = self.connect.quantiles([500, 990]);
+        let [header_ms_p50, header_ms_p99] = self.header.quantiles([500, 990]);
+        let [request_ms_p50, request_ms_p90, request_ms_p99] =
+            self.request.quantiles([500, 900, 990]);
         TrafficRow {
             n_requests: self.n_requests,
             n_attempts: self.n_attempts,
@@ -154,19 +160,19 @@ impl TrafficCount {
             n_503: self.n_503,
             n_504: self.n_504,
             bytes_sent: self.bytes_sent.min(i64::MAX as u64),
-            response_ms_p50: self.response.quantile(500),
-            response_ms_p90: self.response.quantile(900),
-            response_ms_p99: self.response.quantile(990),
+            response_ms_p50,
+            response_ms_p90,
+            response_ms_p99,
             response_ms_max: self.response.max(),
-            connect_ms_p50: self.connect.quantile(500),
-            connect_ms_p99: self.connect.quantile(990),
+            connect_ms_p50,
+            connect_ms_p99,
             connect_ms_max: self.connect.max(),
-            header_ms_p50: self.header.quantile(500),
-            header_ms_p99: self.header.quantile(990),
+            header_ms_p50,
+            header_ms_p99,
             header_ms_max: self.header.max(),
-            request_ms_p50: self.request.quantile(500),
-            request_ms_p90: self.request.quantile(900),
-            request_ms_p99: self.request.quantile(990),
+            request_ms_p50,
+            request_ms_p90,
+            request_ms_p99,
             request_ms_max: self.request.max(),
             n_masked: self.n_masked,
         }
