@@ -257,13 +257,19 @@ fn of_one(series: &Series, timeouts: &KnownTimeouts<'_>) -> Vec<Fingerprint> {
         .collect()
 }
 
-/// Those of `known` that are `ms` long; where waiting for the header explains it, sending, which seldom takes long, does not.
+/// Those of `known` that are `ms` long. An attempt without a header may have been sent all the time, but that seldom takes long: sending
+/// explains it only where its timeout was written, and waiting for the header has another.
 fn explaining(known: &[KnownTimeout], ms: u64, phase: Phase) -> Vec<KnownTimeout> {
     let fits = |known: &&KnownTimeout| known.ms == ms;
     let mut fitting: Vec<KnownTimeout> = known.iter().filter(fits).cloned().collect();
     let is_read = |known: &KnownTimeout| known.phases == WHILE_READING;
-    if phase == Phase::Header && fitting.iter().any(is_read) {
-        fitting.retain(is_read);
+    if phase == Phase::Header {
+        let has_read = fitting.iter().any(is_read);
+        let is_kept = |known: &KnownTimeout| match has_read {
+            true => is_read(known),
+            false => known.position.is_some(),
+        };
+        fitting.retain(is_kept);
     }
     fitting
 }

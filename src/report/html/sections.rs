@@ -36,7 +36,7 @@ pub(super) fn body(section: Section, report: &Report) -> String {
         }),
         Section::Fingerprints => made(&Fingerprints {
             report,
-            lines: shown(&report.fingerprints),
+            lines: &report.fingerprints[..report.fingerprints.len().min(PILES_MAX)],
         }),
         Section::Worst => made(&Worst {
             bucket: report.bucket,
@@ -129,6 +129,9 @@ struct Health<'a> {
     report: &'a Report,
     lines: &'a [OutageLine],
 }
+
+/// Piles that are told: there are seldom more than three.
+const PILES_MAX: usize = 20;
 
 #[derive(Template)]
 #[template(path = "fingerprints.html")]
