@@ -19,5 +19,5 @@ mod rule;
 pub mod taxonomy;
 mod ways;
 
-pub use access::{Outcome, Verdict, classify_request};
+pub use access::{Origin, Outcome, Verdict, classify_request};
 pub use classifier::{Classified, Classifier, Searcher};

@@ -53,6 +53,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let read = read(plan, named, &args.input);
     let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);
     let outages = diagnose::outages(&read.marks, &fail_timeouts.unwrap_or_default());
+    let fingerprints = read.fingerprints();
     let causes = read.causes();
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
@@ -61,6 +62,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         incidents: &read.incidents,
         marks: &read.marks,
         outages: &outages,
+        fingerprints: &fingerprints,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
         config: read.config.as_ref(),

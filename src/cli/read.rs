@@ -12,8 +12,8 @@ use crate::{
     classify::Classifier,
     config::Config,
     diagnose::{
-        self, Account, Case, Causes, Fine, Incidents, Joined, KnownZone, Mark, Placed, Spans, join,
-        placed::Counts,
+        self, Account, Case, Causes, Fine, Fingerprint, Incidents, Joined, KnownTimeouts,
+        KnownZone, Mark, Placed, Spans, fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -92,7 +92,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
             );
         }
     }
-    let config = plan.config.take();
+    let mut config = plan.config.take();
     match &config {
         _ if args.quiet => {}
         Some(config) => nginx_config::tell_problems(config),
@@ -119,6 +119,9 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     };
     let placed = fine.in_buckets(plan.placement.bucket);
     let moments: Moments = std::mem::take(&mut scanned.aggregate.moments);
+    if let Some(config) = &mut config {
+        config.version = config.version.or_else(|| diagnose::version(&moments));
+    }
     let marks = diagnose::marks(moments, &zone.zone, placed.since, placed.until);
     Read {
         classifier,
@@ -174,6 +177,12 @@ impl Read {
         };
         let is_whole = self.plan.engine.filter.is_open() && !case.errors.is_empty();
         (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
+    }
+
+    /// Durations at which failed attempts pile up.
+    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
+        let series = self.scanned.aggregate.requests.durations.finish();
+        fingerprints(&series, &KnownTimeouts::of(self.config.as_ref()))
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

@@ -9,8 +9,8 @@ use crate::{
     report::{
         model::{
             AdviceLine, CategoryLine, CauseLine, Causes, ClientLine, IncidentLine, MarkLine,
-            MessageLine, OutageLine, Plot, Report, RouteLine, Section, ShapeLine, SourceLine,
-            StatusLine, TrafficLine, UpstreamLine, WorstBucket,
+            MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section, ShapeLine,
+            SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -33,6 +33,10 @@ pub(super) fn body(section: Section, report: &Report) -> String {
         Section::Health => made(&Health {
             report,
             lines: shown(&report.health),
+        }),
+        Section::Fingerprints => made(&Fingerprints {
+            report,
+            lines: &report.fingerprints[..report.fingerprints.len().min(PILES_MAX)],
         }),
         Section::Worst => made(&Worst {
             bucket: report.bucket,
@@ -124,6 +128,16 @@ fn state(mark: &MarkLine) -> String {
 struct Health<'a> {
     report: &'a Report,
     lines: &'a [OutageLine],
+}
+
+/// Piles that are told: there are seldom more than three.
+const PILES_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "fingerprints.html")]
+struct Fingerprints<'a> {
+    report: &'a Report,
+    lines: &'a [PileLine],
 }
 
 #[derive(Template)]

@@ -11,6 +11,7 @@ pub enum Section {
     Failures,
     Upstreams,
     Health,
+    Fingerprints,
     Worst,
     Advice,
     Traffic,
@@ -25,12 +26,13 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 16] = [
+    pub const ALL: [Section; 17] = [
         Section::Causes,
         Section::Incidents,
         Section::Failures,
         Section::Upstreams,
         Section::Health,
+        Section::Fingerprints,
         Section::Worst,
         Section::Advice,
         Section::Traffic,
@@ -52,6 +54,7 @@ impl Section {
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Health => "health",
+            Section::Fingerprints => "fingerprints",
             Section::Worst => "worst",
             Section::Advice => "advice",
             Section::Traffic => "traffic",
@@ -76,6 +79,7 @@ impl Report {
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Health => "Peers out of their groups".to_owned(),
+            Section::Fingerprints => "Durations that pile up".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
             Section::Advice => "What it means, and what to do".to_owned(),
             Section::Traffic => "Requests by upstream".to_owned(),
@@ -98,6 +102,7 @@ impl Report {
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Health => !self.health.is_empty(),
+            Section::Fingerprints => !self.fingerprints.is_empty(),
             Section::Worst => !self.worst.is_empty(),
             Section::Advice => !self.advice.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),

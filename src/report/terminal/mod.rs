@@ -44,6 +44,7 @@ impl Page {
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
             Section::Health => self.health(report),
+            Section::Fingerprints => self.fingerprints(report),
             Section::Worst => self.worst(report),
             Section::Advice => self.advice(report),
             Section::Traffic => self.traffic(report),
