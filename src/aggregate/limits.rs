@@ -45,3 +45,15 @@ pub const ROUTES_MAX: usize = 1 << 13;
 
 /// Distinct clients of failed requests kept. Past it those with the highest hash values are pooled as [`POOLED_UPSTREAM`].
 pub const FAILING_CLIENTS_MAX: usize = 1 << 16;
+
+/// Rows of signs kept while scanning: what was said of which upstream, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SIGN_ROWS_MAX: usize = 1 << 17;
+
+/// Messages kept as samples of signs. Past it those with the highest hash values have none.
+pub const SAMPLES_MAX: usize = 1 << 12;
+
+/// Bytes of a message kept as a sample.
+pub const SAMPLE_LEN_MAX: usize = 300;
+
+/// Rows of answers kept while scanning: when each upstream served, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SERVED_ROWS_MAX: usize = 1 << 17;

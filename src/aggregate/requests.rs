@@ -6,6 +6,7 @@ use super::{
     failures::Failures,
     histogram::Histogram,
     limits::{FAILING_CLIENTS_MAX, POOLED_UPSTREAM, ROUTES_MAX, TRAFFIC_ROWS_MAX},
+    served::{Served, served},
     table::{Count, Row, Table},
     traffic::TrafficCount,
 };
@@ -20,6 +21,8 @@ pub struct Requests {
     pub failures: Failures,
     /// By upstream, the empty name for requests that met none.
     pub traffic: Table<TrafficCount>,
+    /// When each upstream answered; empty unless it was asked for.
+    pub served: Served,
     /// By route, over all times.
     pub routes: Table<RouteCount>,
     /// By the client's address, over all times: those whose requests failed.
@@ -127,6 +130,7 @@ impl Requests {
             by_status: vec![0; 1_000],
             failures: Failures::new(grain.analysed()),
             traffic: Table::new(grain),
+            served: served(grain),
             routes: Table::new(grain),
             clients: Table::new(grain),
         }
@@ -138,6 +142,7 @@ impl Requests {
         }
         self.failures.merge(other.failures);
         self.traffic.merge(other.traffic);
+        self.served.merge(other.served);
         self.routes.merge(other.routes);
         self.clients.merge(other.clients);
     }

@@ -7,12 +7,13 @@ use crate::report::words::bucket_word;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Causes,
+    Findings,
+    Checklist,
     Incidents,
     Failures,
     Upstreams,
     Health,
     Worst,
-    Advice,
     Traffic,
     Routes,
     Slowest,
@@ -25,14 +26,15 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 16] = [
+    pub const ALL: [Section; 17] = [
         Section::Causes,
+        Section::Findings,
+        Section::Checklist,
         Section::Incidents,
         Section::Failures,
         Section::Upstreams,
         Section::Health,
         Section::Worst,
-        Section::Advice,
         Section::Traffic,
         Section::Routes,
         Section::Slowest,
@@ -48,12 +50,13 @@ impl Section {
     pub const fn name(self) -> &'static str {
         match self {
             Section::Causes => "causes",
+            Section::Findings => "findings",
+            Section::Checklist => "checklist",
             Section::Incidents => "incidents",
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Health => "health",
             Section::Worst => "worst",
-            Section::Advice => "advice",
             Section::Traffic => "traffic",
             Section::Routes => "routes",
             Section::Slowest => "slowest",
@@ -72,12 +75,13 @@ impl Report {
     pub fn title(&self, section: Section) -> String {
         match section {
             Section::Causes => "Why requests failed".to_owned(),
+            Section::Findings => "What happened, and what to do".to_owned(),
+            Section::Checklist => "Checklist".to_owned(),
             Section::Incidents => "Incidents".to_owned(),
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Health => "Peers out of their groups".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
-            Section::Advice => "What it means, and what to do".to_owned(),
             Section::Traffic => "Requests by upstream".to_owned(),
             Section::Routes => "Routes with most failed requests (5xx, 499)".to_owned(),
             Section::Slowest => "Slowest routes".to_owned(),
@@ -94,12 +98,13 @@ impl Report {
     pub fn has(&self, section: Section) -> bool {
         match section {
             Section::Causes => self.causes.is_some(),
+            Section::Findings => !self.findings.is_empty(),
+            Section::Checklist => !self.checklist.is_empty(),
             Section::Incidents => !self.incidents.is_empty(),
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Health => !self.health.is_empty(),
             Section::Worst => !self.worst.is_empty(),
-            Section::Advice => !self.advice.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),
             Section::Routes => !self.routes.is_empty(),
             Section::Slowest => !self.slowest.is_empty(),
