@@ -25,6 +25,7 @@ mod enveloped;
 mod envelopes;
 mod every_path;
 mod fault_rows;
+mod findings;
 mod fingerprints;
 mod generate;
 #[cfg(unix)]

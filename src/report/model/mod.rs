@@ -3,12 +3,12 @@
 //! A new section is a file here, a field of [`Report`] and a variant of [`Section`]; each form then fails to compile until it
 //! shows it.
 
-mod advice;
 mod answer;
 mod axis;
 mod categories;
 mod causes;
 mod config;
+mod findings;
 mod fingerprints;
 mod health;
 mod incidents;
@@ -22,12 +22,12 @@ mod sources;
 mod upstreams;
 mod worst;
 
-pub use advice::AdviceLine;
 pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
 pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
+pub use findings::{CheckLine, EvidenceLine, FindingLine};
 pub use fingerprints::{PileLine, TimeoutLine};
 pub use health::{IntervalLine, OutageLine};
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
@@ -42,7 +42,8 @@ pub use worst::WorstBucket;
 use crate::{
     config::Config,
     diagnose::{
-        self, Account, Failure, Fingerprint, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis,
+        self, Account, Failure, Finding, Fingerprint, Incidents, KnownZone, Mark, Outage, Placed,
+        ZoneBasis, findings::Check,
     },
     engine::Scanned,
     event::{Basis, Severity},
@@ -67,12 +68,15 @@ pub struct Findings<'a> {
     pub config: Option<&'a Config>,
     /// Why requests failed; `None` unless records and requests are there, and all of them are asked for.
     pub causes: Option<&'a diagnose::Causes>,
+    /// By rank.
+    pub findings: &'a [Finding],
+    pub checks: &'a [Check],
     /// Rows of the longest lists.
     pub n_top: usize,
 }
 
 /// Version of the JSON form; grows when a field changes its meaning or goes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A report. All texts are free of control characters; times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize)]
@@ -106,6 +110,12 @@ pub struct Report {
     pub answer: Answer,
     /// Why requests failed, where there are both kinds of log.
     pub causes: Option<Causes>,
+    /// What happened and why, the most important first.
+    pub findings: Vec<FindingLine>,
+    /// Findings left out of the list.
+    pub n_more_findings: usize,
+    /// What a person would check first, answered as far as the logs tell.
+    pub checklist: Vec<CheckLine>,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
     /// The incidents with most failures, by time.
@@ -130,8 +140,6 @@ pub struct Report {
     pub n_more_upstreams: usize,
     /// Buckets with the most failures.
     pub worst: Vec<WorstBucket>,
-    /// What the categories with the most failures mean, and what to do.
-    pub advice: Vec<AdviceLine>,
     /// Categories without failures, most first.
     pub others: Vec<CategoryLine>,
     /// Most frequent messages of failures, as nginx words them.
@@ -207,8 +215,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
         n_events: rows.iter().map(|row| row.n_events).sum(),
         answer: answer::answer(&failing, &failures),
         causes: causes::causes(findings),
+        n_more_findings: findings.findings.len().saturating_sub(n_top),
+        findings: findings::findings(findings),
+        checklist: findings::checks(findings),
         severities: categories::severities(&rows),
-        advice: advice::advice(&failures),
         failures,
         upstreams,
         n_more_upstreams,

@@ -136,19 +136,6 @@ impl Page {
         self.show(table, &[1]);
     }
 
-    /// A line per category: the rest is `coroner explain`'s.
-    pub(super) fn advice(&mut self, report: &Report) {
-        for line in &report.advice {
-            self.item(&format!("{}: {}", line.category, line.title));
-        }
-        if let Some(line) = report.advice.first() {
-            self.item(&format!(
-                "`coroner explain {}` says how to check and how to fix it",
-                line.category
-            ));
-        }
-    }
-
     pub(super) fn traffic(&mut self, report: &Report) {
         let name_width = self.width.saturating_sub(54).clamp(22, 60);
         let mut table = self.table();
