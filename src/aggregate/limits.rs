@@ -52,6 +52,7 @@ pub const DURATIONS_MAX: usize = 1 << 16;
 
 /// Longer durations are only counted: no timer of a gateway that answers requests is set to more than two hours.
 pub const DURATION_MS_MAX: u32 = 7_200_000;
+
 /// Rows of signs kept while scanning: what was said of which upstream, for findings. Past it buckets get wider, then upstreams are pooled.
 pub const SIGN_ROWS_MAX: usize = 1 << 17;
 

@@ -55,7 +55,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let outages = read.outages();
     let fingerprints = read.fingerprints();
     let causes = read.causes();
-    let (findings, checks) = read.with_facts(&outages, &fingerprints, causes.as_ref(), |facts| {
+    let (findings, checks) = read.with_facts(&outages, causes.as_ref(), |facts| {
         let findings = findings::findings(facts);
         let checks = findings::checklist(facts, &findings);
         (findings, checks)

@@ -217,37 +217,36 @@ impl Read {
     pub(super) fn with_facts<T>(
         &self,
         outages: &[Outage],
-        fingerprints: &[Fingerprint],
         causes: Option<&Causes>,
         use_facts: impl FnOnce(&Facts<'_>) -> T,
     ) -> T {
         let Placed { since, until, .. } = self.placed;
         let gaps = self.gaps();
+        let is_whole = since.is_none() && until.is_none();
+        // Durations are counted without their times.
+        let fingerprints = match is_whole {
+            true => self.fingerprints(),
+            false => Vec::new(),
+        };
         use_facts(&Facts::new(Material {
             observed: &self.observed,
             incidents: &self.incidents,
             outages,
             marks: &self.marks,
             gaps: &gaps,
-            fingerprints,
+            fingerprints: &fingerprints,
             traffic: &self.placed.traffic,
             causes,
             config: self.config.as_ref(),
             scanned: &self.scanned,
             account: &self.account,
-            is_whole: since.is_none() && until.is_none() && self.plan.engine.filter.is_open(),
+            is_whole: is_whole && self.plan.engine.filter.is_open(),
         }))
     }
 
     pub(super) fn findings(&self) -> Vec<Finding> {
         let (outages, causes) = (self.outages(), self.causes());
-        let fingerprints = self.fingerprints();
-        self.with_facts(
-            &outages,
-            &fingerprints,
-            causes.as_ref(),
-            diagnose::findings::findings,
-        )
+        self.with_facts(&outages, causes.as_ref(), diagnose::findings::findings)
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

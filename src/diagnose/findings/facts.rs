@@ -23,7 +23,7 @@ pub struct Material<'a> {
     pub outages: &'a [Outage],
     pub marks: &'a [Mark],
     pub gaps: &'a [Gap],
-    /// Timeouts that durations pile up at; empty until something knows durations.
+    /// Timeouts that durations pile up at.
     pub fingerprints: &'a [Fingerprint],
     /// What access logs tell of times, in any buckets.
     pub traffic: &'a [Traffic],
