@@ -47,7 +47,7 @@ pub(super) fn ask(port: u16, letter: &Letter) -> u16 {
             Way::LeaveSending => {
                 stream.write_all(&[b'x'; 100])?;
                 thread::sleep(Duration::from_millis(200));
-                return Ok(LEFT);
+                return Ok(NO_STATUS);
             }
             Way::Post(len) => {
                 // The gateway may answer, and close, before it has all.

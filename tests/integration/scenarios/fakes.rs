@@ -62,7 +62,9 @@ impl Deed {
     pub(super) fn category(self) -> &'static str {
         match self {
             Deed::Answer(500..) => "upstream-5xx",
-            Deed::Answer(_) | Deed::AnswerOnce | Deed::AnswerIdle | Deed::Accel | Deed::Raw(_) => "",
+            Deed::Answer(_) | Deed::AnswerOnce | Deed::AnswerIdle | Deed::Accel | Deed::Raw(_) => {
+                ""
+            }
             Deed::BadChunk | Deed::BadHeader => "invalid-response",
             Deed::BigHeader => "buffer",
             Deed::Close | Deed::HalfThenClose => "premature-close",
@@ -231,13 +233,17 @@ const KEPT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 fn act(stream: &mut TcpStream, deed: Deed) -> io::Result<()> {
     let own = |status: u16, lines: &str, body: &str| {
         let len = body.len();
-        format!("HTTP/1.1 {status} Told\r\n{lines}Content-Length: {len}\r\nConnection: close\r\n\r\n{body}")
+        format!(
+            "HTTP/1.1 {status} Told\r\n{lines}Content-Length: {len}\r\nConnection: close\r\n\r\n{body}"
+        )
     };
     let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\nabc";
     let text = match deed {
         Deed::Answer(status) => own(status, "", "told\n"),
         Deed::Accel => own(200, "X-Accel-Redirect: /-hidden\r\n", ""),
-        Deed::BadChunk => "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n".to_owned(),
+        Deed::BadChunk => {
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot a chunk\r\n".to_owned()
+        }
         Deed::BadHeader => own(200, "Bad\0Name: 1\r\n", ""),
         Deed::BigHeader => own(200, &format!("Set-Cookie: {}\r\n", "x".repeat(20_000)), ""),
         Deed::HalfThenClose | Deed::HalfThenSilent => half.to_owned(),

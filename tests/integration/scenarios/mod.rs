@@ -10,13 +10,13 @@ mod table;
 mod world;
 
 use crate::{
-    real_nginx::{Gateway, ONE_RUN, TempDir, find_or_skip},
+    real_nginx::{Gateway, ONE_RUN, TempDir, find_or_skip, note},
     support::{Rows, run, stderr, stdout},
 };
 use client::LEFT;
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     path::{Path, PathBuf},
     sync::PoisonError,
     thread,
@@ -42,19 +42,30 @@ const INSTANCES: [Instance; 4] = [
     Instance { name: "exhausted", zone: ("UTC0", 0),       level: "error", n_workers: 1, n_connections: 12 },
 ];
 
-/// What was read of one instance in one format must be.
+/// How well coroner must do with the error log and one access log.
 struct Bar {
     log: &'static str,
-    /// Of the requests that failed, so many per mille have the true cause and upstream.
+    /// Of what failed, so many per mille have the true cause and upstream.
     right_per_mille: usize,
+    /// What cannot be told by what this format tells, and is not counted: locations, and categories.
+    blind: &'static [&'static str],
+    /// Upstreams that records lost are told by this format.
+    has_upstreams: bool,
 }
 
+#[rustfmt::skip]
 const BARS: [Bar; 4] = [
-    Bar { log: "numbered.log", right_per_mille: 990 },
-    Bar { log: "plain.log", right_per_mille: 990 },
-    Bar { log: "buffered.log", right_per_mille: 990 },
-    Bar { log: "bare.log", right_per_mille: 600 },
+    // With the number of the connection.
+    Bar { log: "numbered.log", right_per_mille: 990, blind: &[], has_upstreams: true },
+    // Which of many equal requests failed of what is not told here but by the order of lines.
+    Bar { log: "plain.log", right_per_mille: 990, blind: &["/crowd-alike"], has_upstreams: true },
+    Bar { log: "buffered.log", right_per_mille: 990, blind: &["/crowd-alike"], has_upstreams: true },
+    // Nothing about upstreams.
+    Bar { log: "bare.log", right_per_mille: 950, blind: &["/crowd", "upstream-5xx"], has_upstreams: false },
 ];
+
+/// Set to a path that is not there, this variable says where the logs are kept, and how much was right.
+const KEEP: &str = "CORONER_KEEP_SCENARIOS";
 
 #[test]
 fn every_failure_that_clients_saw_is_told_once_and_truly() {
@@ -70,13 +81,19 @@ fn every_failure_that_clients_saw_is_told_once_and_truly() {
                 scope.spawn(move || check(instance, nginx, dir, odd))
             })
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("no panic"))
+            .collect()
     });
-    if let Some(keep) = std::env::var_os("CORONER_KEEP_SCENARIOS") {
+    if let Some(keep) = env::var_os(KEEP) {
         fs::rename(&files.0, keep).expect("a place for the files");
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
 }
+
+/// Requests of an instance that may meet something else than was planned for them. Of these it is only asked that they are told.
+const OTHERWISE_MAX: usize = 4;
 
 /// What is wrong about one instance.
 fn check(instance: &Instance, nginx: &Path, dir: PathBuf, odd: &Odd) -> Vec<String> {
@@ -86,20 +103,38 @@ fn check(instance: &Instance, nginx: &Path, dir: PathBuf, odd: &Odd) -> Vec<Stri
     } else {
         table::scenarios(&mut world, odd);
     }
-    let config = |port| world.config(port, instance.level, instance.n_workers, instance.n_connections);
+    let config = |port| {
+        world.config(
+            port,
+            instance.level,
+            instance.n_workers,
+            instance.n_connections,
+        )
+    };
     let mut gateway = Gateway::start(nginx, &dir, config, Some(instance.zone.0));
     let made = world.drive(gateway.port);
     gateway.stop();
-    let seen_otherwise = |made: &&Made| made.status.is_some_and(|status| status != made.saw);
     let mut complaints: Vec<String> = made
         .iter()
-        .filter(seen_otherwise)
-        .map(|made| format!("{}: {:.60}: the client saw {} instead of {:?}", instance.name, made.uri, made.saw, made.status))
+        .filter(|made| !made.has_happened())
+        .map(|made| {
+            format!(
+                "{}: {:.60}: the client saw {} instead of {:?}",
+                instance.name, made.uri, made.saw, made.status
+            )
+        })
         .collect();
+    // A machine that stands still for a second makes timeouts of its own.
+    if complaints.len() <= OTHERWISE_MAX {
+        complaints.clear();
+    }
     for bar in &BARS {
         let found = Found::read(&dir, bar.log);
         let said = found.compare(&made, &world, bar);
-        complaints.extend(said.into_iter().map(|said| format!("{} {}: {said}", instance.name, bar.log)));
+        complaints.extend(
+            said.into_iter()
+                .map(|said| format!("{} {}: {said}", instance.name, bar.log)),
+        );
         let (hours, minutes) = (instance.zone.1.abs() / 60, instance.zone.1.abs() % 60);
         let sign = if instance.zone.1 < 0 { '-' } else { '+' };
         let want = match instance.zone.1 {
@@ -107,7 +142,10 @@ fn check(instance: &Instance, nginx: &Path, dir: PathBuf, odd: &Odd) -> Vec<Stri
             _ => format!("{sign}{hours:02}:{minutes:02}"),
         };
         if found.zone.trim_start_matches('\'') != want {
-            complaints.push(format!("{} {}: zone {}", instance.name, bar.log, found.zone));
+            complaints.push(format!(
+                "{} {}: zone {}",
+                instance.name, bar.log, found.zone
+            ));
         }
     }
     complaints
@@ -130,7 +168,16 @@ struct Found {
 impl Found {
     fn read(dir: &Path, log: &str) -> Found {
         let export = |table: &str| {
-            let arguments = ["export", log, "error.log", "--nginx-config", "nginx.conf", "-q", "--table", table];
+            let arguments = [
+                "export",
+                log,
+                "error.log",
+                "--nginx-config",
+                "nginx.conf",
+                "-q",
+                "--table",
+                table,
+            ];
             let output = run(dir, &arguments);
             assert!(!output.stdout.is_empty(), "{log}: {}", stderr(&output));
             Rows::parse(&stdout(&output))
@@ -152,7 +199,9 @@ impl Found {
             let line = String::from_utf8_lossy(lines[line - 1]);
             let (_, rest) = line.rsplit_once("tag-").expect("a tag");
             let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-            let by_record = upstreams.get(get("explained_by")).filter(|upstream| !upstream.is_empty());
+            let by_record = upstreams
+                .get(get("explained_by"))
+                .filter(|upstream| !upstream.is_empty());
             let last = get("upstreams").rsplit(", ").next().unwrap_or_default();
             let told = Told {
                 status: get("status").to_owned(),
@@ -160,11 +209,17 @@ impl Found {
                 confidence: get("confidence").to_owned(),
                 upstream: (*by_record.unwrap_or(&last)).trim_matches('\'').to_owned(),
             };
-            by_tag.entry(digits.parse().expect("a tag")).or_default().push(told);
+            by_tag
+                .entry(digits.parse().expect("a tag"))
+                .or_default()
+                .push(told);
         }
         let is_error_log = |row: &usize| sources.get(*row, "source").ends_with("error.log");
         let row = (0..sources.len()).find(is_error_log).expect("it was read");
-        Found { by_tag, zone: sources.get(row, "zone").to_owned() }
+        Found {
+            by_tag,
+            zone: sources.get(row, "zone").to_owned(),
+        }
     }
 
     fn compare(&self, made: &[Made], world: &World, bar: &Bar) -> Vec<String> {
@@ -177,9 +232,22 @@ impl Found {
             let describe = |said: &str| {
                 let rows: Vec<String> = rows
                     .iter()
-                    .map(|told| format!("{} {} at {:?} {}", told.status, told.category, told.upstream, told.confidence))
+                    .map(|told| {
+                        format!(
+                            "{} {} at {:?} {}",
+                            told.status, told.category, told.upstream, told.confidence
+                        )
+                    })
                     .collect();
-                format!("{said}: #{} {:.40} {} {:?}: saw {}, truly {category} at {upstream:?}; told {}", made.tag, made.uri, made.deed, made.way, made.saw, rows.join(" | "))
+                format!(
+                    "{said}: #{} {:.40} {} {:?}: saw {}, truly {category} at {upstream:?}; told {}",
+                    made.tag,
+                    made.uri,
+                    made.deed,
+                    made.way,
+                    made.saw,
+                    rows.join(" | ")
+                )
             };
             if is_failed && rows.len() != 1 {
                 complaints.push(describe("not once"));
@@ -188,17 +256,27 @@ impl Found {
             if made.saw >= 500 && told.status != made.saw.to_string() {
                 complaints.push(describe("another status"));
             }
-            let is_right = told.category == category && (upstream.is_empty() || told.upstream == upstream);
+            if !made.has_happened() {
+                continue;
+            }
+            let is_lost = told.upstream.is_empty() && !bar.has_upstreams;
+            let is_right = told.category == category
+                && (upstream.is_empty() || told.upstream == upstream || is_lost);
             if matches!(told.confidence.as_str(), "exact" | "strong") && !is_right {
                 complaints.push(describe("wrong"));
             }
-            if is_failed {
+            let is_blind = |of: &&str| made.uri.starts_with(of) || category == *of;
+            let is_counted = !bar.blind.iter().any(|of| is_blind(of));
+            if is_failed && is_counted {
                 n_failed += 1;
                 n_right += usize::from(is_right);
                 if !is_right {
                     missed.push(describe("missed"));
                 }
             }
+        }
+        if env::var_os(KEEP).is_some() {
+            note(&format!("{}: {n_right} of {n_failed} right", bar.log));
         }
         if n_right * 1_000 < n_failed * bar.right_per_mille {
             complaints.push(format!("{n_right} of {n_failed} are right"));

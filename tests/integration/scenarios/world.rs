@@ -78,7 +78,10 @@ pub(super) enum Step {
     /// Each on a connection of its own, all at once.
     Crowd(Vec<Ask>),
     /// On one connection.
-    Talk { asks: Vec<Ask>, is_pipelined: bool },
+    Talk {
+        asks: Vec<Ask>,
+        is_pipelined: bool,
+    },
     Wait(Duration),
 }
 
@@ -110,22 +113,32 @@ pub(super) struct Odd {
 impl Odd {
     pub(super) fn open(nginx: &Path, dir: &Path) -> Odd {
         fs::create_dir(dir).expect("our own directory");
-        let has_tls = ["trusted", "other"].iter().all(|name| make_certificate(dir, name));
+        let has_tls = ["trusted", "other"]
+            .iter()
+            .all(|name| make_certificate(dir, name));
         if !has_tls {
             note("SKIPPED some scenarios: no openssl to make certificates with");
         }
         let (name, user) = (dir.display(), user_line(dir));
-        let ssl = format!(" ssl; ssl_certificate {name}/trusted.pem; ssl_certificate_key {name}/trusted.key");
+        let ssl = format!(
+            " ssl; ssl_certificate {name}/trusted.pem; ssl_certificate_key {name}/trusted.key"
+        );
         let ssl = if has_tls { ssl } else { String::new() };
         let http = format!(
             "http {{ access_log off; client_body_temp_path {name}/t; proxy_temp_path {name}/t; fastcgi_temp_path {name}/t;\n\
              uwsgi_temp_path {name}/t; scgi_temp_path {name}/t;"
         );
-        let head = format!("{user}daemon off; worker_processes 1; error_log error.log notice; events {{ }}");
+        let head = format!(
+            "{user}daemon off; worker_processes 1; error_log error.log notice; events {{ }}"
+        );
         let origin = Gateway::start(
             nginx,
             dir,
-            |port| format!("{head} pid {name}/pid; {http} server {{ listen 127.0.0.1:{port}{ssl}; return 200; }} }}\n"),
+            |port| {
+                format!(
+                    "{head} pid {name}/pid; {http} server {{ listen 127.0.0.1:{port}{ssl}; return 200; }} }}\n"
+                )
+            },
             None,
         );
         let socket = dir.join("full.sock");
@@ -135,7 +148,11 @@ impl Odd {
         let asleep = Gateway::start(
             nginx,
             &other,
-            |port| format!("{head} pid {name}/pid2; {http} server {{ listen 127.0.0.1:{port}; {listen}; return 200; }} }}\n"),
+            |port| {
+                format!(
+                    "{head} pid {name}/pid2; {http} server {{ listen 127.0.0.1:{port}; {listen}; return 200; }} }}\n"
+                )
+            },
             None,
         );
         let asleep_workers = asleep.workers();
@@ -143,7 +160,9 @@ impl Odd {
             signal(*pid, "STOP");
         }
         // As many as a queue of one takes (`unix_recvq_full` of Linux).
-        let waiting = (0..2).map(|_| UnixStream::connect(&socket).expect("there is room")).collect();
+        let waiting = (0..2)
+            .map(|_| UnixStream::connect(&socket).expect("there is room"))
+            .collect();
         Odd {
             dir: dir.to_owned(),
             origin,
@@ -237,20 +256,37 @@ impl World {
     }
 
     /// A scenario of a location of its own, and one request.
-    pub(super) fn row(&mut self, name: &str, told: impl AsRef<str>, what: What, status: u16, (category, upstream): (&'static str, &str)) {
+    pub(super) fn row(
+        &mut self,
+        name: &str,
+        told: impl AsRef<str>,
+        what: What,
+        status: u16,
+        (category, upstream): (&'static str, &str),
+    ) {
         self.location(name, told.as_ref());
         let ask = Ask::new(name, what, status, why(category, upstream));
         self.scenarios.push(vec![Step::One(ask)]);
     }
 
     /// One more request of the last scenario.
-    pub(super) fn then(&mut self, what: What, status: u16, (category, upstream): (&'static str, &str)) {
+    pub(super) fn then(
+        &mut self,
+        what: What,
+        status: u16,
+        (category, upstream): (&'static str, &str),
+    ) {
         let steps = self.scenarios.last_mut().expect("a scenario was begun");
         let name = match &steps[0] {
             Step::One(ask) => ask.uri[1..].to_owned(),
             _ => panic!("a scenario begins with a request"),
         };
-        steps.push(Step::One(Ask::new(&name, what, status, why(category, upstream))));
+        steps.push(Step::One(Ask::new(
+            &name,
+            what,
+            status,
+            why(category, upstream),
+        )));
     }
 
     pub(super) fn wait(&mut self, ms: u64) {
@@ -259,12 +295,23 @@ impl World {
     }
 
     pub(super) fn location(&mut self, name: &str, told: &str) {
-        let equals = if name.starts_with('=') { "" } else { "/" };
+        let equals = if name.starts_with(['=', '@']) {
+            ""
+        } else {
+            "/"
+        };
         self.locations += &format!("  location {equals}{name} {{ {told} }}\n");
     }
 
     /// Many at once for one URI: deeds in turn. What fails otherwise than by a fake does so because of `rest`.
-    pub(super) fn crowd(&mut self, name: &str, told: impl AsRef<str>, n: usize, deeds: &[&'static str], rest: (&'static str, &str)) {
+    pub(super) fn crowd(
+        &mut self,
+        name: &str,
+        told: impl AsRef<str>,
+        n: usize,
+        deeds: &[&'static str],
+        rest: (&'static str, &str),
+    ) {
         self.location(name, told.as_ref());
         let ask = |deed: &&'static str| Ask {
             status: None,
@@ -340,7 +387,9 @@ impl World {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("our own socket");
         let is_stopped = match worker_user(&self.dir) {
             Some(user) => !user.starts_with("root"),
-            None => UnixStream::connect(&path).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied),
+            None => {
+                UnixStream::connect(&path).is_err_and(|e| e.kind() == ErrorKind::PermissionDenied)
+            }
         };
         if !is_stopped {
             note("SKIPPED one scenario: the workers may open every socket");
@@ -349,7 +398,13 @@ impl World {
     }
 
     /// The configuration, with what an instance has of its own.
-    pub(super) fn config(&self, port: u16, level: &str, n_workers: usize, n_connections: usize) -> String {
+    pub(super) fn config(
+        &self,
+        port: u16,
+        level: &str,
+        n_workers: usize,
+        n_connections: usize,
+    ) -> String {
         let dir = self.dir.display();
         let user = user_line(&self.dir);
         let (groups, locations) = (&self.groups, &self.locations);
@@ -382,10 +437,21 @@ http {{
     /// Makes all requests; what became of them, by the order of their tags.
     pub(super) fn drive(&self, port: u16) -> Vec<Made> {
         let mut made: Vec<Made> = thread::scope(|scope| {
-            let run = |steps: &'_ Vec<Step>| steps.iter().flat_map(|step| self.take(port, step)).collect();
-            let threads: Vec<thread::ScopedJoinHandle<'_, Vec<Made>>> =
-                self.scenarios.iter().map(|steps| scope.spawn(move || run(steps))).collect();
-            threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect()
+            let run = |steps: &'_ Vec<Step>| {
+                steps
+                    .iter()
+                    .flat_map(|step| self.take(port, step))
+                    .collect()
+            };
+            let threads: Vec<thread::ScopedJoinHandle<'_, Vec<Made>>> = self
+                .scenarios
+                .iter()
+                .map(|steps| scope.spawn(move || run(steps)))
+                .collect();
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().expect("no panic"))
+                .collect()
         });
         made.sort_by_key(|made| made.tag);
         made
@@ -400,16 +466,29 @@ http {{
             Step::Crowd(asks) => {
                 let letters: Vec<Letter> = asks.iter().map(|ask| self.letter(ask)).collect();
                 let saw: Vec<u16> = thread::scope(|scope| {
-                    let threads: Vec<_> =
-                        letters.iter().map(|letter| scope.spawn(move || client::ask(port, letter))).collect();
-                    threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+                    let threads: Vec<_> = letters
+                        .iter()
+                        .map(|letter| scope.spawn(move || client::ask(port, letter)))
+                        .collect();
+                    threads
+                        .into_iter()
+                        .map(|thread| thread.join().expect("no panic"))
+                        .collect()
                 });
-                asks.iter().zip(&letters).zip(saw).map(|((ask, letter), saw)| made(ask, letter, saw)).collect()
+                asks.iter()
+                    .zip(&letters)
+                    .zip(saw)
+                    .map(|((ask, letter), saw)| made(ask, letter, saw))
+                    .collect()
             }
             Step::Talk { asks, is_pipelined } => {
                 let letters: Vec<Letter> = asks.iter().map(|ask| self.letter(ask)).collect();
                 let saw = client::talk(port, &letters, *is_pipelined);
-                asks.iter().zip(&letters).zip(saw).map(|((ask, letter), saw)| made(ask, letter, saw)).collect()
+                asks.iter()
+                    .zip(&letters)
+                    .zip(saw)
+                    .map(|((ask, letter), saw)| made(ask, letter, saw))
+                    .collect()
             }
             Step::Wait(time) => {
                 thread::sleep(*time);
@@ -441,6 +520,11 @@ fn made(ask: &Ask, letter: &Letter, saw: u16) -> Made {
 }
 
 impl Made {
+    /// The client saw what it was to see.
+    pub(super) fn has_happened(&self) -> bool {
+        self.status.is_none_or(|status| status == self.saw)
+    }
+
     /// The category and upstream that are to be found; of no category: none, for nothing failed.
     pub(super) fn truth(&self, fakes: &Fakes) -> Why {
         let done = fakes.to(self.tag);
