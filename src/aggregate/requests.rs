@@ -2,6 +2,7 @@
 
 use super::{
     bucket::Grain,
+    durations::Durations,
     evidence::Evidence,
     failures::Failures,
     histogram::Histogram,
@@ -27,6 +28,8 @@ pub struct Requests {
     pub routes: Table<RouteCount>,
     /// By the client's address, over all times: those whose requests failed.
     pub clients: Table<ClientCount>,
+    /// Of attempts that came to a bad end, over all times.
+    pub durations: Durations,
 }
 
 impl Count for TrafficCount {
@@ -133,6 +136,7 @@ impl Requests {
             served: served(grain),
             routes: Table::new(grain),
             clients: Table::new(grain),
+            durations: Durations::default(),
         }
     }
 
@@ -145,6 +149,7 @@ impl Requests {
         self.served.merge(other.served);
         self.routes.merge(other.routes);
         self.clients.merge(other.clients);
+        self.durations.merge(other.durations);
     }
 
     /// The `n` rows of `table` for which `weight` is largest, largest first; ties in the order of names. What is pooled comes last: it

@@ -20,6 +20,6 @@ mod rule;
 pub mod taxonomy;
 mod ways;
 
-pub use access::{Outcome, Verdict, classify_request};
+pub use access::{Origin, Outcome, Verdict, classify_request};
 pub use aspect::aspect;
 pub use classifier::{Classified, Classifier, Searcher};

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     aggregate::{
-        Aggregate, AttemptCount, Evidence, Failures, Ledger, LineClass, Served, Sign, SourceKey,
-        TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
+        Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
+        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
     },
     classify::{
-        Classifier, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
+        Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
         taxonomy::ROWS,
     },
-    event::{Basis, Category, LocalTime, Moment, Severity},
+    event::{Basis, Category, LocalTime, Moment, Phase, Severity},
     filter::Filter,
     parse::access::{Attempt, Field, FieldSet, value, write_route},
     scan::{Block, Event, Reading, Request, Scanner, Sink},
@@ -307,9 +307,12 @@ impl Counts<'_> {
 
     #[inline(never)]
     fn collect_moment(&mut self, moment: Moment, time: LocalTime, event: &Event<'_>) {
-        let upstream = event.known.upstream.filter(|_| moment.is_of_upstream());
+        let about = match moment {
+            Moment::Start => Some(event.known.message),
+            _ => event.known.upstream.filter(|_| moment.is_of_upstream()),
+        };
         let moments = &mut self.aggregate.moments;
-        moments.collect(moment, time, upstream, event.evidence);
+        moments.collect(moment, time, about, event.evidence);
     }
 
     fn collect_request(&mut self, request: &Request<'_>) -> Outcome {
@@ -360,6 +363,12 @@ impl Counts<'_> {
             }
             if let Some(verdict) = verdict {
                 fail(&mut requests.failures, attempt.addr, verdict);
+                if let (Some(ms), Some(ending)) = (attempt.response_ms, ending(verdict))
+                    && is_asked_for(attempt.addr)
+                {
+                    let durations = &mut requests.durations;
+                    durations.collect(attempt.addr, ending, verdict.phase, ms);
+                }
             }
         });
         let upstream = last.and_then(|(attempt, _)| attempt.addr);
@@ -380,6 +389,10 @@ impl Counts<'_> {
             cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
             None
         });
+        if let Some(ms) = request_ms {
+            let is_told = last.is_some_and(|(attempt, _)| attempt.response_ms.is_some());
+            collect_duration(&mut requests.durations, &outcome, upstream, is_told, ms);
+        }
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
@@ -428,6 +441,40 @@ pub(super) fn kind(verdict: Verdict) -> Kind {
         phase: verdict.phase,
         severity: verdict.severity,
         basis: Basis::AccessLog,
+    }
+}
+
+/// How an attempt of this verdict ended; `None` unless it failed.
+fn ending(verdict: Verdict) -> Option<Ending> {
+    if verdict.severity != Severity::Failure {
+        return None;
+    }
+    Some(match (verdict.category, verdict.origin) {
+        (Category::Timeout, _) => Ending::TimedOut,
+        (_, Origin::Upstream) => Ending::Answered,
+        _ => Ending::Failed,
+    })
+}
+
+/// Counts how long a whole request took where that tells something: of one that the client abandoned its patience, of an upgraded
+/// connection its life, and of the only attempt its duration, unless that is `is_told` already.
+#[inline]
+fn collect_duration(
+    durations: &mut Durations,
+    outcome: &Outcome,
+    upstream: Option<&[u8]>,
+    is_told: bool,
+    ms: u32,
+) {
+    match (outcome.status, outcome.verdict) {
+        (Some(499), _) => durations.collect(None, Ending::Abandoned, Phase::None, ms),
+        (Some(101), None) => durations.collect(upstream, Ending::Upgraded, Phase::Tunnel, ms),
+        (_, Some(verdict)) if outcome.n_attempts <= 1 && !is_told => {
+            if let Some(ending) = ending(verdict) {
+                durations.collect(upstream, ending, verdict.phase, ms);
+            }
+        }
+        _ => {}
     }
 }
 

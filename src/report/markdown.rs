@@ -31,6 +31,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
             Section::Health => health(report, out)?,
+            Section::Fingerprints => fingerprints(report, out)?,
             Section::Worst => worst(report, out)?,
             Section::Traffic => traffic(report, out)?,
             Section::Routes => routes(&report.routes, out)?,
@@ -191,6 +192,31 @@ fn health(report: &Report, out: &mut String) -> Result {
         )?;
     }
     match report.n_more_health {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
+}
+
+fn fingerprints(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| upstream | attempts | what | took | which timer |\n|---|---:|---|---:|---|"
+    )?;
+    for line in &report.fingerprints {
+        let at = match line.n_upstreams {
+            0 | 1 => code(&line.upstream),
+            n => format!("{n} upstreams"),
+        };
+        writeln!(
+            out,
+            "| {at} | {} | {} | {} | {} |",
+            line.share(),
+            line.what(),
+            line.took(),
+            code(&line.why)
+        )?;
+    }
+    match report.n_more_fingerprints {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }

@@ -7,9 +7,9 @@ use coroner::report::{
     model::{
         Answer, CategoryCount, CategoryLine, CauseLine, Causes, CheckLine, ClientLine,
         Completeness, ConfigLine, EvidenceLine, FORMAT_VERSION, FindingLine, IncidentLine,
-        MarkLine, MemberLine, MessageLine, Onset, OutageLine, Plot, Report, RequestsLine,
-        RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TrafficLine, UpstreamLine,
-        WhyLine, WorstBucket,
+        MarkLine, MemberLine, MessageLine, Onset, OutageLine, PileLine, Plot, Report, RequestsLine,
+        RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TimeoutLine, TrafficLine,
+        UpstreamLine, WhyLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -275,6 +275,7 @@ fn report(evil: &str, n: usize) -> Report {
             n_groups: 1,
             n_log_formats: 1,
             n_problems: 1,
+            version: Some(owned()),
         }),
         requests: Some(RequestsLine {
             n_requests: 9,
@@ -367,6 +368,26 @@ fn report(evil: &str, n: usize) -> Report {
         incident_rule: "one opens when 10 failures add up".into(),
         health: vec![outage; n],
         n_more_health: 1,
+        fingerprints: (0..n)
+            .map(|_| PileLine {
+                upstream: owned(),
+                n_upstreams: 1,
+                ending: "timed-out",
+                phase: "header",
+                timeout_ms: 60_000,
+                longest_ms: 60_003,
+                n_attempts: 7,
+                n_all: 9,
+                timeouts: vec![TimeoutLine {
+                    directive: "proxy_read_timeout".into(),
+                    ms: 60_000,
+                    place: Some(owned()),
+                    contexts: vec![owned()],
+                }],
+                why: owned(),
+            })
+            .collect(),
+        n_more_fingerprints: 1,
         failures: vec![
             category("refused", "failure"),
             category("timeout", "failure"),

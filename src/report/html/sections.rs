@@ -9,8 +9,8 @@ use crate::{
     report::{
         model::{
             CategoryLine, CauseLine, Causes, CheckLine, ClientLine, FindingLine, IncidentLine,
-            MarkLine, MessageLine, OutageLine, Plot, Report, RouteLine, Section, ShapeLine,
-            SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
+            MarkLine, MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section,
+            ShapeLine, SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -43,6 +43,10 @@ pub(super) fn body(section: Section, report: &Report) -> String {
         Section::Health => made(&Health {
             report,
             lines: shown(&report.health),
+        }),
+        Section::Fingerprints => made(&Fingerprints {
+            report,
+            lines: &report.fingerprints[..report.fingerprints.len().min(PILES_MAX)],
         }),
         Section::Worst => made(&Worst {
             bucket: report.bucket,
@@ -134,6 +138,16 @@ fn state(mark: &MarkLine) -> String {
 struct Health<'a> {
     report: &'a Report,
     lines: &'a [OutageLine],
+}
+
+/// Piles that are told: there are seldom more than three.
+const PILES_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "fingerprints.html")]
+struct Fingerprints<'a> {
+    report: &'a Report,
+    lines: &'a [PileLine],
 }
 
 #[derive(Template)]

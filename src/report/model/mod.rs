@@ -9,6 +9,7 @@ mod categories;
 mod causes;
 mod config;
 mod findings;
+mod fingerprints;
 mod health;
 mod incidents;
 mod messages;
@@ -27,6 +28,7 @@ pub use categories::{CategoryLine, SeverityLine};
 pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
 pub use findings::{CheckLine, EvidenceLine, FindingLine};
+pub use fingerprints::{PileLine, TimeoutLine};
 pub use health::OutageLine;
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
 pub use messages::{MessageLine, ShapeLine};
@@ -40,8 +42,8 @@ pub use worst::WorstBucket;
 use crate::{
     config::Config,
     diagnose::{
-        self, Account, Failure, Finding, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis,
-        findings::Check,
+        self, Account, Failure, Finding, Fingerprint, Incidents, KnownZone, Mark, Outage, Placed,
+        ZoneBasis, findings::Check,
     },
     engine::Scanned,
     event::{Basis, Severity},
@@ -59,6 +61,7 @@ pub struct Findings<'a> {
     pub incidents: &'a Incidents,
     pub marks: &'a [Mark],
     pub outages: &'a [Outage],
+    pub fingerprints: &'a [Fingerprint],
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
     /// Of the gateway, if there is one.
@@ -125,6 +128,10 @@ pub struct Report {
     pub health: Vec<OutageLine>,
     /// Peers left out of the list.
     pub n_more_health: usize,
+    /// Durations at which attempts pile up, most attempts first.
+    pub fingerprints: Vec<PileLine>,
+    /// Piles left out of the list.
+    pub n_more_fingerprints: usize,
     /// Categories with failures, most first.
     pub failures: Vec<CategoryLine>,
     /// Upstreams with failures, most first.
@@ -170,6 +177,12 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let mut health = health::lines(findings.outages.iter());
     let n_more_health = health.len().saturating_sub(n_top);
     health.truncate(n_top);
+    let mut fingerprints = match is_part {
+        true => Vec::new(),
+        false => fingerprints::lines(findings),
+    };
+    let n_more_fingerprints = fingerprints.len().saturating_sub(n_top);
+    fingerprints.truncate(n_top);
     let failures = categories::categories(&failing, &axis, findings.names);
     let mut traffic = requests::traffic(findings, &axis);
     let n_more_traffic = traffic.len().saturating_sub(n_top);
@@ -188,6 +201,8 @@ pub fn build(findings: &Findings<'_>) -> Report {
         incident_rule: incidents::rule(findings.incidents),
         health,
         n_more_health,
+        fingerprints,
+        n_more_fingerprints,
         requests: requests::requests(findings, &axis),
         traffic,
         n_more_traffic,

@@ -13,6 +13,7 @@ pub enum Section {
     Failures,
     Upstreams,
     Health,
+    Fingerprints,
     Worst,
     Traffic,
     Routes,
@@ -26,7 +27,7 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 17] = [
+    pub const ALL: [Section; 18] = [
         Section::Causes,
         Section::Findings,
         Section::Checklist,
@@ -34,6 +35,7 @@ impl Section {
         Section::Failures,
         Section::Upstreams,
         Section::Health,
+        Section::Fingerprints,
         Section::Worst,
         Section::Traffic,
         Section::Routes,
@@ -56,6 +58,7 @@ impl Section {
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Health => "health",
+            Section::Fingerprints => "fingerprints",
             Section::Worst => "worst",
             Section::Traffic => "traffic",
             Section::Routes => "routes",
@@ -81,6 +84,7 @@ impl Report {
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Health => "Peers out of their groups".to_owned(),
+            Section::Fingerprints => "Durations that pile up".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
             Section::Traffic => "Requests by upstream".to_owned(),
             Section::Routes => "Routes with most failed requests (5xx, 499)".to_owned(),
@@ -104,6 +108,7 @@ impl Report {
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Health => !self.health.is_empty(),
+            Section::Fingerprints => !self.fingerprints.is_empty(),
             Section::Worst => !self.worst.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),
             Section::Routes => !self.routes.is_empty(),

@@ -47,6 +47,7 @@ impl Page {
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
             Section::Health => self.health(report),
+            Section::Fingerprints => self.fingerprints(report),
             Section::Worst => self.worst(report),
             Section::Traffic => self.traffic(report),
             Section::Routes => self.routes(&report.routes),

@@ -106,6 +106,18 @@ impl Page {
         }
     }
 
+    pub(super) fn fingerprints(&mut self, report: &Report) {
+        for line in &report.fingerprints {
+            self.item(&format!("{}: {}", line.text(), line.why));
+        }
+        if report.n_more_fingerprints > 0 {
+            self.line(&format!(
+                "  and {} more; --top shows them",
+                report.n_more_fingerprints
+            ));
+        }
+    }
+
     pub(super) fn worst(&mut self, report: &Report) {
         let mut table = self.table();
         for line in &report.worst {
