@@ -52,26 +52,22 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     plan.engine.digests = matches!(form, Form::Html);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
-    let outages = read.outages();
-    let fingerprints = read.fingerprints();
-    let causes = read.causes();
-    let (findings, checks) = read.with_facts(&outages, causes.as_ref(), |facts| {
-        let findings = findings::findings(facts);
-        let checks = findings::checklist(facts, &findings);
-        (findings, checks)
-    });
+    let diagnosed = read.diagnosed();
+    let facts = read.facts(&diagnosed);
+    let findings = findings::findings(&facts);
+    let checks = findings::checklist(&facts, &findings);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
         placed: &read.placed,
         incidents: &read.incidents,
         marks: &read.marks,
-        outages: &outages,
-        fingerprints: &fingerprints,
+        outages: &diagnosed.outages,
+        fingerprints: &diagnosed.fingerprints,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
         config: read.config.as_ref(),
-        causes: causes.as_ref(),
+        causes: diagnosed.causes.as_ref(),
         findings: &findings,
         checks: &checks,
         n_top: args.top,
