@@ -3,6 +3,7 @@
 pub mod account;
 pub mod burst;
 pub mod causes;
+pub mod compare;
 pub mod fingerprint;
 pub mod gaps;
 pub mod health;

@@ -29,6 +29,8 @@ pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
 pub use health::OutageLine;
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
+pub(super) use notes::gap;
+
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
 pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};
