@@ -24,7 +24,6 @@ use crate::{
     report::{
         self,
         compare::{Cut, Told},
-        words::grouped,
     },
     scan::{Event, Request, Sink},
     text,
@@ -287,7 +286,7 @@ fn found_cut(read: &Read, coarse_seconds: i64) -> Result<Cut, Failure> {
         let mut since = None;
         let mut list = String::new();
         for mark in &found {
-            let n = grouped(n_between(since, mark.first));
+            let n = n_between(since, mark.first);
             list.push_str(&format!(
                 "; {} at {} after {n} failures",
                 mark.moment,

@@ -30,6 +30,8 @@ pub struct Plan {
     pub incidents: bool,
     /// What explains each failed request is asked for.
     pub joins: bool,
+    /// Findings are asked for; they need incidents, the join and signs.
+    pub findings: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
 }
@@ -128,6 +130,7 @@ impl Plan {
             zone,
             incidents: false,
             joins: false,
+            findings: false,
             config,
         })
     }

@@ -26,6 +26,8 @@ mod enveloped;
 mod envelopes;
 mod every_path;
 mod fault_rows;
+mod findings;
+mod fingerprints;
 mod generate;
 #[cfg(unix)]
 mod holes;
@@ -47,6 +49,8 @@ mod reference;
 mod requests;
 mod same_content;
 mod samples;
+#[cfg(target_os = "linux")]
+mod scenarios;
 mod starved;
 mod support;
 mod unpack;

@@ -1,8 +1,8 @@
 //! A comparison as Markdown. Log text stands in code spans only, so that nothing in it is markup.
 
 use super::{ComparisonReport, RateLine, SideLine};
-use crate::report::{
-    markdown::code,
+use crate::{
+    report::markdown::code,
     words::{duration, grouped, milliseconds},
 };
 use std::fmt::{Result, Write};

@@ -5,11 +5,9 @@ use crate::{
     diagnose::compare::{Comparison, Doubt, Unit, Which, exact::ALPHA},
     event::Basis,
     export::time::rfc3339,
-    report::{
-        model,
-        words::{duration, grouped, plural},
-    },
+    report::model,
     text,
+    words::{duration, grouped, plural},
 };
 
 /// Hosts that are named.

@@ -3,7 +3,7 @@
 use super::lines::{RateLine, RateSide};
 use crate::{
     diagnose::compare::{Pair, Unit, Why},
-    report::words::{duration, grouped},
+    words::{duration, grouped},
 };
 
 /// What a verdict rests on.

@@ -6,11 +6,9 @@ use super::{
 };
 use crate::{
     export::time::rfc3339,
-    report::{
-        compare::{ComparisonReport, RateLine, RateSide, RowLine, SideLine},
-        words::{duration, grouped, milliseconds, plural},
-    },
+    report::compare::{ComparisonReport, RateLine, RateSide, RowLine, SideLine},
     text::truncated,
+    words::{duration, grouped, milliseconds, plural},
 };
 
 /// The whole comparison, `width` columns wide.
