@@ -221,19 +221,25 @@ impl Read {
     /// All that findings rest on; nothing is in it unless the plan asks for findings.
     pub(super) fn facts<'a>(&'a self, diagnosed: &'a Diagnosed) -> Facts<'a> {
         let Placed { since, until, .. } = self.placed;
+        let is_whole = since.is_none() && until.is_none();
         Facts::new(Material {
             observed: &self.observed,
             incidents: &self.incidents,
             outages: &diagnosed.outages,
             marks: &self.marks,
             gaps: &diagnosed.gaps,
-            fingerprints: &diagnosed.fingerprints,
+            // Durations are counted without their times.
+            fingerprints: if is_whole {
+                &diagnosed.fingerprints
+            } else {
+                &[]
+            },
             traffic: &self.placed.traffic,
             causes: diagnosed.causes.as_ref(),
             config: self.config.as_ref(),
             scanned: &self.scanned,
             account: &self.account,
-            is_whole: since.is_none() && until.is_none() && self.plan.engine.filter.is_open(),
+            is_whole: is_whole && self.plan.engine.filter.is_open(),
         })
     }
 

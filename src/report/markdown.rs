@@ -171,9 +171,9 @@ fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
 fn health(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | known by | times | together | first | last |"
+        "| upstream | known by | times | together | first | last | evidence |"
     )?;
-    writeln!(out, "|---|---|---:|---:|---|---|")?;
+    writeln!(out, "|---|---|---:|---:|---|---|---|")?;
     for line in &report.health {
         let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
             (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
@@ -182,13 +182,16 @@ fn health(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {} | {}{assumed} | {} | {} | {} | {} |",
+            "| {} | {}{assumed} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             line.told,
             line.n_times,
             duration(line.seconds),
             time(&line.first),
-            line.last.as_deref().unwrap_or("still out")
+            line.last.as_deref().unwrap_or("still out"),
+            line.intervals
+                .first()
+                .map_or_else(String::new, |first| code(&first.evidence))
         )?;
     }
     match report.n_more_health {
@@ -485,17 +488,24 @@ fn messages(report: &Report, out: &mut String) -> Result {
 }
 
 fn unknown(report: &Report, out: &mut String) -> Result {
-    writeln!(out, "| events | shape | first |\n|---:|---|---|")?;
+    writeln!(
+        out,
+        "| events | shape | sample | first |\n|---:|---|---|---|"
+    )?;
     for line in &report.unknown {
         writeln!(
             out,
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} |",
             grouped(line.n_events),
             code(&line.shape),
+            code(&line.sample),
             code(&line.evidence)
         )?;
     }
-    Ok(())
+    match report.n_more_unknown {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
 }
 
 fn sources(report: &Report, out: &mut String) -> Result {

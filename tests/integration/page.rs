@@ -7,9 +7,9 @@ use coroner::report::{
     model::{
         Answer, CategoryCount, CategoryLine, CauseLine, Causes, CheckLine, ClientLine,
         Completeness, ConfigLine, EvidenceLine, FORMAT_VERSION, FindingLine, IncidentLine,
-        MarkLine, MemberLine, MessageLine, Onset, OutageLine, PileLine, Plot, Report, RequestsLine,
-        RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TimeoutLine, TrafficLine,
-        UpstreamLine, WhyLine, WorstBucket,
+        IntervalLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, PileLine, Plot, Report,
+        RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TimeoutLine,
+        TrafficLine, UpstreamLine, WhyLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -210,6 +210,15 @@ fn report(evil: &str, n: usize) -> Report {
         n_events: 2,
         fail_timeout_seconds: Some(10),
         fail_timeout_assumed: true,
+        intervals: vec![
+            IntervalLine {
+                from: "2026-11-20T14:01:00Z".into(),
+                until: time(9),
+                n_events: 1,
+                evidence: owned(),
+            };
+            2
+        ],
     };
     let member = MemberLine {
         upstream: owned(),
@@ -431,6 +440,7 @@ fn report(evil: &str, n: usize) -> Report {
                 evidence: owned(),
             })
             .collect(),
+        n_more_unknown: 1,
         notes: vec![owned(); n],
         plot: Plot {
             start: time(0),

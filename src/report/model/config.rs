@@ -2,8 +2,8 @@
 
 use crate::{
     config::{Config, ScopeKind},
-    report::words::{grouped, plural},
     text,
+    words::{grouped, plural},
 };
 use serde::Serialize;
 

@@ -6,8 +6,8 @@ use crate::{
     config::Config,
     diagnose::{Fingerprint, KnownTimeout},
     event::Phase,
-    report::words::grouped,
     text,
+    words::grouped,
 };
 use serde::Serialize;
 

@@ -29,7 +29,7 @@ pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
 pub use findings::{CheckLine, EvidenceLine, FindingLine};
 pub use fingerprints::{PileLine, TimeoutLine};
-pub use health::OutageLine;
+pub use health::{IntervalLine, OutageLine};
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
@@ -146,6 +146,8 @@ pub struct Report {
     pub messages: Vec<MessageLine>,
     /// Most frequent shapes of messages that no row of the taxonomy describes.
     pub unknown: Vec<ShapeLine>,
+    /// Shapes left out of the list.
+    pub n_more_unknown: usize,
     /// What limits these numbers, in plain words.
     pub notes: Vec<String>,
     pub plot: Plot,
@@ -174,7 +176,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
-    let mut health = health::lines(findings.outages.iter());
+    let mut health = health::lines(findings.outages.iter(), findings.names);
     let n_more_health = health.len().saturating_sub(n_top);
     health.truncate(n_top);
     let mut fingerprints = match is_part {
@@ -231,6 +233,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
             Vec::new()
         } else {
             messages::unknown(scanned, findings.names, n_top)
+        },
+        n_more_unknown: match is_part {
+            true => 0,
+            false => messages::n_unknown(scanned).saturating_sub(n_top),
         },
         notes: notes::notes(findings),
         plot: axis.plot(),

@@ -7,8 +7,8 @@ use crate::{
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
-    report::words::grouped,
     text,
+    words::grouped,
 };
 
 /// All of them, those that touch every number first.

@@ -1,7 +1,7 @@
 //! The parts of a report between its head and its end.
 
 use super::Report;
-use crate::report::words::bucket_word;
+use crate::words::bucket_word;
 
 /// A part of a report; the order of [`Section::ALL`] is that of every form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

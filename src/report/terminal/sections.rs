@@ -204,8 +204,19 @@ impl Page {
         for line in &report.unknown {
             let shape = truncated(&line.shape, self.width.saturating_sub(12));
             self.line(&format!("  {:>9} {shape}", grouped(line.n_events)));
+            // A shape that nothing varies in is its own sample.
+            if line.sample != line.shape {
+                let sample = truncated(&line.sample, self.width.saturating_sub(18));
+                self.line(&format!("  {:9} such as {sample}", ""));
+            }
             let evidence = self.styled(DIM, &line.evidence);
             self.line(&format!("  {:9} {evidence}", ""));
+        }
+        if report.n_more_unknown > 0 {
+            self.line(&format!(
+                "  and {} more shapes; --top shows them",
+                grouped(report.n_more_unknown as u64)
+            ));
         }
     }
 
