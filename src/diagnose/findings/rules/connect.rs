@@ -87,7 +87,9 @@ fn down_draft(
     let lasts = !is_back && end.0 - last.last.0 <= NEAR_END_S;
     let left = left_by_reload(facts, upstream, last.last).filter(|_| !is_back);
     let title = match (lasts, episodes.len()) {
-        _ if left.is_some() => format!("nobody listened at {shown} any more, until nginx was told to ask elsewhere"),
+        _ if left.is_some() => {
+            format!("nobody listened at {shown} any more, until nginx was told to ask elsewhere")
+        }
         (true, _) => format!("{shown} is down, up to the end of the logs"),
         (false, 1) => format!(
             "{shown} was down for {}",
@@ -143,9 +145,11 @@ fn left_by_reload(facts: &Facts<'_>, upstream: &[u8], last: Timestamp) -> Option
     let until = Timestamp(last.0 + RELOAD_S);
     let reload = facts.marks(Moment::Reload, last, until).next()?;
     let others = other_ports(facts, upstream);
-    let (other, _) = others
-        .into_iter()
-        .find(|(_, service)| service.first_ok_after(Timestamp(reload.first.0 - 1)).is_some())?;
+    let (other, _) = others.into_iter().find(|(_, service)| {
+        service
+            .first_ok_after(Timestamp(reload.first.0 - 1))
+            .is_some()
+    })?;
     Some(format!(
         " Since the reload at {} nginx asks {} instead, which answers: the backend had moved there, and nginx had not been told.",
         facts.clock(reload.first),
