@@ -199,7 +199,7 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             .drain(..)
             .map(|draft| Finding::of(rule, draft))
             .collect();
-        found.sort_by(|a, b| a.order().cmp(&b.order()));
+        found.sort_by_key(Finding::order);
         found.truncate(FINDINGS_MAX);
         all.extend(found.into_iter().map(|finding| (order, finding)));
     }
