@@ -49,6 +49,8 @@ mod reference;
 mod requests;
 mod same_content;
 mod samples;
+#[cfg(target_os = "linux")]
+mod scenarios;
 mod starved;
 mod support;
 mod unpack;
