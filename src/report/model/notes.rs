@@ -172,7 +172,7 @@ fn limits(findings: &Findings<'_>) -> Vec<String> {
     notes
 }
 
-fn gap(gap: &Gap) -> String {
+pub(in crate::report) fn gap(gap: &Gap) -> String {
     match gap {
         Gap::Missing { set, numbers } => {
             let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();
