@@ -27,6 +27,7 @@ mod envelopes;
 mod every_path;
 mod fault_rows;
 mod findings;
+mod findings_config;
 mod fingerprints;
 mod generate;
 #[cfg(unix)]
