@@ -301,15 +301,12 @@ fn found_cut(read: &Read, coarse_seconds: i64) -> Result<Cut, Failure> {
     let names = Names::new(&read.scanned);
     let evidence = text::for_terminal(names.evidence(&last.evidence).as_bytes());
     let others = match found.len() - 1 {
-        0 => "the only".to_owned(),
-        n => format!("the last of {}", n + 1),
+        0 => format!("the only {}", last.moment),
+        n => format!("the last of {} reloads and starts", n + 1),
     };
     Ok(Cut {
         at: last.first,
-        why: format!(
-            "{others} {} in the logs ({evidence}); --cut-at says another time",
-            last.moment
-        ),
+        why: format!("{others} in the logs ({evidence}); --cut-at says another time"),
         coarse_seconds,
     })
 }

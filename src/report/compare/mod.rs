@@ -142,9 +142,9 @@ fn answer(comparison: &Comparison) -> String {
     }
     match (comparison.verdict, total.verdict) {
         // The sum does not say so, but a part does.
-        (Verdict::Worse, Verdict::Same | Verdict::CannotTell) => {
+        (Verdict::Worse, Verdict::Better | Verdict::Same | Verdict::CannotTell) => {
             format!(
-                "in all, {}; but parts of it are worse",
+                "in all, {}; but parts are worse or new",
                 say::why(&total.pair, total.why)
             )
         }

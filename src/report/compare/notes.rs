@@ -119,7 +119,7 @@ pub(super) fn rules(comparison: &Comparison) -> Vec<String> {
     let units = match comparison.total.pair.unit {
         Unit::Seconds => format!("failures are those of {by}, by the time that the logs cover"),
         Unit::Attempts | Unit::Requests => format!(
-            "failures are those of {by}, by the attempts at their upstream where access logs tell them on both sides, else by all requests"
+            "failures are those of {by}, by the attempts at their upstream where access logs tell them on both sides and it is asked as before, else by all requests"
         ),
     };
     vec![
@@ -128,7 +128,7 @@ pub(super) fn rules(comparison: &Comparison) -> Vec<String> {
         format!("a difference counts if chance makes one as large at most {percent} % of the time (p ≤ {ALPHA}: Fisher's exact test for shares, the conditional binomial test for rates); of several rows Holm's method raises p"),
         "fixed: none after, and at the old rate they would have shown, and the time without them is longer than any before".to_owned(),
         "better: fewer, but not gone; worse: more, or new; same: no difference, though half or twice the old rate would have shown; else it cannot be told".to_owned(),
-        "the whole is judged by all failures together; where that does not tell a drop, one row or message that is worse or new makes it worse".to_owned(),
+        "the whole is judged by all failures together; one row or message that is worse or new makes it worse, unless at most half of the failures are left".to_owned(),
         "failures come in bursts, which these tests take for chance: distrust a verdict that rests on one burst".to_owned(),
     ]
 }
