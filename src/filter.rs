@@ -40,15 +40,20 @@ impl Filter {
             self.upstreams.is_empty()
                 || attempts(request.line).any(|attempt| self.keeps_upstream(attempt.addr))
         };
-        let is_of_category = || match category {
-            Some(category) => self.keeps_category(category),
-            None => self.categories.is_empty(),
-        };
-        self.is_open() || (self.keeps_line(request, machine) && is_asked_for() && is_of_category())
+        self.is_open()
+            || (self.keeps_line(request, machine) && is_asked_for() && self.keeps_verdict(category))
     }
 
     pub fn keeps_upstream(&self, upstream: Option<&[u8]>) -> bool {
         self.upstreams.matches(upstream.unwrap_or_default())
+    }
+
+    /// As [`Filter::keeps_category`], of what may have none.
+    pub fn keeps_verdict(&self, category: Option<Category>) -> bool {
+        match category {
+            Some(category) => self.keeps_category(category),
+            None => self.categories.is_empty(),
+        }
     }
 
     pub fn keeps_category(&self, category: Category) -> bool {

@@ -64,6 +64,8 @@ pub struct ErrorTrace {
     pub key: RequestKey,
     /// What it lacks is unknown, not absent.
     pub is_cut: bool,
+    /// It is asked for.
+    pub is_kept: bool,
 }
 
 /// An attempt of a request that an access log shows as failed or retried, or such a request that met no upstream.
@@ -90,6 +92,8 @@ pub struct AttemptTrace {
     pub is_passed_on: bool,
     pub upstream: TextHash,
     pub key: RequestKey,
+    /// Its server and machine are asked for; of upstreams and categories nothing is said.
+    pub is_kept: bool,
 }
 
 /// What is kept of either kind.
@@ -230,6 +234,7 @@ mod tests {
                 pid: 0,
             },
             is_cut: false,
+            is_kept: true,
         }
     }
 

@@ -125,6 +125,17 @@ impl TrafficCount {
         }
     }
 
+    /// Requests of one status; `None` if such are not counted by themselves.
+    pub fn n_of(&self, status: u16) -> Option<u64> {
+        Some(match status {
+            499 => self.n_499,
+            502 => self.n_502,
+            503 => self.n_503,
+            504 => self.n_504,
+            _ => return None,
+        })
+    }
+
     pub fn merge(&mut self, other: &TrafficCount) {
         self.n_requests += other.n_requests;
         self.n_attempts += other.n_attempts;

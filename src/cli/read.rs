@@ -12,9 +12,9 @@ use crate::{
     classify::Classifier,
     config::Config,
     diagnose::{
-        self, Account, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap, Incidents,
-        Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed, Spans,
-        fingerprints, join, placed::Counts,
+        self, Account, AskedFor, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap,
+        Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
+        Spans, fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -194,16 +194,24 @@ pub(super) fn expected(found: &[Found]) -> Progress {
 }
 
 impl Read {
-    /// Why requests failed, where there are both kinds of log; a filter may keep one side of a failure and not the other.
+    /// Why the requests failed that are asked for, where there are both kinds of log.
     fn causes(&self) -> Option<Causes> {
+        let filter = &self.plan.engine.filter;
+        let keeps_upstream = |upstream: &[u8]| filter.keeps_upstream(Some(upstream));
+        let keeps_category = |category| filter.keeps_verdict(category);
         let case = Case {
             errors: self.scanned.errors.as_slice(),
             attempts: self.scanned.attempts.as_slice(),
             joined: &self.joined,
             zone: &self.zone.zone,
+            is_sample: self.scanned.errors.is_sample() || self.scanned.attempts.is_sample(),
+            asked_for: (!filter.is_open()).then_some(AskedFor {
+                upstream: &keeps_upstream,
+                category: &keeps_category,
+            }),
         };
-        let is_whole = self.plan.engine.filter.is_open() && !case.errors.is_empty();
-        (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
+        let has_both = !case.errors.is_empty() && !case.attempts.is_empty();
+        has_both.then(|| Causes::of(&case, &self.placed))
     }
 
     /// What follows from the counts and is used more than once.

@@ -1,6 +1,9 @@
 //! The join, summed up: why requests failed, by the status that clients got; what a retry hid; and records of which no failed
 //! request is known.
 //!
+//! Of a filter, what is kept is what the table `requests` keeps: a request whose server and machine are asked for, which tried one of
+//! the upstreams, and whose cause is of one of the categories.
+//!
 //! A request counts once, by its last attempt, which made its status. What has no record may still be told by the access line
 //! alone: that the upstream itself answered so, a timeout, a client who left. The rest is unexplained, and says why that may be.
 
@@ -16,6 +19,7 @@ use crate::{
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
+    fmt,
     sync::Arc,
 };
 
@@ -35,7 +39,10 @@ pub struct Causes {
 pub struct StatusCauses {
     /// 499, or 500 and above.
     pub status: u16,
+    /// Of which causes were looked for.
     pub n_requests: u64,
+    /// If these are a sample: of how many, where that is known.
+    pub n_all: Option<u64>,
     /// Most frequent first.
     pub causes: Vec<Cause>,
     pub unexplained: Vec<(Unexplained, u64)>,
@@ -60,40 +67,71 @@ pub struct Case<'a> {
     pub attempts: &'a [AttemptTrace],
     pub joined: &'a Joined,
     pub zone: &'a Zone,
+    /// Traces are those of some clients only.
+    pub is_sample: bool,
+    /// `None`: all is asked for, but for what traces say of themselves.
+    pub asked_for: Option<AskedFor<'a>>,
+}
+
+/// What of a request is asked for.
+#[derive(Clone, Copy)]
+pub struct AskedFor<'a> {
+    pub upstream: &'a dyn Fn(&[u8]) -> bool,
+    pub category: &'a dyn Fn(Option<Category>) -> bool,
+}
+
+impl fmt::Debug for AskedFor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AskedFor")
+    }
 }
 
 impl Causes {
-    /// Sums up what of `case` lies in the time that was asked for; the names of upstreams are taken from `placed`.
+    /// Sums up what of `case` is asked for, and lies in the time that is; the names of upstreams are taken from `placed`.
     pub fn of(case: &Case<'_>, placed: &Placed) -> Causes {
         let names = Names::of(placed);
-        let is_asked_for = |time: Timestamp| is_between(Some(time), placed.since, placed.until);
+        let is_in_time = |time: Timestamp| is_between(Some(time), placed.since, placed.until);
         let mut statuses: BTreeMap<u16, Sums> = BTreeMap::new();
         let mut masked = Sums::default();
-        for (attempt, explained) in case.attempts.iter().zip(&case.joined.attempts) {
-            if !is_asked_for(attempt.end) {
+        let mut explained = case.joined.attempts.as_slice();
+        for request in case.attempts.chunk_by(|a, b| a.evidence == b.evidence) {
+            let (of_request, rest) = explained.split_at(request.len());
+            explained = rest;
+            if !request[0].is_kept
+                || !is_in_time(request[0].end)
+                || !case.keeps_any(request, &names)
+            {
                 continue;
             }
-            let is_last = attempt.index + 1 >= attempt.n_attempts;
-            let told = case.told(attempt, *explained);
-            match attempt.kind {
-                _ if !is_served(attempt.status) && is_last => {
-                    statuses.entry(attempt.status).or_default().add(told);
+            for (attempt, explained) in request.iter().zip(of_request) {
+                let is_last = attempt.index + 1 >= attempt.n_attempts;
+                let told = case.told(attempt, *explained);
+                if !case.keeps(&told, attempt) {
+                    continue;
                 }
-                Some(kind) if is_served(attempt.status) && kind.severity == Severity::Failure => {
-                    masked.add(told);
+                match attempt.kind {
+                    _ if !is_served(attempt.status) && is_last => {
+                        statuses.entry(attempt.status).or_default().add(told);
+                    }
+                    Some(kind)
+                        if is_served(attempt.status) && kind.severity == Severity::Failure =>
+                    {
+                        masked.add(told);
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
+        let n_all = |status| case.n_all(status, placed);
         let mut statuses: Vec<StatusCauses> = statuses
             .into_iter()
-            .map(|(status, sums)| sums.of_status(status, &names))
+            .map(|(status, sums)| sums.of_status(status, n_all(status), &names))
             .collect();
-        statuses.sort_by_key(|line| Reverse(line.n_requests)); // stable: ties by status
+        statuses.sort_by_key(|line| Reverse(line.n_all.unwrap_or(line.n_requests))); // stable: ties by status
         Causes {
             statuses,
             masked: masked.causes(&names, true),
-            left: case.left(is_asked_for),
+            left: case.left(is_in_time),
         }
     }
 }
@@ -120,11 +158,43 @@ impl Case<'_> {
         }
     }
 
+    /// Whether one of the upstreams that a request tried is asked for.
+    fn keeps_any(&self, request: &[AttemptTrace], names: &Names) -> bool {
+        self.asked_for.is_none_or(|asked_for| {
+            request.iter().any(|attempt| {
+                // What a filter left out has no name here.
+                let name = names.of_hash(attempt.upstream);
+                let is_named = name.is_some() || !attempt.upstream.is_some();
+                is_named && (asked_for.upstream)(name.as_deref().unwrap_or_default())
+            })
+        })
+    }
+
+    /// Whether what is told of an attempt is of a category that is asked for.
+    fn keeps(&self, told: &Told, attempt: &AttemptTrace) -> bool {
+        let category = match told {
+            Told::Cause(category, ..) => Some(*category),
+            Told::Unexplained(_) => attempt.kind.map(|kind| kind.category),
+        };
+        let is_asked_for = |asked_for: AskedFor<'_>| (asked_for.category)(category);
+        self.asked_for.is_none_or(is_asked_for)
+    }
+
+    /// Requests of a status in the time asked for, of which traces are a sample.
+    fn n_all(&self, status: u16, placed: &Placed) -> Option<u64> {
+        if !self.is_sample || self.asked_for.is_some() {
+            return None;
+        }
+        let counts = placed.traffic.iter().map(|row| row.count.n_of(status));
+        counts.sum()
+    }
+
     fn left(&self, is_asked_for: impl Fn(Timestamp) -> bool) -> Vec<(Leftover, u64)> {
         let mut left: BTreeMap<Leftover, u64> = BTreeMap::new();
         for (error, fate) in self.errors.iter().zip(&self.joined.errors) {
             if let Fate::Left(why) = fate
                 && error.kind.severity == Severity::Failure
+                && error.is_kept
                 && is_asked_for(self.zone.instant(error.time).0)
             {
                 *left.entry(*why).or_default() += 1;
@@ -156,10 +226,11 @@ impl Sums {
         }
     }
 
-    fn of_status(self, status: u16, names: &Names) -> StatusCauses {
+    fn of_status(self, status: u16, n_all: Option<u64>, names: &Names) -> StatusCauses {
         StatusCauses {
             status,
             n_requests: self.n,
+            n_all,
             unexplained: self.unexplained.clone().into_iter().collect(),
             causes: self.causes(names, false),
         }

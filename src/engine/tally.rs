@@ -225,7 +225,8 @@ impl Sink for OnMachine<'_, '_> {
     #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
         let is_kept = |filter: &Filter| filter.keeps(event, self.machine);
-        if self.counts.filter.is_none_or(is_kept) {
+        let is_kept = self.counts.filter.is_none_or(is_kept);
+        if is_kept {
             self.counts.collect(event);
         }
         if let Some(tracer) = &mut self.tracer
@@ -233,13 +234,14 @@ impl Sink for OnMachine<'_, '_> {
             && is_cause(&event.known, event.head.level)
         {
             let event = *event; // so that it is written here only
-            tracer.record(&event);
+            tracer.record(&event, is_kept);
         }
     }
 
     fn request(&mut self, request: &Request<'_>) {
         let is_kept = |filter: &Filter| filter.keeps_line(request, self.machine);
-        let outcome = match self.counts.filter.is_none_or(is_kept) {
+        let is_kept = self.counts.filter.is_none_or(is_kept);
+        let outcome = match is_kept {
             true => self.counts.collect_request(request),
             // What is filtered out may be what a zone is told by.
             false if self.tracer.is_some() => {
@@ -250,7 +252,7 @@ impl Sink for OnMachine<'_, '_> {
         if let Some(tracer) = &mut self.tracer
             && outcome.is_row()
         {
-            tracer.request(request, &outcome);
+            tracer.request(request, &outcome, is_kept);
         }
     }
 }

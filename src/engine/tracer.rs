@@ -55,9 +55,9 @@ impl<'a> Tracer<'a> {
         }
     }
 
-    /// Keeps an event by which a request may have failed.
+    /// Keeps an event by which a request may have failed; `is_kept` if it is asked for.
     #[inline(never)]
-    pub(super) fn record(&mut self, event: &Event<'_>) {
+    pub(super) fn record(&mut self, event: &Event<'_>, is_kept: bool) {
         let Event { head, known, .. } = event;
         let (Some(time), Some(client)) = (head.time, known.tail.client) else {
             return;
@@ -88,15 +88,16 @@ impl<'a> Tracer<'a> {
                 pid: number(head.pid),
             },
             is_cut,
+            is_kept,
         });
         if self.errors.len() >= BUFFER_LEN {
             self.flush();
         }
     }
 
-    /// Keeps the attempts of a request that is a row of `requests`.
+    /// Keeps the attempts of a request that is a row of `requests`; `is_kept` if its line is asked for.
     #[inline(never)]
-    pub(super) fn request(&mut self, request: &Request<'_>, outcome: &Outcome) {
+    pub(super) fn request(&mut self, request: &Request<'_>, outcome: &Outcome, is_kept: bool) {
         let Some(end) = request.end else {
             return;
         };
@@ -125,6 +126,7 @@ impl<'a> Tracer<'a> {
             is_passed_on: outcome.verdict.is_some_and(is_passed_on),
             upstream: TextHash::NONE,
             key: self.key(request),
+            is_kept,
         };
         if self.tries.is_empty() {
             self.attempts.push(trace);

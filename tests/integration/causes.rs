@@ -222,9 +222,41 @@ fn reports_begin_with_why_requests_failed() {
         page.contains("Why requests failed"),
         "the page lacks the causes"
     );
-    // With a filter only one side of a failure may be kept: nothing is said.
-    let text = stdout(&report(&["--category", "refused"]));
-    assert!(!text.contains("Why requests failed"), "{text}");
+}
+
+/// Of a filter, causes are of the requests that the table `requests` keeps.
+#[test]
+fn causes_are_of_what_is_asked_for() {
+    let directory = tempfile::tempdir().expect("a directory");
+    logs().write(directory.path());
+    let directory = directory.path();
+    let report = |filter: [&str; 2]| {
+        let arguments = ["report", "access.log", "error.log", "--log-format", FORMAT];
+        stdout(&run(directory, &[&arguments[..], &filter].concat())).replace("\n    ", " ")
+    };
+    let n_rows = |filter: [&str; 2], status: &str| {
+        let rows = export(directory, "requests", &filter);
+        let is_of = |row: &usize| rows.get(*row, "status") == status;
+        (0..rows.len()).filter(is_of).count()
+    };
+    let refused = report(["--category", "refused"]);
+    assert!(
+        refused.contains("502 × 21: 100 % refused at 10.0.0.1:80"),
+        "{refused}"
+    );
+    assert!(!refused.contains("504 ×"), "{refused}");
+    assert_eq!(n_rows(["--category", "refused"], "502"), 21);
+    let second = report(["--upstream", "10.0.0.2:80"]);
+    for said in [
+        "502 × 1: 100 % upstream-5xx at 10.0.0.2:80",
+        "504 × 1: 100 % timeout at 10.0.0.2:80",
+        "1 failed try of which clients saw nothing",
+    ] {
+        assert!(second.contains(said), "{said}\n{second}");
+    }
+    assert_eq!(n_rows(["--upstream", "10.0.0.2:80"], "502"), 1);
+    let none = report(["--server", "other.example"]);
+    assert!(!none.contains("502 ×"), "{none}");
 }
 
 #[test]

@@ -156,6 +156,7 @@ fn causes(evil: &str, n: usize) -> Causes {
         statuses: vec![StatusLine {
             status: 502,
             n_requests: 9,
+            n_all: None,
             n_explained: 7,
             causes: (0..n).map(|_| cause()).collect(),
             unexplained: vec![why()],

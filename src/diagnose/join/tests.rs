@@ -71,6 +71,7 @@ impl Logs {
             upstream: hash(upstream),
             key: key("192.0.2.1", "/"),
             is_cut: false,
+            is_kept: true,
         });
         self.errors.last_mut().expect("just pushed")
     }
@@ -104,6 +105,7 @@ impl Logs {
             is_passed_on: false,
             upstream: hash(upstream),
             key: key("192.0.2.1", "/"),
+            is_kept: true,
         });
         self.attempts.last_mut().expect("just pushed")
     }

@@ -40,6 +40,7 @@ fn logs(
             upstream: TextHash::NONE,
             key,
             is_cut: false,
+            is_kept: true,
         };
         let attempt = AttemptTrace {
             evidence: evidence(1),
@@ -54,6 +55,7 @@ fn logs(
             is_passed_on: false,
             upstream: TextHash::NONE,
             key,
+            is_kept: true,
         };
         (error, attempt)
     });

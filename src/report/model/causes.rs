@@ -27,7 +27,10 @@ pub struct Causes {
 #[derive(Clone, Debug, Serialize)]
 pub struct StatusLine {
     pub status: u16,
+    /// Of which causes were looked for.
     pub n_requests: u64,
+    /// If these are a sample: of how many, where that is known.
+    pub n_all: Option<u64>,
     /// With a cause.
     pub n_explained: u64,
     /// Most frequent first.
@@ -91,12 +94,12 @@ impl StatusLine {
         };
         rest(n_more, "other causes");
         rest(self.n_unexplained(), "unexplained");
-        format!(
-            "{} × {}: {}",
-            self.status,
-            grouped(self.n_requests),
-            parts.join(", ")
-        )
+        let (status, looked_at) = (self.status, grouped(self.n_requests));
+        let n = match self.n_all {
+            Some(n_all) => format!("{}: of {looked_at} looked at,", grouped(n_all)),
+            None => format!("{looked_at}:"),
+        };
+        format!("{status} × {n} {}", parts.join(", "))
     }
 }
 
@@ -111,6 +114,7 @@ pub(super) fn causes(findings: &Findings<'_>) -> Option<Causes> {
         StatusLine {
             status: status.status,
             n_requests,
+            n_all: status.n_all,
             n_explained: status.causes.iter().map(|cause| cause.n).sum(),
             causes: lines(&status.causes, n_requests, findings),
             unexplained: status
@@ -220,6 +224,7 @@ mod tests {
         let line = StatusLine {
             status: 502,
             n_requests: 1_843,
+            n_all: None,
             n_explained: 1_842,
             causes: vec![
                 cause("refused", "10.0.0.3:8080", 1_309),
@@ -233,5 +238,11 @@ mod tests {
             "502 × 1,843: 71 % refused at 10.0.0.3:8080, 21.7 % no-live-upstreams at app, 7.2 % other causes, 0.1 % unexplained"
         );
         assert!(line.text(3).contains("7.2 % dns, 0.1 %"));
+        let sample = StatusLine {
+            n_all: Some(1_000_000),
+            ..line
+        };
+        let want = "502 × 1,000,000: of 1,843 looked at, 71 % refused at 10.0.0.3:8080, 28.9 % other causes, 0.1 % unexplained";
+        assert_eq!(sample.text(1), want);
     }
 }

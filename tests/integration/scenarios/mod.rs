@@ -266,7 +266,7 @@ impl Found {
                 complaints.push(describe("wrong"));
             }
             let is_blind = |of: &&str| made.uri.starts_with(of) || category == *of;
-            let is_counted = !bar.blind.iter().any(|of| is_blind(of));
+            let is_counted = !bar.blind.iter().any(is_blind);
             if is_failed && is_counted {
                 n_failed += 1;
                 n_right += usize::from(is_right);

@@ -530,6 +530,10 @@ impl Made {
         let done = fakes.to(self.tag);
         let failed = |done: &&super::fakes::Done| !done.deed.category().is_empty();
         let has_left = self.saw == LEFT;
+        // Where it was left depends on how fast it got on.
+        if let ("client-abort", Some(last)) = (self.why.0, done.last()) {
+            return why("client-abort", &last.address);
+        }
         let by_fake = match self.saw {
             0..500 => done.iter().find(failed),
             _ => done.iter().rev().find(failed),
