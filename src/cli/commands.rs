@@ -2,6 +2,7 @@
 
 use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, ReportArgs},
+    evidence,
     message::{Failure, Status, say},
     plan::Plan,
     read::{discover, read},
@@ -31,6 +32,7 @@ pub fn run(args: Args) -> Status {
         (Some(what), _) => generate(what),
         (None, Some(Command::Export(args))) => export(&args),
         (None, Some(Command::Explain(args))) => explain(&args),
+        (None, Some(Command::Evidence(args))) => evidence::evidence(&args),
         (None, Some(Command::Report(args))) => report(&args),
         (None, None) => report(&args.report),
     };
@@ -63,7 +65,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         marks: &read.marks,
         outages: &outages,
         fingerprints: &fingerprints,
-        names: &Names::new(&read.scanned),
+        names: &Names::new(&read.scanned, &read.plan.redactor),
         zone: &read.zone,
         config: read.config.as_ref(),
         causes: causes.as_ref(),
@@ -108,7 +110,7 @@ fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
 }
 
 /// Whether to colour: as told, else as NO_COLOR, CLICOLOR_FORCE and the terminal say.
-fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
+pub(super) fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
     use super::args::Color;
     let is_set =
         |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
@@ -203,9 +205,10 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
     } else {
         vec![text.into_bytes()]
     };
+    let redactor = super::plan::redactor(args.redact, args.redact_key.as_deref())?;
     let mut status = Status::Complete;
     for line in &lines {
-        match explain::explain(line) {
+        match explain::explain(line, &redactor) {
             Some(explanation) => {
                 let page = explain::render(
                     &explanation,
@@ -221,7 +224,10 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
                     "error",
                     &format!(
                         "`{}` is no category or signature, and no message of nginx is recognized in it",
-                        text::truncated(&text::for_terminal(line), 120)
+                        match redactor.is_open() {
+                            true => text::truncated(&text::for_terminal(line), 120),
+                            false => "…".to_owned(),
+                        }
                     ),
                 );
                 status = Status::Unusable;

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+mod evidence;
 mod formats;
 #[cfg(unix)]
 pub mod interrupt;

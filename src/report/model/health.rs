@@ -4,7 +4,7 @@ use super::axis::time;
 use crate::{
     diagnose::{Outage, health::Told},
     event::Timestamp,
-    text,
+    redact::Redactor,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -54,7 +54,10 @@ impl OutageLine {
 }
 
 /// A line per upstream, the longest out first.
-pub(super) fn lines<'a>(outages: impl Iterator<Item = &'a Outage>) -> Vec<OutageLine> {
+pub(super) fn lines<'a>(
+    outages: impl Iterator<Item = &'a Outage>,
+    redactor: &Redactor,
+) -> Vec<OutageLine> {
     let mut groups: BTreeMap<(&[u8], Told), Vec<&Outage>> = BTreeMap::new();
     for outage in outages {
         groups
@@ -64,13 +67,13 @@ pub(super) fn lines<'a>(outages: impl Iterator<Item = &'a Outage>) -> Vec<Outage
     }
     let mut lines: Vec<OutageLine> = groups
         .into_iter()
-        .map(|((upstream, told), outages)| line(upstream, told, &outages))
+        .map(|((upstream, told), outages)| line(upstream, told, &outages, redactor))
         .collect();
     lines.sort_by_key(|line| Reverse((line.last.is_none(), line.seconds))); // stable: then by name
     lines
 }
 
-fn line(upstream: &[u8], told: Told, outages: &[&Outage]) -> OutageLine {
+fn line(upstream: &[u8], told: Told, outages: &[&Outage], redactor: &Redactor) -> OutageLine {
     let until: Option<Vec<Timestamp>> = outages.iter().map(|outage| outage.until).collect();
     let seconds = |outage: &&Outage| outage.until.map_or(0, |until| until.0 - outage.from.0);
     let fail_timeout = match told {
@@ -81,7 +84,7 @@ fn line(upstream: &[u8], told: Told, outages: &[&Outage]) -> OutageLine {
         Told::Checked | Told::NoLive => None,
     };
     OutageLine {
-        upstream: text::for_terminal(upstream),
+        upstream: redactor.upstream(upstream).for_terminal(),
         told: match told {
             Told::Disabled { .. } => "disabled",
             Told::Checked => "checked",

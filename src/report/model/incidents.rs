@@ -13,7 +13,6 @@ use crate::{
     },
     event::{Moment, Timestamp},
     export::time::rfc3339,
-    text,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -118,7 +117,10 @@ fn line(incident: &Incident, findings: &Findings<'_>) -> IncidentLine {
                 .until
                 .is_none_or(|until| until.0 >= incident.start.0 - BEFORE_S)
     };
-    let mut health = health::lines(findings.outages.iter().filter(is_then));
+    let mut health = health::lines(
+        findings.outages.iter().filter(is_then),
+        findings.names.redactor(),
+    );
     let n_more_health = health.len().saturating_sub(SHOWN_MAX);
     health.truncate(SHOWN_MAX);
     IncidentLine {
@@ -153,7 +155,11 @@ const SHOWN_MAX: usize = 8;
 
 fn member_line(member: &Member, findings: &Findings<'_>) -> MemberLine {
     MemberLine {
-        upstream: text::for_terminal(member.upstream.as_deref().unwrap_or_default()),
+        upstream: findings
+            .names
+            .redactor()
+            .upstream(member.upstream.as_deref().unwrap_or_default())
+            .for_terminal(),
         category: member.category.name(),
         phase: member.phase.name(),
         onset: rfc3339(member.onset.0),

@@ -166,7 +166,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
-    let mut health = health::lines(findings.outages.iter());
+    let mut health = health::lines(findings.outages.iter(), findings.names.redactor());
     let n_more_health = health.len().saturating_sub(n_top);
     health.truncate(n_top);
     let mut fingerprints = match is_part {
@@ -187,7 +187,9 @@ pub fn build(findings: &Findings<'_>) -> Report {
         span: axis::span(placed),
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
-        config: findings.config.map(config::config),
+        config: findings
+            .config
+            .map(|config| config::config(config, findings.names.redactor())),
         incidents: incidents::incidents(findings),
         n_more_incidents: findings.incidents.list.len().saturating_sub(n_top),
         incident_rule: incidents::rule(findings.incidents),
