@@ -49,8 +49,8 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     plan.incidents = true;
     plan.joins = true;
-    // A page to hand around says which files it is about.
-    plan.engine.digests = matches!(form, Form::Html);
+    // What is handed around says which files it is about.
+    plan.engine.digests = !matches!(form, Form::Text);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);

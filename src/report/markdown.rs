@@ -3,7 +3,7 @@
 use super::{
     model::{
         CategoryCount, CategoryLine, CauseLine, IncidentLine, MemberLine, Report, RouteLine,
-        Section,
+        Section, TimeoutLine,
     },
     words::{duration, grouped, milliseconds},
 };
@@ -43,7 +43,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
             Section::Notes => notes(report, out)?,
         }
     }
-    Ok(())
+    what_was_read(report, out)
 }
 
 fn head(report: &Report, out: &mut String) -> Result {
@@ -66,23 +66,55 @@ fn head(report: &Report, out: &mut String) -> Result {
     let read = &report.completeness;
     writeln!(
         out,
-        "- sources read: {} of {}, {} bytes, {} lines, {} % of the bytes understood",
+        "- sources read: {} of {}, {} of {} bytes, {} lines, {} % of the bytes understood; {} lines could not be parsed, {} sources have problems",
         read.n_sources_read,
         read.n_sources,
+        grouped(read.bytes_read),
         grouped(read.size_bytes),
         grouped(read.n_lines),
-        read.percent_understood
+        read.percent_understood,
+        grouped(read.n_lines_unparsed),
+        read.n_sources_with_problems
     )?;
     if let Some(config) = &report.config {
         writeln!(out, "- config: {}", code(&config.text()))?;
     }
     if let Some(requests) = &report.requests {
-        writeln!(out, "- requests: {}", requests.text())?;
+        writeln!(
+            out,
+            "- requests: {} (5xx: {}, 499: {})",
+            requests.text(),
+            grouped(requests.n_5xx),
+            grouped(requests.n_499)
+        )?;
     }
+    writeln!(out, "- events: {}", grouped(report.n_events))?;
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }
-    Ok(())
+    answer(report, out)
+}
+
+fn answer(report: &Report, out: &mut String) -> Result {
+    let answer = &report.answer;
+    if answer.n_failures == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "- failures: {} to {} ({}), {} clients, {} upstreams",
+        time(&answer.first),
+        time(&answer.last),
+        duration(answer.seconds),
+        grouped(answer.n_clients),
+        answer.n_upstreams
+    )?;
+    let onset: Vec<String> = answer
+        .onset
+        .iter()
+        .map(|onset| format!("{} at {}", onset.category, onset.first))
+        .collect();
+    writeln!(out, "- first: {}", onset.join(", then "))
 }
 
 fn incidents(report: &Report, out: &mut String) -> Result {
@@ -130,6 +162,20 @@ fn incident(line: &IncidentLine, out: &mut String) -> Result {
             code(&mark.evidence)
         )?;
     }
+    for outage in &line.health {
+        writeln!(
+            out,
+            "- {}: {}, {} to {}, {} records",
+            code(&outage.upstream),
+            outage.what(),
+            time(&outage.first),
+            outage.last.as_deref().unwrap_or("the end"),
+            grouped(outage.n_events)
+        )?;
+    }
+    if line.n_more_health > 0 {
+        writeln!(out, "- and {} more peers", line.n_more_health)?;
+    }
     writeln!(
         out,
         "\n| onset | upstream | category | phase | failures | clients | last | evidence |"
@@ -170,9 +216,9 @@ fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
 fn health(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | known by | times | together | first | last |"
+        "| upstream | known by | times | together | records | first | last |"
     )?;
-    writeln!(out, "|---|---|---:|---:|---|---|")?;
+    writeln!(out, "|---|---|---:|---:|---:|---|---|")?;
     for line in &report.health {
         let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
             (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
@@ -181,11 +227,12 @@ fn health(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {} | {}{assumed} | {} | {} | {} | {} |",
+            "| {} | {}{assumed} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             line.told,
             line.n_times,
             duration(line.seconds),
+            grouped(line.n_events),
             time(&line.first),
             line.last.as_deref().unwrap_or("still out")
         )?;
@@ -199,7 +246,7 @@ fn health(report: &Report, out: &mut String) -> Result {
 fn fingerprints(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | attempts | what | took | which timer |\n|---|---:|---|---:|---|"
+        "| upstream | phase | attempts | what | took | which timer | timeouts |\n|---|---|---:|---|---:|---|---|"
     )?;
     for line in &report.fingerprints {
         let at = match line.n_upstreams {
@@ -208,17 +255,34 @@ fn fingerprints(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {at} | {} | {} | {} | {} |",
+            "| {at} | {} | {} | {} | {} | {} | {} |",
+            line.phase,
             line.share(),
             line.what(),
             line.took(),
-            code(&line.why)
+            code(&line.why),
+            timeouts(&line.timeouts)
         )?;
     }
     match report.n_more_fingerprints {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
+}
+
+/// `proxy_read_timeout` of 60,000 ms at `nginx.conf:12`, in `server shop.example`
+fn timeouts(timeouts: &[TimeoutLine]) -> String {
+    let text = |line: &TimeoutLine| {
+        let mut text = format!("{} of {} ms", code(&line.directive), grouped(line.ms));
+        if let Some(place) = &line.place {
+            text.push_str(&format!(" at {}", code(place)));
+        }
+        for context in &line.contexts {
+            text.push_str(&format!(", in {}", code(context)));
+        }
+        text
+    };
+    timeouts.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 fn causes(report: &Report, out: &mut String) -> Result {
@@ -257,6 +321,8 @@ fn causes(report: &Report, out: &mut String) -> Result {
         .try_for_each(|line| cause("masked", line))?;
     writeln!(out)?;
     for status in &causes.statuses {
+        let (n, of) = (grouped(status.n_explained), grouped(status.n_requests));
+        writeln!(out, "- {n} of {of} × {:03} explained", status.status)?;
         for line in &status.unexplained {
             let (n, of) = (grouped(line.n), grouped(status.n_requests));
             writeln!(
@@ -265,6 +331,14 @@ fn causes(report: &Report, out: &mut String) -> Result {
                 status.status, line.why
             )?;
         }
+    }
+    if causes.n_masked > 0 {
+        let n = grouped(causes.n_masked);
+        writeln!(out, "- {n} failed attempts masked by another that was good")?;
+    }
+    if causes.n_left > 0 {
+        let n = grouped(causes.n_left);
+        writeln!(out, "- {n} records of failures explain no failed request")?;
     }
     for line in &causes.left {
         let n = grouped(line.n);
@@ -344,8 +418,15 @@ fn worst(report: &Report, out: &mut String) -> Result {
 
 fn advice(report: &Report, out: &mut String) -> Result {
     for line in &report.advice {
-        writeln!(out, "- **{}**: {}", line.category, line.title)?;
-        for (label, texts) in [("check", line.check), ("fix", line.fix)] {
+        let n = grouped(line.n_events);
+        writeln!(out, "- **{}** ({n}): {}", line.category, line.title)?;
+        writeln!(out, "  - meaning: {}", code(line.meaning))?;
+        for (label, texts) in [
+            ("cause", line.causes),
+            ("check", line.check),
+            ("fix", line.fix),
+            ("often said, and wrong", line.corrections),
+        ] {
             for text in texts {
                 writeln!(out, "  - {label}: {}", code(text))?;
             }
@@ -427,13 +508,17 @@ fn messages(report: &Report, out: &mut String) -> Result {
 }
 
 fn unknown(report: &Report, out: &mut String) -> Result {
-    writeln!(out, "| events | shape | first |\n|---:|---|---|")?;
+    writeln!(
+        out,
+        "| events | shape | sample | first |\n|---:|---|---|---|"
+    )?;
     for line in &report.unknown {
         writeln!(
             out,
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} |",
             grouped(line.n_events),
             code(&line.shape),
+            code(&line.sample),
             code(&line.evidence)
         )?;
     }
@@ -453,7 +538,50 @@ fn notes(report: &Report, out: &mut String) -> Result {
     for note in &report.notes {
         writeln!(out, "- {note}")?;
     }
+    if report.incidents.is_empty() {
+        writeln!(out, "- no incidents: {}", report.incident_rule)?;
+    }
     Ok(())
+}
+
+/// The account of every source.
+fn what_was_read(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "\n## What was read\n")?;
+    writeln!(
+        out,
+        "| source | kind | bytes | lines | records | events | continuation | cut | torn | injected | unparsed | blank | sha256 |"
+    )?;
+    writeln!(
+        out,
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+    )?;
+    for line in &report.sources {
+        let packed = match line.decode.as_str() {
+            "" => String::new(),
+            decode => format!(" in {decode}"),
+        };
+        let numbers = [
+            line.size_bytes,
+            line.n_lines,
+            line.n_records,
+            line.n_events,
+            line.n_continuation,
+            line.n_cut,
+            line.n_torn,
+            line.n_injected,
+            line.n_unparsed,
+            line.n_blank,
+        ];
+        writeln!(
+            out,
+            "| {} | {}{packed} | {} | {} |",
+            code(&line.source),
+            line.kind,
+            numbers.map(grouped).join(" | "),
+            code(line.sha256.as_deref().unwrap_or_default())
+        )?;
+    }
+    writeln!(out, "\ncoroner {}", report.coroner_version)
 }
 
 fn time(time: &Option<String>) -> &str {

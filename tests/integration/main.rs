@@ -27,6 +27,7 @@ mod every_path;
 mod evidence;
 mod fault_rows;
 mod fingerprints;
+mod forms;
 mod generate;
 #[cfg(unix)]
 mod holes;
