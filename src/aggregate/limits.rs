@@ -52,3 +52,15 @@ pub const DURATIONS_MAX: usize = 1 << 16;
 
 /// Longer durations are only counted: no timer of a gateway that answers requests is set to more than two hours.
 pub const DURATION_MS_MAX: u32 = 7_200_000;
+
+/// Rows of signs kept while scanning: what was said of which upstream, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SIGN_ROWS_MAX: usize = 1 << 17;
+
+/// Messages kept as samples of signs. Past it those with the highest hash values have none.
+pub const SAMPLES_MAX: usize = 1 << 12;
+
+/// Bytes of a message kept as a sample.
+pub const SAMPLE_LEN_MAX: usize = 300;
+
+/// Rows of answers kept while scanning: when each upstream served, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SERVED_ROWS_MAX: usize = 1 << 17;

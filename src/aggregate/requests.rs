@@ -7,6 +7,7 @@ use super::{
     failures::Failures,
     histogram::Histogram,
     limits::{FAILING_CLIENTS_MAX, POOLED_UPSTREAM, ROUTES_MAX, TRAFFIC_ROWS_MAX},
+    served::{Served, served},
     table::{Count, Row, Table},
     traffic::TrafficCount,
 };
@@ -21,6 +22,8 @@ pub struct Requests {
     pub failures: Failures,
     /// By upstream, the empty name for requests that met none.
     pub traffic: Table<TrafficCount>,
+    /// When each upstream answered; empty unless it was asked for.
+    pub served: Served,
     /// By route, over all times.
     pub routes: Table<RouteCount>,
     /// By the client's address, over all times: those whose requests failed.
@@ -130,6 +133,7 @@ impl Requests {
             by_status: vec![0; 1_000],
             failures: Failures::new(grain.analysed()),
             traffic: Table::new(grain),
+            served: served(grain),
             routes: Table::new(grain),
             clients: Table::new(grain),
             durations: Durations::default(),
@@ -142,6 +146,7 @@ impl Requests {
         }
         self.failures.merge(other.failures);
         self.traffic.merge(other.traffic);
+        self.served.merge(other.served);
         self.routes.merge(other.routes);
         self.clients.merge(other.clients);
         self.durations.merge(other.durations);

@@ -25,10 +25,19 @@ impl TextHash {
         TextHash(FixedState::default().hash_one((method, uri)).max(1))
     }
 
+    /// Of the first [`HEAD_LEN`] bytes of a URI, and its method; [`TextHash::NONE`] if there are fewer.
+    pub fn of_head(method: &[u8], uri: &[u8]) -> TextHash {
+        let head = uri.get(..HEAD_LEN);
+        head.map_or(TextHash::NONE, |head| TextHash::of_request(method, head))
+    }
+
     pub fn is_some(self) -> bool {
         self != TextHash::NONE
     }
 }
+
+/// By so many bytes a request line that is cut is known: nginx cuts what is far longer.
+pub const HEAD_LEN: usize = 256;
 
 /// What both kinds of log tell of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +45,8 @@ pub struct RequestKey {
     pub client: TextHash,
     /// Method and URI.
     pub request: TextHash,
+    /// Of these, what [`TextHash::of_head`] makes of them, for a request line that is cut behind it; NONE where they are shorter.
+    pub head: TextHash,
     pub host: TextHash,
     /// Number of the client's connection; 0: not logged.
     pub connection: u64,
@@ -213,6 +224,7 @@ mod tests {
             key: RequestKey {
                 client: TextHash::of(&(n % 1_000).to_le_bytes()),
                 request: TextHash::NONE,
+                head: TextHash::NONE,
                 host: TextHash::NONE,
                 connection: n,
                 pid: 0,

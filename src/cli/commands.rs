@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     aggregate::Width,
-    diagnose::{self, FailTimeouts},
+    diagnose::findings,
     engine::Wanted,
     error::Error,
     explain,
@@ -49,14 +49,19 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     plan.incidents = true;
     plan.joins = true;
+    plan.findings = true;
     // What is handed around says which files it is about.
     plan.engine.digests = !matches!(form, Form::Text);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
-    let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);
-    let outages = diagnose::outages(&read.marks, &fail_timeouts.unwrap_or_default());
+    let outages = read.outages();
     let fingerprints = read.fingerprints();
     let causes = read.causes();
+    let (findings, checks) = read.with_facts(&outages, causes.as_ref(), |facts| {
+        let findings = findings::findings(facts);
+        let checks = findings::checklist(facts, &findings);
+        (findings, checks)
+    });
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -69,6 +74,8 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         zone: &read.zone,
         config: read.config.as_ref(),
         causes: causes.as_ref(),
+        findings: &findings,
+        checks: &checks,
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -162,12 +169,15 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
             routes: false,
             ..Wanted::ALL
         },
+        true if has(&schema::FINDINGS) => Wanted::ALL,
         true => counts_of(&outputs, Wanted::COUNTS),
+        false if has(&schema::FINDINGS) => Wanted::ALL,
         false => counts_of(&outputs, Wanted::FILTERED_COUNTS),
     };
     plan.engine.digests = has(&schema::SOURCES);
-    plan.incidents = has(&schema::INCIDENTS);
-    plan.joins = has(&schema::REQUESTS);
+    plan.findings = has(&schema::FINDINGS);
+    plan.incidents = has(&schema::INCIDENTS) || plan.findings;
+    plan.joins = has(&schema::REQUESTS) || plan.findings;
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         let missed = write_table(&read, args, table, format, output)?;

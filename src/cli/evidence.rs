@@ -9,8 +9,9 @@ use super::{
     spool,
 };
 use crate::{
+    aggregate::Evidence,
     classify::{Classifier, classify_request},
-    diagnose::{self, Incident},
+    diagnose::{self, Finding, Incident, findings::Cite},
     engine::{self, Wanted as Counted},
     error::Error,
     event::{Basis, Category, Severity, Timestamp},
@@ -143,10 +144,11 @@ impl<'a> Search<'a> {
         }
         self.spools = spool::spool_streams(&mut self.found, &self.args.input)?;
         let read = self.read();
+        let findings = read.findings();
         for name in names {
-            match places_of(name, &read, self.args) {
+            match places_of(name, &read, &findings, self.args) {
                 Some(places) => places.into_iter().for_each(|place| self.want(place)),
-                None => self.unknown(name, &read),
+                None => self.unknown(name, &read, &findings),
             }
         }
         Ok(())
@@ -156,10 +158,9 @@ impl<'a> Search<'a> {
     fn read(&self) -> Read {
         let mut plan = self.plan.clone();
         plan.incidents = true;
-        plan.engine.wanted = Counted {
-            routes: false,
-            ..Counted::ALL
-        };
+        plan.joins = true;
+        plan.findings = true;
+        plan.engine.wanted = Counted::ALL;
         let named = Named {
             found: self.found.clone(),
             errors: vec![],
@@ -242,8 +243,8 @@ impl<'a> Search<'a> {
         self.n_unknown += 1;
     }
 
-    fn unknown(&mut self, name: &str, read: &Read) {
-        let mut near: Vec<&str> = ids_of(read).collect();
+    fn unknown(&mut self, name: &str, read: &Read, findings: &[Finding]) {
+        let mut near: Vec<&str> = ids_of(read, findings).collect();
         // The more of its beginning an id shares, the nearer it is.
         let n_same = |id: &str| {
             id.bytes()
@@ -253,7 +254,7 @@ impl<'a> Search<'a> {
         };
         near.sort_by_key(|id| std::cmp::Reverse(n_same(id)));
         let known = match &near[..] {
-            [] => "these logs hold no incident".to_owned(),
+            [] => "these logs hold no incident and no finding".to_owned(),
             ids => format!(
                 "these logs know {}{}",
                 ids[..ids.len().min(NEAR_MAX)].join(", "),
@@ -263,7 +264,7 @@ impl<'a> Search<'a> {
         say(
             "error",
             &format!(
-                "`{name}` is neither a place (source:line@offset) nor the id of an incident; {known}"
+                "`{name}` is neither a place (source:line@offset) nor the id of an incident or a finding; {known}"
             ),
         );
         self.n_unknown += 1;
@@ -328,7 +329,9 @@ impl<'a> Search<'a> {
             say("error", &diagnose::account::chain(error));
         }
         match () {
-            () if self.exhibits.is_empty() && !self.is_partial => Status::Unusable,
+            () if self.exhibits.is_empty() && self.n_unknown > 0 && !self.is_partial => {
+                Status::Unusable
+            }
             () if self.is_partial || self.n_unknown > 0 || !self.errors.is_empty() => {
                 Status::Partial
             }
@@ -341,14 +344,51 @@ impl<'a> Search<'a> {
 const NEAR_MAX: usize = 5;
 
 /// All ids but those of places.
-fn ids_of(read: &Read) -> impl Iterator<Item = &str> {
-    read.incidents.list.iter().map(|incident| &incident.id[..])
+fn ids_of<'a>(read: &'a Read, findings: &'a [Finding]) -> impl Iterator<Item = &'a str> {
+    let incidents = read.incidents.list.iter().map(|incident| &incident.id[..]);
+    incidents.chain(findings.iter().map(|finding| &finding.id[..]))
 }
 
 /// The places that an id stands for. A kind of id is a line here, and one in [`ids_of`].
-fn places_of(id: &str, read: &Read, args: &EvidenceArgs) -> Option<Vec<PlaceId>> {
+fn places_of(
+    id: &str,
+    read: &Read,
+    findings: &[Finding],
+    args: &EvidenceArgs,
+) -> Option<Vec<PlaceId>> {
+    if let Some(finding) = findings.iter().find(|known| known.id == id) {
+        return Some(places_of_finding(finding, read));
+    }
     let incident = read.incidents.list.iter().find(|known| known.id == id)?;
     Some(places_of_incident(incident, read, args))
+}
+
+/// The records that `finding` rests on; what else it cites is said.
+fn places_of_finding(finding: &Finding, read: &Read) -> Vec<PlaceId> {
+    let names = Names::new(&read.scanned, &read.plan.redactor);
+    let mut places = Vec::new();
+    for exhibit in &finding.evidence {
+        match &exhibit.cite {
+            Cite::Record(at) => places.push(place(at, &names)),
+            other => say(
+                "info",
+                &format!(
+                    "{} rests on {}, too",
+                    finding.id,
+                    names.cite(other, read.config.as_ref())
+                ),
+            ),
+        }
+    }
+    places
+}
+
+fn place(at: &Evidence, names: &Names<'_>) -> PlaceId {
+    PlaceId {
+        source: names.source(at).to_owned(),
+        line: Some(names.line(at)),
+        offset: Some(at.offset),
+    }
 }
 
 /// The first failing records of `incident`, by time; says what is left out.
@@ -391,12 +431,7 @@ fn places_of_incident(incident: &Incident, read: &Read, args: &EvidenceArgs) -> 
         );
     }
     let names = Names::new(&read.scanned, &read.plan.redactor);
-    let place = |(_, at): &(Timestamp, crate::aggregate::Evidence)| PlaceId {
-        source: names.source(at).to_owned(),
-        line: Some(names.line(at)),
-        offset: Some(at.offset),
-    };
-    all.first.iter().map(place).collect()
+    all.first.iter().map(|(_, at)| place(at, &names)).collect()
 }
 
 /// The first failing records of an incident, of those that one chunk or several hold.
@@ -407,11 +442,11 @@ struct Failing<'a> {
     has_records: bool,
     n_max: usize,
     n_all: u64,
-    first: BTreeSet<(Timestamp, crate::aggregate::Evidence)>,
+    first: BTreeSet<(Timestamp, Evidence)>,
 }
 
 impl Failing<'_> {
-    fn take(&mut self, time: Timestamp, at: crate::aggregate::Evidence) {
+    fn take(&mut self, time: Timestamp, at: Evidence) {
         self.n_all += 1;
         self.first.insert((time, at));
         if self.first.len() > self.n_max {

@@ -33,6 +33,8 @@ pub struct Plan {
     pub incidents: bool,
     /// What explains each failed request is asked for.
     pub joins: bool,
+    /// Findings are asked for; they need incidents, the join and signs.
+    pub findings: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
     /// What of the logs may be shown.
@@ -133,6 +135,7 @@ impl Plan {
             zone,
             incidents: false,
             joins: false,
+            findings: false,
             config,
             redactor: redactor(args.redact, args.redact_key.as_deref())?,
         })

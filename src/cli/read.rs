@@ -8,12 +8,13 @@ use super::{
     progress,
 };
 use crate::{
-    aggregate::{self, Failures, Moments, bucket::Grain},
+    aggregate::{self, Failures, Moments, Signs, bucket::Grain, served::served},
     classify::Classifier,
     config::Config,
     diagnose::{
-        self, Account, Case, Causes, Fine, Fingerprint, Incidents, Joined, KnownTimeouts,
-        KnownZone, Mark, Placed, Spans, fingerprints, join, placed::Counts,
+        self, Account, Case, Causes, Facts, FailTimeouts, Finding, Fine, Fingerprint, Gap,
+        Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
+        Spans, fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -37,6 +38,8 @@ pub(super) struct Read {
     /// None unless the plan asks for them.
     pub(super) incidents: Incidents,
     pub(super) marks: Vec<Mark>,
+    /// What findings rest on; nothing unless the plan asks for them.
+    observed: Observed,
     /// Of the gateway, if there is one.
     pub(super) config: Option<Config>,
     /// Paths that named nothing.
@@ -116,6 +119,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     } else {
         Incidents::default()
     };
+    let observed = observed(&mut scanned, &plan, &fine, &zone);
     let placed = fine.in_buckets(plan.placement.bucket);
     let moments: Moments = std::mem::take(&mut scanned.aggregate.moments);
     if let Some(config) = &mut config {
@@ -132,9 +136,22 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         placed,
         incidents,
         marks,
+        observed,
         config,
         errors,
     }
+}
+
+/// Takes what findings rest on out of `scanned`.
+fn observed(scanned: &mut Scanned, plan: &Plan, fine: &Fine, zone: &KnownZone) -> Observed {
+    if !plan.findings {
+        return Observed::default();
+    }
+    let grain = plan.engine.grain;
+    let aggregate = &mut scanned.aggregate;
+    let signs = std::mem::replace(&mut aggregate.signs, Signs::new(grain));
+    let answers = std::mem::replace(&mut aggregate.requests.served, served(grain));
+    Observed::of(signs, answers, fine, &zone.zone)
 }
 
 /// Takes what is to be placed out of `scanned`.
@@ -182,6 +199,53 @@ impl Read {
     pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
         let series = self.scanned.aggregate.requests.durations.finish();
         fingerprints(&series, &KnownTimeouts::of(self.config.as_ref()))
+    }
+
+    /// When each peer was out of its group, and when a group had none.
+    pub(super) fn outages(&self) -> Vec<Outage> {
+        let fail_timeouts = self.config.as_ref().map(FailTimeouts::of);
+        diagnose::outages(&self.marks, &fail_timeouts.unwrap_or_default())
+    }
+
+    pub(super) fn gaps(&self) -> Vec<Gap> {
+        let Placed { since, until, .. } = self.placed;
+        diagnose::gaps(&self.scanned, &self.zone.zone, since, until)
+    }
+
+    /// Calls `use_facts` with all that findings rest on.
+    pub(super) fn with_facts<T>(
+        &self,
+        outages: &[Outage],
+        causes: Option<&Causes>,
+        use_facts: impl FnOnce(&Facts<'_>) -> T,
+    ) -> T {
+        let Placed { since, until, .. } = self.placed;
+        let gaps = self.gaps();
+        let is_whole = since.is_none() && until.is_none();
+        // Durations are counted without their times.
+        let fingerprints = match is_whole {
+            true => self.fingerprints(),
+            false => Vec::new(),
+        };
+        use_facts(&Facts::new(Material {
+            observed: &self.observed,
+            incidents: &self.incidents,
+            outages,
+            marks: &self.marks,
+            gaps: &gaps,
+            fingerprints: &fingerprints,
+            traffic: &self.placed.traffic,
+            causes,
+            config: self.config.as_ref(),
+            scanned: &self.scanned,
+            account: &self.account,
+            is_whole: is_whole && self.plan.engine.filter.is_open(),
+        }))
+    }
+
+    pub(super) fn findings(&self) -> Vec<Finding> {
+        let (outages, causes) = (self.outages(), self.causes());
+        self.with_facts(&outages, causes.as_ref(), diagnose::findings::findings)
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

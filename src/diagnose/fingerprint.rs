@@ -72,6 +72,12 @@ const WHILE_SENDING: &[Phase] = &[Phase::Send, Phase::Header];
 
 const WHILE_READING: &[Phase] = &[Phase::Header, Phase::Body, Phase::Tunnel];
 
+/// What ends a request whose upstream's name gets no answer.
+const WHILE_RESOLVING: &[Phase] = &[Phase::Resolve];
+
+/// nginx's default of `resolver_timeout` (`ngx_http_core_merge_loc_conf`).
+const RESOLVER_MS: u64 = 30_000;
+
 /// nginx's default of all three (`ngx_http_proxy_merge_loc_conf` and its kin).
 const DEFAULT_MS: u64 = 60_000;
 
@@ -108,6 +114,38 @@ impl<'a> KnownTimeouts<'a> {
         }
         known
     }
+
+    /// Where names are resolved when a request comes.
+    fn of_names(&self) -> Vec<KnownTimeout> {
+        let mut known = Vec::new();
+        let Some(groups) = &self.groups else {
+            add_one(
+                &mut known,
+                "resolver_timeout",
+                WHILE_RESOLVING,
+                RESOLVER_MS,
+                None,
+                None,
+            );
+            return known;
+        };
+        let config = groups.config();
+        for pass in groups.passes.iter().filter(|pass| pass.is_at_run_time) {
+            if let Some(Valued { value, origin }) =
+                config.milliseconds(pass.scope, "resolver_timeout")
+            {
+                add_one(
+                    &mut known,
+                    "resolver_timeout",
+                    WHILE_RESOLVING,
+                    value,
+                    origin.position(),
+                    Some(pass.scope),
+                );
+            }
+        }
+        known
+    }
 }
 
 fn defaults() -> Vec<KnownTimeout> {
@@ -140,24 +178,36 @@ fn add(config: &Config, pass: &Pass<'_>, known: &mut Vec<KnownTimeout>) {
         };
         let directive = pass.family.directive(suffix);
         let position = origin.position();
-        let same = known.iter_mut().find(|known| {
-            (&known.directive, known.phases, known.ms, known.position)
-                == (&directive, phases, ms, position)
-        });
-        match same {
-            Some(same) => same.scopes.push(pass.scope),
-            None => known.push(KnownTimeout {
-                directive,
-                phases,
-                ms,
-                position,
-                scopes: vec![pass.scope],
-            }),
-        }
+        add_one(known, &directive, phases, ms, position, Some(pass.scope));
     };
     one("connect_timeout", WHILE_CONNECTING, timeouts.connect);
     one(send, WHILE_SENDING, timeouts.send);
     one(read, WHILE_READING, timeouts.read);
+}
+
+/// Adds a timeout, or a scope to one that is there.
+fn add_one(
+    known: &mut Vec<KnownTimeout>,
+    directive: &str,
+    phases: &'static [Phase],
+    ms: u64,
+    position: Option<Position>,
+    scope: Option<ScopeId>,
+) {
+    let same = known.iter_mut().find(|known| {
+        (&known.directive[..], known.phases, known.ms, known.position)
+            == (directive, phases, ms, position)
+    });
+    match same {
+        Some(same) => same.scopes.extend(scope),
+        None => known.push(KnownTimeout {
+            directive: directive.to_owned(),
+            phases,
+            ms,
+            position,
+            scopes: scope.into_iter().collect(),
+        }),
+    }
 }
 
 /// The piles in `series`, looked for at every whole second and, where a timer of the gateway ended attempts, at each timeout that is
@@ -216,10 +266,10 @@ fn of_one(series: &Series, timeouts: &KnownTimeouts<'_>) -> Vec<Fingerprint> {
     if series.n_attempts() < PILE_MIN {
         return Vec::new();
     }
-    let is_of_gateway = matches!(series.ending, Ending::TimedOut | Ending::Upgraded);
-    let mut known = match is_of_gateway {
-        true => timeouts.at(series.upstream.as_deref()),
-        false => Vec::new(),
+    let mut known = match (series.ending, &series.upstream) {
+        (Ending::TimedOut | Ending::Upgraded, upstream) => timeouts.at(upstream.as_deref()),
+        (Ending::Failed, None) => timeouts.of_names(),
+        _ => Vec::new(),
     };
     known.retain(|known| series.phase == Phase::None || known.phases.contains(&series.phase));
     let is_known = |ms: u64| known.iter().any(|known| known.ms == ms);
@@ -429,6 +479,24 @@ mod tests {
             assert_eq!(found.len(), 1);
             assert_eq!(!found[0].2.is_empty(), is_explained, "{ending:?}");
         }
+    }
+
+    #[test]
+    fn a_name_that_gets_no_answer_is_waited_for_by_the_resolver() {
+        let unnamed = |ms| Series {
+            upstream: None,
+            ending: Ending::Failed,
+            ..durations(Phase::None, many(7, |n| ms + n % 4))
+        };
+        let resolver = || vec!["resolver_timeout".to_owned()];
+        assert_eq!(told(unnamed(30_000)), [(30_000, 7, resolver())]);
+        let config = config(
+            "resolver 10.0.0.2; resolver_timeout 5s; set $b a; if ($x) { proxy_pass http://$b; }",
+        );
+        assert_eq!(
+            told_with(&[unnamed(5_000)], Some(&config)),
+            [(5_000, 7, resolver())]
+        );
     }
 
     #[test]

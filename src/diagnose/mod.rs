@@ -3,6 +3,7 @@
 pub mod account;
 pub mod burst;
 pub mod causes;
+pub mod findings;
 pub mod fingerprint;
 pub mod gaps;
 pub mod health;
@@ -15,6 +16,7 @@ pub mod zone_inference;
 
 pub use account::{Account, account};
 pub use causes::{Case, Cause, Causes, StatusCauses};
+pub use findings::{Facts, Finding, Material, Observed};
 pub use fingerprint::{Fingerprint, KnownTimeout, KnownTimeouts, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};

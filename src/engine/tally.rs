@@ -6,11 +6,11 @@ use super::{
 };
 use crate::{
     aggregate::{
-        Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass,
-        SourceKey, TrafficCount, failures::Kind, ledger::n_lines,
+        Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
+        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
     },
     classify::{
-        Classifier, Origin, Outcome, Verdict, classify_request, moment::moment, residue,
+        Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
         taxonomy::ROWS,
     },
     event::{Basis, Category, LocalTime, Moment, Phase, Severity},
@@ -29,6 +29,8 @@ pub struct Wanted {
     pub routes: bool,
     /// Failures one by one, where there may be both error records and requests.
     pub traces: bool,
+    /// What exactly was said of each upstream: for findings.
+    pub signs: bool,
 }
 
 impl Wanted {
@@ -37,6 +39,7 @@ impl Wanted {
         fields: FieldSet::ALL,
         routes: true,
         traces: true,
+        signs: true,
     };
 
     /// What the tables `failures` and `traffic` are made of.
@@ -59,6 +62,7 @@ impl Wanted {
             .with(Field::StreamProtocol),
         routes: false,
         traces: false,
+        signs: false,
     };
 
     /// The same, with what a filter looks at.
@@ -70,6 +74,7 @@ impl Wanted {
             .with(Field::Machine),
         routes: false,
         traces: false,
+        signs: false,
     };
 
     /// The same, with failures one by one.
@@ -277,9 +282,27 @@ impl Counts<'_> {
         if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
             self.collect_moment(moment, time, event);
         }
+        if self.wanted.signs && known.category != Category::Other {
+            self.collect_sign(event);
+        }
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
         }
+    }
+
+    #[inline(never)]
+    fn collect_sign(&mut self, event: &Event<'_>) {
+        let known = &event.known;
+        let sign = Sign {
+            signature: known.signature,
+            aspect: aspect(known),
+            category: known.category,
+            phase: known.phase,
+            severity: known.severity,
+        };
+        let (time, upstream) = (event.time(), known.upstream);
+        let signs = &mut self.aggregate.signs;
+        signs.collect(time, upstream, sign, known.message, event.evidence);
     }
 
     #[inline(never)]
@@ -311,7 +334,20 @@ impl Counts<'_> {
             .is_some_and(|status| status < 500 && status != 499);
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
+        let wants_served = self.wanted.signs;
+        let served = |served: &mut Served, attempt: &Attempt<'_>, verdict: Option<Verdict>| {
+            if wants_served && is_asked_for(attempt.addr) {
+                // A format may tell the status of the request alone.
+                let status = attempt.status.or(request.status);
+                let answer = answer(attempt, status, verdict);
+                served.collect(time, attempt.addr, 0, |cell, second| {
+                    cell.collect(answer, second, request.evidence);
+                    None
+                });
+            }
+        };
         let outcome = classify_request(line, escape, |attempt, verdict| {
+            served(&mut requests.served, attempt, verdict);
             if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
                 && is_asked_for(attempt.addr)
             {
@@ -444,6 +480,15 @@ fn collect_duration(
 
 fn is_failed(verdict: Option<Verdict>) -> bool {
     verdict.is_some_and(|verdict| verdict.severity == Severity::Failure)
+}
+
+fn answer(attempt: &Attempt<'_>, status: Option<u16>, verdict: Option<Verdict>) -> Answer {
+    Answer {
+        status,
+        is_failed: is_failed(verdict),
+        connect_ms: attempt.connect_ms,
+        header_ms: attempt.header_ms,
+    }
 }
 
 fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {

@@ -66,6 +66,7 @@ impl<'a> Tracer<'a> {
         let line = known.tail.request.map(parse_request_line);
         let whole = line.filter(|line| !is_cut || line.protocol.is_some());
         let request = whole.and_then(|line| Some(TextHash::of_request(line.method?, line.uri?)));
+        let uri_head = line.and_then(|line| Some(TextHash::of_head(line.method?, line.uri?)));
         let host = self.host(known.tail.host());
         let number = |n: Option<u64>| n.and_then(|n| u32::try_from(n).ok()).unwrap_or(0);
         self.errors.push(ErrorTrace {
@@ -81,6 +82,7 @@ impl<'a> Tracer<'a> {
             key: RequestKey {
                 client: TextHash::of(client),
                 request: request.unwrap_or(TextHash::NONE),
+                head: uri_head.unwrap_or(TextHash::NONE),
                 host,
                 connection: head.connection.unwrap_or(0),
                 pid: number(head.pid),
@@ -163,6 +165,9 @@ impl<'a> Tracer<'a> {
             client: told(Field::Client).map_or(TextHash::NONE, TextHash::of),
             request: request_line.map_or(TextHash::NONE, |(method, uri)| {
                 TextHash::of_request(method, uri)
+            }),
+            head: request_line.map_or(TextHash::NONE, |(method, uri)| {
+                TextHash::of_head(method, uri)
             }),
             host: self.host(told(Field::Host)),
             connection: number(Field::Connection),

@@ -8,6 +8,9 @@ use sha2::Sha256;
 /// Digits of a number with which nginx counts: bytes, lines, errnos.
 const NUMBER_LEN_MAX: usize = 7;
 
+/// What stands before that of an application (`ngx_http_fastcgi_module.c`).
+const STDERR: &[u8] = b"FastCGI sent in stderr";
+
 /// Writes `message`: words of nginx, numbers outside quotes, the upstream, and quoted paths as routes; `*` for all else.
 pub(super) fn write_message(
     message: &[u8],
@@ -15,7 +18,8 @@ pub(super) fn write_message(
     key: &Hmac<Sha256>,
     out: &mut Vec<u8>,
 ) {
-    if saying.category == Category::AppStderr {
+    let is_stderr = saying.category == Category::AppStderr || message.starts_with(STDERR);
+    if is_stderr && memchr::memchr(b'"', message).is_some() {
         return write_stderr(message, saying, key, out);
     }
     let mut writer = Writer {
@@ -41,9 +45,7 @@ fn write_stderr(message: &[u8], saying: Saying<'_>, key: &Hmac<Sha256>, out: &mu
         category: Category::Other,
         ..saying
     };
-    let Some(first) = memchr::memchr(b'"', message) else {
-        return write_message(message, saying, key, out);
-    };
+    let first = memchr::memchr(b'"', message).unwrap_or(message.len());
     write_message(&message[..first], saying, key, out);
     out.extend_from_slice("\"…\"".as_bytes());
     let last = memchr::memrchr(b'"', message).filter(|&last| last > first);

@@ -221,6 +221,31 @@ impl Redactor {
         })
     }
 
+    /// A sentence of this program about what happened: paths in it may be routes.
+    pub fn sentence<'a>(&self, text: &'a str) -> Shown<'a> {
+        self.show(text.as_bytes(), |text, key, out| {
+            for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
+                if index > 0 {
+                    out.push(b' ');
+                }
+                let n_marks = word
+                    .iter()
+                    .take_while(|byte| b"(\"`".contains(byte))
+                    .count();
+                let (marks, word) = word.split_at(n_marks);
+                let is_end = |byte: &&u8| b".,:;)\"`".contains(byte);
+                let n_end = word.iter().rev().take_while(is_end).count();
+                let (path, end) = word.split_at(word.len() - n_end);
+                out.extend_from_slice(marks);
+                match path.first() {
+                    Some(b'/') => uri::write_uri(path, key, out),
+                    _ => out.extend_from_slice(path),
+                }
+                out.extend_from_slice(end);
+            }
+        })
+    }
+
     /// What a format of access logs is called; one that the lines themselves showed is spelled like them.
     pub fn format<'a>(&self, name: &'a str) -> Shown<'a> {
         self.show(name.as_bytes(), |name, _, out| {

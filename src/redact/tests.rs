@@ -129,6 +129,15 @@ fn of_messages_the_words_of_nginx_stay() {
 }
 
 #[test]
+fn paths_in_sentences_are_routes() {
+    let said = |sentence: &str| text(keyed().sentence(sentence));
+    assert_eq!(
+        said("7 of 9 were on /users/jane-4711 (`/a?b=c`), at 10.0.0.5:80."),
+        "7 of 9 were on /users/* (`/a?b=*`), at 10.0.0.5:80."
+    );
+}
+
+#[test]
 fn names_of_the_gateway_stay() {
     let own = |name: &str| text(keyed().host(name.as_bytes()));
     assert_eq!(own("shop.example:443"), "shop.example:443");

@@ -2,8 +2,8 @@
 
 use super::{
     model::{
-        CategoryCount, CategoryLine, CauseLine, IncidentLine, MemberLine, Report, RouteLine,
-        Section, TimeoutLine,
+        CategoryCount, CategoryLine, CauseLine, EvidenceLine, FindingLine, IncidentLine,
+        IntervalLine, MemberLine, OutageLine, Report, RouteLine, Section, TimeoutLine,
     },
     words::{duration, grouped, milliseconds},
 };
@@ -25,13 +25,14 @@ fn write_report(report: &Report, out: &mut String) -> Result {
         writeln!(out, "\n## {}\n", report.title(section))?;
         match section {
             Section::Causes => causes(report, out)?,
+            Section::Findings => findings(report, out)?,
+            Section::Checklist => checklist(report, out)?,
             Section::Incidents => incidents(report, out)?,
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
             Section::Health => health(report, out)?,
             Section::Fingerprints => fingerprints(report, out)?,
             Section::Worst => worst(report, out)?,
-            Section::Advice => advice(report, out)?,
             Section::Traffic => traffic(report, out)?,
             Section::Routes => routes(&report.routes, out)?,
             Section::Slowest => routes(&report.slowest, out)?,
@@ -165,12 +166,11 @@ fn incident(line: &IncidentLine, out: &mut String) -> Result {
     for outage in &line.health {
         writeln!(
             out,
-            "- {}: {}, {} to {}, {} records",
+            "- {}: {}, {} records: {}",
             code(&outage.upstream),
             outage.what(),
-            time(&outage.first),
-            outage.last.as_deref().unwrap_or("the end"),
-            grouped(outage.n_events)
+            grouped(outage.n_events),
+            intervals(outage)
         )?;
     }
     if line.n_more_health > 0 {
@@ -216,9 +216,9 @@ fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
 fn health(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | known by | times | together | records | first | last |"
+        "| upstream | known by | times | together | records | first | last | one by one |"
     )?;
-    writeln!(out, "|---|---|---:|---:|---:|---|---|")?;
+    writeln!(out, "|---|---|---:|---:|---:|---|---|---|")?;
     for line in &report.health {
         let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
             (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
@@ -227,20 +227,39 @@ fn health(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {} | {}{assumed} | {} | {} | {} | {} | {} |",
+            "| {} | {}{assumed} | {} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             line.told,
             line.n_times,
             duration(line.seconds),
             grouped(line.n_events),
             time(&line.first),
-            line.last.as_deref().unwrap_or("still out")
+            line.last.as_deref().unwrap_or("still out"),
+            intervals(line)
         )?;
     }
     match report.n_more_health {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
+}
+
+/// `2026-11-20T14:39:20Z to 2026-11-20T14:39:30Z (3, `error.log:7@900`)`, and so on.
+fn intervals(line: &OutageLine) -> String {
+    let text = |interval: &IntervalLine| {
+        format!(
+            "{} to {} ({}, {})",
+            interval.from,
+            interval.until.as_deref().unwrap_or("the end"),
+            grouped(interval.n_events),
+            code(&interval.evidence)
+        )
+    };
+    line.intervals
+        .iter()
+        .map(text)
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn fingerprints(report: &Report, out: &mut String) -> Result {
@@ -416,21 +435,84 @@ fn worst(report: &Report, out: &mut String) -> Result {
     Ok(())
 }
 
-fn advice(report: &Report, out: &mut String) -> Result {
-    for line in &report.advice {
-        let n = grouped(line.n_events);
-        writeln!(out, "- **{}** ({n}): {}", line.category, line.title)?;
-        writeln!(out, "  - meaning: {}", code(line.meaning))?;
-        for (label, texts) in [
-            ("cause", line.causes),
-            ("check", line.check),
-            ("fix", line.fix),
-            ("often said, and wrong", line.corrections),
-        ] {
-            for text in texts {
-                writeln!(out, "  - {label}: {}", code(text))?;
-            }
+fn findings(report: &Report, out: &mut String) -> Result {
+    for line in &report.findings {
+        finding(line, out)?;
+    }
+    match report.n_more_findings {
+        0 => Ok(()),
+        n => writeln!(out, "and {n} more"),
+    }
+}
+
+fn finding(line: &FindingLine, out: &mut String) -> Result {
+    writeln!(out, "### {}. {}\n", line.rank, plain(&line.title))?;
+    writeln!(out, "{}\n", plain(&line.claim))?;
+    writeln!(
+        out,
+        "- {}, {}, {}: {}",
+        line.category,
+        line.severity,
+        line.confidence,
+        code(&line.id)
+    )?;
+    writeln!(
+        out,
+        "- {} requests, {} masked failures, {} records, {} to {}",
+        grouped(line.n_requests),
+        grouped(line.n_masked),
+        grouped(line.n_events),
+        time(&line.first),
+        time(&line.last)
+    )?;
+    if !line.incident.is_empty() {
+        writeln!(out, "- of incident {}", code(&line.incident))?;
+    }
+    for text in &line.advice {
+        writeln!(out, "- do: {}", plain(text))?;
+    }
+    let of_config = line.directives.iter().map(|text| ("set", text));
+    for (label, text) in of_config.chain(line.commands.iter().map(|text| ("check", text))) {
+        writeln!(out, "- {label}: {}", code(text))?;
+    }
+    writeln!(out, "- unless: {}", plain(&line.refuted_by))?;
+    for exhibit in &line.evidence {
+        write!(
+            out,
+            "- evidence: {} {}",
+            code(&exhibit.at),
+            plain(&exhibit.what)
+        )?;
+        match exhibit.quote.is_empty() {
+            true => writeln!(out)?,
+            false => writeln!(out, ": {}", code(&exhibit.quote))?,
         }
+    }
+    for text in line.corrections {
+        writeln!(out, "- often said, and wrong: {}", plain(text))?;
+    }
+    writeln!(out)
+}
+
+fn checklist(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| check | verdict | because | evidence |\n|---|---|---|---|"
+    )?;
+    for line in &report.checklist {
+        let exhibit = |exhibit: &EvidenceLine| {
+            let (at, quote) = (code(&exhibit.at), code(&exhibit.quote));
+            format!("{at} {} {quote}", plain(&exhibit.what))
+        };
+        let evidence: Vec<String> = line.evidence.iter().map(exhibit).collect();
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            line.check,
+            line.verdict,
+            plain(&line.because),
+            evidence.join("; ")
+        )?;
     }
     Ok(())
 }
@@ -522,7 +604,10 @@ fn unknown(report: &Report, out: &mut String) -> Result {
             code(&line.evidence)
         )?;
     }
-    Ok(())
+    match report.n_more_unknown {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
 }
 
 fn sources(report: &Report, out: &mut String) -> Result {
@@ -599,4 +684,25 @@ fn code(text: &str) -> String {
             .replace('|', "\\|")
             .replace('\n', " ")
     )
+}
+
+/// `text`, in which names out of logs stand among words, so that nothing in it is markup.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' {
+            out.push(' ');
+            continue;
+        }
+        if c.is_ascii_punctuation()
+            && !matches!(
+                c,
+                '.' | ',' | ':' | ';' | '-' | '/' | '(' | ')' | '\'' | '"' | '=' | '%' | '?'
+            )
+        {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }

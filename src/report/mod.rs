@@ -6,6 +6,6 @@ pub mod json;
 pub mod markdown;
 pub mod model;
 pub mod terminal;
-pub mod words;
 
+pub use crate::words;
 pub use model::{Findings, Report};

@@ -223,6 +223,35 @@ fn an_incident_shows_its_own_records_and_says_what_is_left_out() {
 }
 
 #[test]
+fn a_finding_shows_the_records_it_rests_on() {
+    let sample = root().join("samples/refused-after-deploy");
+    let findings = [
+        "export",
+        "-q",
+        "--table",
+        "findings",
+        "error.log",
+        "access.log",
+    ];
+    let rows = Rows::parse(&stdout(&run(&sample, &findings)));
+    assert!(rows.len() > 0);
+    for row in 0..rows.len() {
+        let id = rows.get(row, "id");
+        let output = run(&sample, &["evidence", id, "error.log", "access.log"]);
+        let shown = stdout(&output);
+        let places = rows.get(row, "evidence").split(", ");
+        let places: Vec<&str> = places.filter(|place| place.contains('@')).collect();
+        assert_eq!(status(&output), 0, "{id}");
+        for place in places {
+            assert!(
+                shown.contains(&format!("{place}  ")),
+                "{id}: {place}: {shown}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_leads_nowhere_is_said() {
     let sample = root().join("samples/refused-after-deploy");
     for (id, want, says) in [

@@ -26,6 +26,7 @@ mod envelopes;
 mod every_path;
 mod evidence;
 mod fault_rows;
+mod findings;
 mod fingerprints;
 mod forms;
 mod generate;
@@ -50,6 +51,8 @@ mod reference;
 mod requests;
 mod same_content;
 mod samples;
+#[cfg(target_os = "linux")]
+mod scenarios;
 mod starved;
 mod support;
 mod unpack;

@@ -5,10 +5,11 @@ use crate::support::{root, run, status, stdout};
 use coroner::report::{
     html,
     model::{
-        Answer, CategoryCount, CategoryLine, CauseLine, Causes, ClientLine, Completeness,
-        ConfigLine, FORMAT_VERSION, IncidentLine, MarkLine, MemberLine, MessageLine, Onset,
-        OutageLine, PileLine, Plot, Report, RequestsLine, RouteLine, ShapeLine, SourceLine, Span,
-        StatusCount, StatusLine, TimeoutLine, TrafficLine, UpstreamLine, WhyLine, WorstBucket,
+        Answer, CategoryCount, CategoryLine, CauseLine, Causes, CheckLine, ClientLine,
+        Completeness, ConfigLine, EvidenceLine, FORMAT_VERSION, FindingLine, IncidentLine,
+        IntervalLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, PileLine, Plot, Report,
+        RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TimeoutLine,
+        TrafficLine, UpstreamLine, WhyLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -171,6 +172,11 @@ fn causes(evil: &str, n: usize) -> Causes {
 fn report(evil: &str, n: usize) -> Report {
     let time = |minute: usize| Some(format!("2026-11-20T14:{minute:02}:00Z"));
     let owned = || evil.to_owned();
+    let shown = EvidenceLine {
+        at: owned(),
+        what: owned(),
+        quote: owned(),
+    };
     let category = |category: &'static str, severity: &'static str| CategoryLine {
         category,
         severity,
@@ -204,6 +210,15 @@ fn report(evil: &str, n: usize) -> Report {
         n_events: 2,
         fail_timeout_seconds: Some(10),
         fail_timeout_assumed: true,
+        intervals: vec![
+            IntervalLine {
+                from: "2026-11-20T14:01:00Z".into(),
+                until: time(9),
+                n_events: 1,
+                evidence: owned(),
+            };
+            2
+        ],
     };
     let member = MemberLine {
         upstream: owned(),
@@ -325,6 +340,37 @@ fn report(evil: &str, n: usize) -> Report {
                 .into(),
         },
         causes: Some(causes(evil, n)),
+        findings: vec![
+            FindingLine {
+                id: owned(),
+                rank: 1,
+                severity: "failure",
+                confidence: "certain",
+                category: "refused",
+                title: owned(),
+                claim: owned(),
+                refuted_by: owned(),
+                advice: vec![owned(); 2],
+                directives: vec![owned(); 2],
+                commands: vec![owned(); 2],
+                incident: owned(),
+                evidence: vec![shown.clone(); 2],
+                n_requests: 7,
+                n_masked: 1,
+                n_events: 9,
+                first: time(1),
+                last: time(9),
+                corrections: &["one"],
+            };
+            n
+        ],
+        n_more_findings: 1,
+        checklist: vec![CheckLine {
+            check: "upstream running",
+            verdict: "FAIL",
+            because: owned(),
+            evidence: vec![shown; 2],
+        }],
         severities: vec![],
         incidents: vec![incident; n],
         n_more_incidents: 1,
@@ -378,7 +424,6 @@ fn report(evil: &str, n: usize) -> Report {
                 evidence: owned(),
             })
             .collect(),
-        advice: vec![],
         others: vec![category("health", "state"), category("other", "other")],
         messages: (0..n)
             .map(|_| MessageLine {
@@ -395,6 +440,7 @@ fn report(evil: &str, n: usize) -> Report {
                 evidence: owned(),
             })
             .collect(),
+        n_more_unknown: 1,
         notes: vec![owned(); n],
         plot: Plot {
             start: time(0),

@@ -510,7 +510,7 @@ fn fastcgi_answer(stderr: &str, stdout: &str) -> Vec<u8> {
 // --- The machinery ------------------------------------------------------------------------------
 
 /// Two runs at a time would compete for ports and for the seconds of each other's timers.
-static ONE_RUN: Mutex<()> = Mutex::new(());
+pub(crate) static ONE_RUN: Mutex<()> = Mutex::new(());
 
 /// Runs nginx through every scenario. `None`: there is no nginx here, and stderr says so; with
 /// `CORONER_REQUIRE_TOOLS=1` that is a panic.
@@ -545,7 +545,7 @@ fn provoke_with(zone: Option<&str>, scenarios: impl FnOnce(&mut World)) -> Optio
     let files = TempDir::create();
     let mut world = World::create(&files.0);
     scenarios(&mut world);
-    let mut gateway = Gateway::start(&nginx, &world, zone);
+    let mut gateway = Gateway::start(&nginx, &world.dir, |port| world.config(port), zone);
     thread::scope(|scope| {
         for scenario in &world.scenarios {
             scope.spawn(|| {
@@ -643,7 +643,7 @@ pub(crate) const FORMATS: [(&str, &str); 10] = [
 ];
 
 /// To the real stderr: what `eprintln!` writes is hidden in a test that passes.
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
 }
 
@@ -676,7 +676,7 @@ fn event(by: By, (category, phase, upstream): Words) -> ExpectedEvent {
 }
 
 /// Polls `done` until it is true or `limit` has passed; says which.
-fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
+pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + limit;
     loop {
         if done() {
@@ -703,10 +703,10 @@ fn run_bounded(command: &mut Command, limit: Duration) -> Output {
 }
 
 /// A directory of our own that workers of another user may enter; removed when dropped.
-struct TempDir(PathBuf);
+pub(crate) struct TempDir(pub(crate) PathBuf);
 
 impl TempDir {
-    fn create() -> TempDir {
+    pub(crate) fn create() -> TempDir {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let dir = env::temp_dir().join(format!("coroner-nginx-{}-{number}", std::process::id()));
@@ -965,7 +965,7 @@ impl Drop for World {
 
 /// User and group for the workers of a master that root starts: `nobody`, or root where `nobody`
 /// cannot reach `dir`.
-fn worker_user(dir: &Path) -> Option<String> {
+pub(crate) fn worker_user(dir: &Path) -> Option<String> {
     if fs::metadata(dir).expect("our own directory").uid() != 0 {
         return None;
     }
@@ -1056,30 +1056,37 @@ fn drive(port: u16, uri: &str, ask: Ask) -> io::Result<()> {
 }
 
 /// A running nginx master.
-struct Gateway {
+pub(crate) struct Gateway {
     master: Child,
-    port: u16,
+    pub(crate) port: u16,
     error_log: PathBuf,
 }
 
 impl Gateway {
-    fn start(nginx: &Path, world: &World, zone: Option<&str>) -> Gateway {
+    /// Starts nginx in `dir`, with what `config` makes of a free port; `zone` is its `TZ`. Its error log is `error.log`, of level
+    /// `notice` at least.
+    pub(crate) fn start(
+        nginx: &Path,
+        dir: &Path,
+        config: impl Fn(u16) -> String,
+        zone: Option<&str>,
+    ) -> Gateway {
         // Somebody may take the port between our look and nginx's bind, so there are three tries.
         for _ in 0..3 {
             let port = {
                 let door = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
                 door.local_addr().expect("a bound socket").port()
             };
-            let (config, stderr) = (world.dir.join("nginx.conf"), world.dir.join("stderr"));
-            let error_log = world.dir.join("error.log");
+            let (file, stderr) = (dir.join("nginx.conf"), dir.join("stderr"));
+            let error_log = dir.join("error.log");
             fs::remove_file(&error_log).ok();
-            fs::write(&config, world.config(port)).expect("our own directory");
+            fs::write(&file, config(port)).expect("our own directory");
             let master = Command::new(nginx)
                 .envs(zone.map(|zone| ("TZ", zone)))
                 .arg("-p")
-                .arg(&world.dir)
+                .arg(dir)
                 .arg("-c")
-                .arg(&config)
+                .arg(&file)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(fs::File::create(&stderr).expect("our own directory"))
@@ -1117,7 +1124,7 @@ impl Gateway {
     }
 
     /// Pids of the children of the master, from the kernel.
-    fn workers(&self) -> Vec<u32> {
+    pub(crate) fn workers(&self) -> Vec<u32> {
         let pid = self.master.id();
         let children =
             fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
@@ -1148,7 +1155,7 @@ impl Gateway {
     }
 
     /// Asks nginx to finish, then insists. Never more than ten seconds.
-    fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         for name in ["QUIT", "TERM"] {
             if self.has_exited() {
                 return;
@@ -1172,7 +1179,7 @@ impl Drop for Gateway {
 }
 
 /// The shell's own `kill`: slim containers have no other.
-fn signal(pid: u32, name: &str) {
+pub(crate) fn signal(pid: u32, name: &str) {
     let mut kill = Command::new("sh");
     let status = kill
         .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()])

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Which records an attempt can have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Expect {
     /// The client left: of that, or of what failed meanwhile.
     Abort,

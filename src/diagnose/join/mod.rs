@@ -5,8 +5,8 @@
 //! expected: the end of the request, less what later attempts took. An attempt and a record belong together if what both tell
 //! agrees, the record lies within the life, and the one can have come of the other ([`expect`]).
 //!
-//! Passes go from sure to unsure: connection numbers, then request line and upstream, then request line alone, then the client
-//! alone for what is cut; each looks near the expected moment first, then anywhere in the life. Within a pass records and lives
+//! Passes go from sure to unsure: connection numbers, then request line and upstream, then request line alone, then for what is cut
+//! its head, or the client alone; each looks near the expected moment first, then anywhere in the life. Within a pass records and lives
 //! that share a key are matched by a sweep ([`sweep`]); a record explains at most one attempt, and an attempt has at most one
 //! record. What is left over is told apart by why ([`left`]).
 //!
@@ -32,10 +32,11 @@ use crate::{
 pub enum Confidence {
     /// The number of the connection is the same, and no other attempt of the request fits better.
     Exact,
-    /// Client, request line, host and upstream agree within the life of the request; or where one side does not tell the
-    /// upstream, all that fits there says the same.
+    /// Client, request line, host and upstream agree within the life of the request, as far as both sides tell them; and all that
+    /// fits there says the same.
     Strong,
-    /// Something of it is unknown: the record is cut, the access log tells no durations, or what fits names different upstreams.
+    /// Something of it is unknown: the record is cut, the access log tells no durations, or what fits names different upstreams or
+    /// categories, as of equal requests that failed at once.
     Weak,
 }
 
@@ -299,6 +300,8 @@ enum By {
     Connection,
     /// Client and request line.
     Request,
+    /// Client and the head of the request line, where the rest is told on one side at most.
+    Head,
     /// Client, where the request line is told on one side at most.
     Client,
 }
@@ -326,13 +329,15 @@ const fn pass(by: By, upstream: Need, reach: Reach) -> Pass {
 }
 
 /// From sure to unsure.
-const PASSES: [Pass; 7] = [
+const PASSES: [Pass; 9] = [
     pass(By::Connection, Need::Any, Reach::Near),
     pass(By::Connection, Need::Any, Reach::Whole),
     pass(By::Request, Need::Both, Reach::Near),
     pass(By::Request, Need::Both, Reach::Whole),
     pass(By::Request, Need::Any, Reach::Near),
     pass(By::Request, Need::Any, Reach::Whole),
+    pass(By::Head, Need::Any, Reach::Near),
+    pass(By::Head, Need::Any, Reach::Whole),
     pass(By::Client, Need::Any, Reach::Near),
 ];
 
@@ -348,6 +353,9 @@ impl By {
             }
             By::Request => {
                 (of.client.is_some() && of.request.is_some()).then_some((of.client, of.request, 0))
+            }
+            By::Head => {
+                (of.client.is_some() && of.head.is_some()).then_some((of.client, of.head, 0))
             }
             By::Client => of
                 .client

@@ -12,8 +12,14 @@
 //! intervals stand in lanes, one for each set of traits, so that ten thousand equal requests in one second are one heap.
 
 use super::{By, Confidence, Join, Key, Need, Pass, Reach, Tier, expect::Expect};
-use crate::aggregate::traces::{AttemptTrace, ErrorTrace, TextHash};
-use std::{cmp::Reverse, collections::BinaryHeap};
+use crate::{
+    aggregate::traces::{AttemptTrace, ErrorTrace, TextHash},
+    event::Category,
+};
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
+};
 
 /// Sets of traits of the intervals open at a time within one key, where one to five are usual. What comes past it is left to the
 /// next pass.
@@ -40,6 +46,7 @@ struct Interval {
 struct Traits {
     expect: Expect,
     request: TextHash,
+    head: TextHash,
     upstream: TextHash,
     host: TextHash,
     pid: u32,
@@ -51,13 +58,31 @@ struct Lane {
     open: BinaryHeap<(i64, u32)>,
 }
 
-/// What is known of all points and intervals of one key, to tell whether a choice was one.
+/// What else there is of one key, to tell whether a choice was one.
 #[derive(Default)]
 struct Around {
-    /// For each point, latest first, where the run of equal ones it is in ends.
-    run_ends: Vec<usize>,
+    /// The lives of attempts: where they begin, and where they end.
     froms: Vec<i64>,
     tos: Vec<i64>,
+    /// Upstreams of records, each with the places of those that name it; made when first asked for.
+    upstreams: Vec<(TextHash, u32)>,
+    rivals: HashMap<Sought, Rivals>,
+}
+
+/// What an attempt could be explained by.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Sought {
+    expect: Expect,
+    upstream: TextHash,
+    /// Only by records that no other attempt expects.
+    is_own: bool,
+}
+
+/// Records that can all be of the same attempt, latest first.
+struct Rivals {
+    ats: Vec<i64>,
+    /// For each, where the run of those ends that say the same as it.
+    run_ends: Vec<usize>,
 }
 
 impl Join<'_> {
@@ -128,8 +153,8 @@ impl Join<'_> {
     }
 
     fn sweep_key(&mut self, pass: &Pass, points: &[Point], intervals: &[Interval]) {
-        let around = match (pass.by, pass.upstream) {
-            (By::Request, Need::Any) => self.around(points, intervals),
+        let mut around = match pass.by {
+            By::Request if intervals.len() > 1 => self.around(intervals),
             _ => Around::default(),
         };
         let mut lanes: Vec<Lane> = Vec::new();
@@ -151,7 +176,7 @@ impl Join<'_> {
             let Some(best) = best(pass, error, &lanes) else {
                 continue;
             };
-            let confidence = self.confidence(pass, error, best, &lanes, points, &around);
+            let confidence = self.confidence(pass, error, best, &lanes, points, &mut around);
             if let Some((_, attempt)) = lanes[best].open.pop() {
                 self.by_error[index] = Some(attempt);
                 self.by_attempt[attempt as usize] = Some((index as u32, confidence));
@@ -189,7 +214,7 @@ impl Join<'_> {
         lane: usize,
         lanes: &[Lane],
         points: &[Point],
-        around: &Around,
+        around: &mut Around,
     ) -> Confidence {
         let Some(&(_, attempt)) = lanes[lane].open.peek() else {
             return Confidence::Weak;
@@ -202,10 +227,8 @@ impl Join<'_> {
         match pass.by {
             By::Connection if life.is_known => Confidence::Exact,
             By::Connection if pass.reach == Reach::Near => Confidence::Strong,
-            By::Connection | By::Client => Confidence::Weak,
-            By::Request if !life.is_known => Confidence::Weak,
-            By::Request if is_told => Confidence::Strong,
-            By::Request if error.is_cut => Confidence::Weak,
+            By::Connection | By::Head | By::Client => Confidence::Weak,
+            By::Request if !life.is_known || !is_told && error.is_cut => Confidence::Weak,
             By::Request => {
                 let upstream = attempt.upstream;
                 let is_only = error.upstream.is_some()
@@ -213,9 +236,20 @@ impl Join<'_> {
                         .iter()
                         .filter(|lane| !lane.open.is_empty() && fit(pass, error, lane).is_some())
                         .all(|lane| lane.traits.upstream == upstream);
-                let is_sure = attempt.upstream.is_some()
-                    || around.is_uniform(points, life.whole)
-                    || around.is_alone(life.whole);
+                let span = match pass.reach {
+                    Reach::Near if is_told => life.near,
+                    _ => life.whole,
+                };
+                let is_alone = around.is_alone(span);
+                let are_uniform = |expect: Expect| {
+                    let sought = Sought {
+                        expect,
+                        upstream,
+                        is_own: expect.is_of_its_own(error.kind),
+                    };
+                    self.rivals(sought, points, around).are_uniform(span)
+                };
+                let is_sure = is_alone || life.expect.is_none_or(are_uniform);
                 if is_only && is_sure {
                     Confidence::Strong
                 } else {
@@ -225,45 +259,103 @@ impl Join<'_> {
         }
     }
 
-    fn around(&self, points: &[Point], intervals: &[Interval]) -> Around {
-        let traits = |point: &Point| {
-            let error = &self.errors[point.error.0 as usize];
-            (error.upstream, error.kind.category)
-        };
-        let mut run_ends = vec![points.len(); points.len()];
-        for index in (1..points.len()).rev() {
-            run_ends[index - 1] = if traits(&points[index - 1]) == traits(&points[index]) {
-                run_ends[index]
-            } else {
-                index
-            };
-        }
+    fn around(&self, intervals: &[Interval]) -> Around {
         let whole = |interval: &Interval| self.lives[interval.attempt as usize].whole;
         let mut froms: Vec<i64> = intervals.iter().map(|i| whole(i).0).collect();
         let mut tos: Vec<i64> = intervals.iter().map(|i| whole(i).1).collect();
         froms.sort_unstable();
         tos.sort_unstable();
         Around {
-            run_ends,
             froms,
             tos,
+            ..Around::default()
         }
+    }
+
+    /// Those of `points` that can be of such an attempt.
+    fn rivals<'r>(&self, sought: Sought, points: &[Point], around: &'r mut Around) -> &'r Rivals {
+        let error = |index: &usize| &self.errors[points[*index].error.0 as usize];
+        let Around {
+            upstreams, rivals, ..
+        } = around;
+        rivals.entry(sought).or_insert_with(|| {
+            if upstreams.is_empty() {
+                let upstream = |index| (error(&index).upstream, index as u32);
+                upstreams.extend((0..points.len()).map(upstream));
+                upstreams.sort_unstable();
+            }
+            let mut indices = sought.of_upstream(upstreams);
+            indices.retain(|index| sought.accepts(error(index)));
+            Rivals {
+                ats: indices.iter().map(|&index| points[index].at.0).collect(),
+                run_ends: run_ends(&indices, |index| sought.says(error(index))),
+            }
+        })
     }
 }
 
-impl Around {
-    /// All points of a span name the same upstream and category.
-    fn is_uniform(&self, points: &[Point], (from, to): (i64, i64)) -> bool {
-        let first = points.partition_point(|point| point.at.0 > to);
-        let end = points.partition_point(|point| point.at.0 >= from);
-        self.run_ends.get(first).is_some_and(|&run| run >= end)
+impl Sought {
+    /// In their order, those that name its upstream or none; of no upstream, all.
+    fn of_upstream(self, upstreams: &[(TextHash, u32)]) -> Vec<usize> {
+        let of = |upstream: TextHash| {
+            let first = upstreams.partition_point(|(other, _)| *other < upstream);
+            let n = upstreams[first..].partition_point(|(other, _)| *other == upstream);
+            upstreams[first..first + n].iter()
+        };
+        let index = |&(_, index): &(TextHash, u32)| index as usize;
+        let mut indices: Vec<usize> = if self.upstream.is_some() {
+            of(self.upstream)
+                .chain(of(TextHash::NONE))
+                .map(index)
+                .collect()
+        } else {
+            upstreams.iter().map(index).collect()
+        };
+        indices.sort_unstable();
+        indices
     }
 
+    fn accepts(self, error: &ErrorTrace) -> bool {
+        let is_own = || self.expect.is_of_its_own(error.kind);
+        self.expect.accepts(error.kind) && (!self.is_own || is_own())
+    }
+
+    /// What such a record would tell of the attempt.
+    fn says(self, error: &ErrorTrace) -> (TextHash, Category) {
+        let upstream = if self.upstream.is_some() {
+            self.upstream
+        } else {
+            error.upstream
+        };
+        (upstream, error.kind.category)
+    }
+}
+
+/// For each, where the run of those ends that say the same as it.
+fn run_ends<T: PartialEq>(indices: &[usize], says: impl Fn(&usize) -> T) -> Vec<usize> {
+    let mut run_ends = vec![indices.len(); indices.len()];
+    for at in (1..indices.len()).rev() {
+        let is_same = says(&indices[at - 1]) == says(&indices[at]);
+        run_ends[at - 1] = if is_same { run_ends[at] } else { at };
+    }
+    run_ends
+}
+
+impl Around {
     /// No other interval of the key touches the span of one.
     fn is_alone(&self, (from, to): (i64, i64)) -> bool {
         let n_begun = self.froms.partition_point(|&other| other <= to);
         let n_over = self.tos.partition_point(|&other| other < from);
         n_begun.saturating_sub(n_over) <= 1
+    }
+}
+
+impl Rivals {
+    /// All within a span name the same upstream and category.
+    fn are_uniform(&self, (from, to): (i64, i64)) -> bool {
+        let first = self.ats.partition_point(|&at| at > to);
+        let end = self.ats.partition_point(|&at| at >= from);
+        self.run_ends.get(first).is_some_and(|&run| run >= end)
     }
 }
 
@@ -274,9 +366,13 @@ impl Traits {
             expect,
             request: match pass.by {
                 // Here it only matters whether there is one.
-                By::Client if key.request.is_some() => TextHash::of(b""),
+                By::Head | By::Client if key.request.is_some() => TextHash::of(b""),
                 By::Request => TextHash::NONE, // equal already
                 _ => key.request,
+            },
+            head: match pass.by {
+                By::Request | By::Head => TextHash::NONE, // equal already
+                By::Connection | By::Client => key.head,
             },
             upstream: attempt.upstream,
             host: match pass.by {
@@ -304,6 +400,7 @@ fn fit(pass: &Pass, error: &ErrorTrace, lane: &Lane) -> Option<(u32, bool)> {
     let Traits {
         expect,
         request,
+        head,
         upstream,
         host,
         pid,
@@ -314,10 +411,13 @@ fn fit(pass: &Pass, error: &ErrorTrace, lane: &Lane) -> Option<(u32, bool)> {
     let n_requests = match pass.by {
         By::Request => 1,
         By::Connection => agree(request, error.key.request)?,
-        By::Client if request.is_some() && error.key.request.is_some() => return None,
-        By::Client => 0,
+        By::Head | By::Client if request.is_some() && error.key.request.is_some() => return None,
+        By::Head | By::Client => 0,
     };
-    let n = n_requests + agree(upstream, error.upstream)? + agree(host, error.key.host)?;
+    let n = n_requests
+        + agree(head, error.key.head)?
+        + agree(upstream, error.upstream)?
+        + agree(host, error.key.host)?;
     Some((n, expect.is_of_its_own(error.kind)))
 }
 

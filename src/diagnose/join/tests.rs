@@ -31,6 +31,7 @@ fn key(client: &str, uri: &str) -> RequestKey {
             "" => TextHash::NONE,
             _ => TextHash::of_request(b"GET", uri.as_bytes()),
         },
+        head: TextHash::NONE,
         host: TextHash::NONE,
         connection: 0,
         pid: 0,
@@ -624,4 +625,76 @@ fn most_matched(fits: &[Vec<usize>]) -> usize {
     (0..fits.len())
         .filter(|&n| augment(n, fits, &mut [false; 8], &mut taken))
         .count()
+}
+
+#[test]
+fn which_of_equal_requests_failed_of_what_is_a_guess() {
+    let mut logs = Logs::default();
+    logs.error(5, Category::PrematureClose, Phase::Header, A);
+    logs.error(5, Category::Reset, Phase::Header, A);
+    logs.request(5_100, 100, 502, A);
+    logs.request(5_200, 100, 502, A);
+    // In their order, as one process writes them; several do not keep it.
+    check(&logs, &["0 weak", "1 weak"]);
+    // All say the same: whichever it was.
+    logs.errors[1].kind = logs.errors[0].kind;
+    check(&logs, &["0 strong", "1 strong"]);
+    // What the access log shows of an attempt rules the other out.
+    logs.errors[1].kind = kind(Category::Refused, Phase::Connect, Basis::ErrorLog);
+    for (attempt, phase) in logs
+        .attempts
+        .iter_mut()
+        .zip([Phase::Connect, Phase::Header])
+    {
+        attempt.kind = attempt.kind.map(|kind| Kind { phase, ..kind });
+    }
+    check(&logs, &["1 strong", "0 strong"]);
+    // Far apart; at different upstreams; or known by the connection.
+    let mut logs = Logs::default();
+    logs.error(5, Category::PrematureClose, Phase::Header, A);
+    logs.error(15, Category::Reset, Phase::Header, A);
+    logs.error(15, Category::Reset, Phase::Header, B);
+    logs.request(5_100, 100, 502, A);
+    logs.request(15_200, 100, 502, A);
+    logs.request(15_200, 100, 502, B);
+    check(&logs, &["0 strong", "1 strong", "2 strong"]);
+    logs.errors[0].time = logs.errors[1].time;
+    logs.attempts[0].end = logs.attempts[1].end;
+    check(&logs, &["0 weak", "1 weak", "2 strong"]);
+    (
+        logs.errors[0].key.connection,
+        logs.attempts[0].key.connection,
+    ) = (7, 7);
+    check(&logs, &["0 exact", "1 strong", "2 strong"]);
+}
+
+#[test]
+fn a_request_line_that_is_cut_is_known_by_its_head() {
+    let (mut one, mut other) = (key("192.0.2.1", "/one"), key("192.0.2.1", "/other"));
+    (one.head, other.head) = (hash("/on"), hash("/ot"));
+    let cut = |logs: &mut Logs, at, key: RequestKey| {
+        let error = logs.refused(at, "");
+        (error.key, error.is_cut) = (key, true);
+        error.key.request = TextHash::NONE;
+    };
+    let mut logs = Logs::default();
+    cut(&mut logs, 5, other);
+    cut(&mut logs, 5, one);
+    logs.request(5_100, 100, 502, A).key = one;
+    logs.request(5_100, 100, 502, B).key = other;
+    check(&logs, &["1 weak", "0 weak"]);
+    // Nor does a connection make one of what differs; without a head, the client alone must do.
+    logs.errors
+        .iter_mut()
+        .for_each(|error| error.key.connection = 7);
+    logs.attempts
+        .iter_mut()
+        .for_each(|attempt| attempt.key.connection = 7);
+    check(&logs, &["1 exact", "0 exact"]);
+    let mut logs = Logs::default();
+    cut(&mut logs, 5, other);
+    logs.request(5_100, 100, 502, A).key = one;
+    check(&logs, &["NoRecord"]);
+    logs.errors[0].key.head = TextHash::NONE;
+    check(&logs, &["0 weak"]);
 }

@@ -27,6 +27,7 @@ fn logs(
         let key = RequestKey {
             client: TextHash::of(&client.to_le_bytes()),
             request: TextHash::of(b"GET /"),
+            head: TextHash::NONE,
             host: TextHash::NONE,
             connection: 0,
             pid: 0,

@@ -8,9 +8,9 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            AdviceLine, CategoryLine, CauseLine, Causes, ClientLine, IncidentLine, MarkLine,
-            MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section, ShapeLine,
-            SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
+            CategoryLine, CauseLine, Causes, CheckLine, ClientLine, FindingLine, IncidentLine,
+            MarkLine, MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section,
+            ShapeLine, SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -24,6 +24,16 @@ pub(super) fn body(section: Section, report: &Report) -> String {
             .causes
             .as_ref()
             .map_or_else(String::new, |causes| made(&CausesTable { causes })),
+        Section::Findings => {
+            let n_shown = report.findings.len().min(FINDINGS_MAX);
+            made(&FindingsList {
+                lines: &report.findings[..n_shown],
+                n_more: report.findings.len() - n_shown + report.n_more_findings,
+            })
+        }
+        Section::Checklist => made(&Checklist {
+            lines: &report.checklist,
+        }),
         Section::Incidents => made(&Incidents {
             report,
             lines: &report.incidents[..report.incidents.len().min(INCIDENTS_MAX)],
@@ -41,9 +51,6 @@ pub(super) fn body(section: Section, report: &Report) -> String {
         Section::Worst => made(&Worst {
             bucket: report.bucket,
             lines: shown(&report.worst),
-        }),
-        Section::Advice => made(&Advice {
-            lines: &report.advice,
         }),
         Section::Traffic => traffic(report),
         Section::Routes => made(&Routes {
@@ -98,6 +105,9 @@ fn shown<T>(lines: &[T]) -> &[T] {
 struct Answer<'a> {
     report: &'a Report,
 }
+
+/// Findings told one by one: each has some kilobytes of text.
+const FINDINGS_MAX: usize = 30;
 
 /// Incidents told one by one: each has tables of its own.
 const INCIDENTS_MAX: usize = 10;
@@ -374,9 +384,16 @@ struct Worst<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "advice.html")]
-struct Advice<'a> {
-    lines: &'a [AdviceLine],
+#[template(path = "findings.html")]
+struct FindingsList<'a> {
+    lines: &'a [FindingLine],
+    n_more: usize,
+}
+
+#[derive(Template)]
+#[template(path = "checklist.html")]
+struct Checklist<'a> {
+    lines: &'a [CheckLine],
 }
 
 #[derive(Template)]

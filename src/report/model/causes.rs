@@ -3,7 +3,7 @@
 use super::Findings;
 use crate::{
     diagnose::{self, Confidence, Leftover, Unexplained},
-    report::words::grouped,
+    words::grouped,
 };
 use serde::Serialize;
 

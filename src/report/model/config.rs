@@ -3,7 +3,7 @@
 use crate::{
     config::{Config, ScopeKind},
     redact::Redactor,
-    report::words::{grouped, plural},
+    words::{grouped, plural},
 };
 use serde::Serialize;
 

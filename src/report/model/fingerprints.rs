@@ -7,7 +7,7 @@ use crate::{
     diagnose::{Fingerprint, KnownTimeout},
     event::Phase,
     redact::Redactor,
-    report::words::grouped,
+    words::grouped,
 };
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use super::axis::time;
 use crate::{
     diagnose::{Outage, health::Told},
     event::Timestamp,
-    redact::Redactor,
+    export::{Names, time::rfc3339},
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -28,7 +28,23 @@ pub struct OutageLine {
     pub fail_timeout_seconds: Option<i64>,
     /// No configuration told it: the default is assumed.
     pub fail_timeout_assumed: bool,
+    /// The first of them one by one, by time.
+    pub intervals: Vec<IntervalLine>,
 }
+
+/// One outage.
+#[derive(Clone, Debug, Serialize)]
+pub struct IntervalLine {
+    pub from: String,
+    /// The first second it is no more known to be out; none if it was out when the logs ended.
+    pub until: Option<String>,
+    pub n_events: u64,
+    /// The first record that tells so.
+    pub evidence: String,
+}
+
+/// Outages of one peer that are told one by one.
+const INTERVALS_MAX: usize = 20;
 
 impl OutageLine {
     /// How it is known, in words.
@@ -56,7 +72,7 @@ impl OutageLine {
 /// A line per upstream, the longest out first.
 pub(super) fn lines<'a>(
     outages: impl Iterator<Item = &'a Outage>,
-    redactor: &Redactor,
+    names: &Names<'_>,
 ) -> Vec<OutageLine> {
     let mut groups: BTreeMap<(&[u8], Told), Vec<&Outage>> = BTreeMap::new();
     for outage in outages {
@@ -67,13 +83,13 @@ pub(super) fn lines<'a>(
     }
     let mut lines: Vec<OutageLine> = groups
         .into_iter()
-        .map(|((upstream, told), outages)| line(upstream, told, &outages, redactor))
+        .map(|((upstream, told), outages)| line(upstream, told, &outages, names))
         .collect();
     lines.sort_by_key(|line| Reverse((line.last.is_none(), line.seconds))); // stable: then by name
     lines
 }
 
-fn line(upstream: &[u8], told: Told, outages: &[&Outage], redactor: &Redactor) -> OutageLine {
+fn line(upstream: &[u8], told: Told, outages: &[&Outage], names: &Names<'_>) -> OutageLine {
     let until: Option<Vec<Timestamp>> = outages.iter().map(|outage| outage.until).collect();
     let seconds = |outage: &&Outage| outage.until.map_or(0, |until| until.0 - outage.from.0);
     let fail_timeout = match told {
@@ -84,7 +100,7 @@ fn line(upstream: &[u8], told: Told, outages: &[&Outage], redactor: &Redactor) -
         Told::Checked | Told::NoLive => None,
     };
     OutageLine {
-        upstream: redactor.upstream(upstream).for_terminal(),
+        upstream: names.redactor().upstream(upstream).for_terminal(),
         told: match told {
             Told::Disabled { .. } => "disabled",
             Told::Checked => "checked",
@@ -97,5 +113,22 @@ fn line(upstream: &[u8], told: Told, outages: &[&Outage], redactor: &Redactor) -
         n_events: outages.iter().map(|outage| outage.n_events).sum(),
         fail_timeout_seconds: fail_timeout.map(|(seconds, _)| seconds),
         fail_timeout_assumed: fail_timeout.is_some_and(|(_, is_assumed)| is_assumed),
+        intervals: outages
+            .iter()
+            .take(INTERVALS_MAX)
+            .map(|outage| interval(outage, names))
+            .collect(),
+    }
+}
+
+fn interval(outage: &Outage, names: &Names<'_>) -> IntervalLine {
+    IntervalLine {
+        from: rfc3339(outage.from.0),
+        until: time(outage.until),
+        n_events: outage.n_events,
+        evidence: names
+            .redactor()
+            .source(names.evidence(&outage.evidence).as_bytes())
+            .for_terminal(),
     }
 }

@@ -35,6 +35,11 @@ pub(super) fn messages(scanned: &Scanned, n_top: usize) -> Vec<MessageLine> {
     lines
 }
 
+/// Shapes that are known.
+pub(super) fn n_unknown(scanned: &Scanned) -> usize {
+    scanned.aggregate.shapes.finish().len()
+}
+
 pub(super) fn unknown(scanned: &Scanned, names: &Names<'_>, n_top: usize) -> Vec<ShapeLine> {
     let redactor = names.redactor();
     let line = |(shape, known): (&[u8], &Shape)| ShapeLine {

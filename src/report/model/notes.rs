@@ -7,7 +7,7 @@ use crate::{
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
-    report::words::grouped,
+    words::grouped,
 };
 
 /// All of them, those that touch every number first.

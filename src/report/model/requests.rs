@@ -4,7 +4,7 @@ use super::{Findings, axis::Axis};
 use crate::{
     aggregate::{Histogram, Requests, TrafficCount, TrafficRow},
     diagnose::Traffic,
-    report::words::{grouped, milliseconds},
+    words::{grouped, milliseconds},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
