@@ -31,6 +31,7 @@ pub fn run(args: Args) -> Status {
     let result = match (args.generate, args.command) {
         (Some(what), _) => generate(what),
         (None, Some(Command::Export(args))) => export(&args),
+        (None, Some(Command::Compare(args))) => super::compare::compare(&args),
         (None, Some(Command::Explain(args))) => explain(&args),
         (None, Some(Command::Evidence(args))) => evidence::evidence(&args),
         (None, Some(Command::Report(args))) => report(&args),
@@ -54,26 +55,22 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     plan.engine.digests = !matches!(form, Form::Text);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
-    let outages = read.outages();
-    let fingerprints = read.fingerprints();
-    let causes = read.causes();
-    let (findings, checks) = read.with_facts(&outages, causes.as_ref(), |facts| {
-        let findings = findings::findings(facts);
-        let checks = findings::checklist(facts, &findings);
-        (findings, checks)
-    });
+    let diagnosed = read.diagnosed();
+    let facts = read.facts(&diagnosed);
+    let findings = findings::findings(&facts);
+    let checks = findings::checklist(&facts, &findings);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
         placed: &read.placed,
         incidents: &read.incidents,
         marks: &read.marks,
-        outages: &outages,
-        fingerprints: &fingerprints,
+        outages: &diagnosed.outages,
+        fingerprints: &diagnosed.fingerprints,
         names: &Names::new(&read.scanned, &read.plan.redactor),
         zone: &read.zone,
         config: read.config.as_ref(),
-        causes: causes.as_ref(),
+        causes: diagnosed.causes.as_ref(),
         findings: &findings,
         checks: &checks,
         n_top: args.top,
@@ -136,7 +133,7 @@ pub(super) fn style(color: super::args::Color, target: &Target) -> report::termi
 }
 
 /// Columns to fill: those of the terminal between 60 and 200, else 80.
-fn width(target: &Target) -> usize {
+pub(super) fn width(target: &Target) -> usize {
     let columns = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());

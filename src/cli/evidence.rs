@@ -144,7 +144,8 @@ impl<'a> Search<'a> {
         }
         self.spools = spool::spool_streams(&mut self.found, &self.args.input)?;
         let read = self.read();
-        let findings = read.findings();
+        let diagnosed = read.diagnosed();
+        let findings = diagnose::findings::findings(&read.facts(&diagnosed));
         for name in names {
             match places_of(name, &read, &findings, self.args) {
                 Some(places) => places.into_iter().for_each(|place| self.want(place)),

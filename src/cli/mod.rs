@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+mod compare;
 mod evidence;
 mod formats;
 #[cfg(unix)]

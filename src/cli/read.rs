@@ -12,9 +12,9 @@ use crate::{
     classify::Classifier,
     config::Config,
     diagnose::{
-        self, Account, Case, Causes, Facts, FailTimeouts, Finding, Fine, Fingerprint, Gap,
-        Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
-        Spans, fingerprints, join, placed::Counts,
+        self, Account, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap, Incidents,
+        Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed, Spans,
+        fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -44,6 +44,16 @@ pub(super) struct Read {
     pub(super) config: Option<Config>,
     /// Paths that named nothing.
     pub(super) errors: Vec<Error>,
+}
+
+/// What follows from what was read.
+pub(super) struct Diagnosed {
+    /// When each peer was out of its group, and when a group had none.
+    pub(super) outages: Vec<Outage>,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) gaps: Vec<Gap>,
+    /// `None` unless there are both kinds of log, and all of them are asked for.
+    pub(super) causes: Option<Causes>,
 }
 
 /// What the user named, and what of it names nothing.
@@ -184,7 +194,7 @@ pub(super) fn expected(found: &[Found]) -> Progress {
 
 impl Read {
     /// Why requests failed, where there are both kinds of log; a filter may keep one side of a failure and not the other.
-    pub(super) fn causes(&self) -> Option<Causes> {
+    fn causes(&self) -> Option<Causes> {
         let case = Case {
             errors: self.scanned.errors.as_slice(),
             attempts: self.scanned.attempts.as_slice(),
@@ -195,57 +205,44 @@ impl Read {
         (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
     }
 
-    /// Durations at which failed attempts pile up.
-    pub(super) fn fingerprints(&self) -> Vec<Fingerprint> {
-        let series = self.scanned.aggregate.requests.durations.finish();
-        fingerprints(&series, &KnownTimeouts::of(self.config.as_ref()))
-    }
-
-    /// When each peer was out of its group, and when a group had none.
-    pub(super) fn outages(&self) -> Vec<Outage> {
+    /// What follows from the counts and is used more than once.
+    pub(super) fn diagnosed(&self) -> Diagnosed {
         let fail_timeouts = self.config.as_ref().map(FailTimeouts::of);
-        diagnose::outages(&self.marks, &fail_timeouts.unwrap_or_default())
+        let Placed { since, until, .. } = self.placed;
+        Diagnosed {
+            outages: diagnose::outages(&self.marks, &fail_timeouts.unwrap_or_default()),
+            fingerprints: self.fingerprints(),
+            gaps: diagnose::gaps(&self.scanned, &self.zone.zone, since, until),
+            causes: self.causes(),
+        }
     }
 
-    pub(super) fn gaps(&self) -> Vec<Gap> {
+    /// All that findings rest on; nothing is in it unless the plan asks for findings.
+    pub(super) fn facts<'a>(&'a self, diagnosed: &'a Diagnosed) -> Facts<'a> {
         let Placed { since, until, .. } = self.placed;
-        diagnose::gaps(&self.scanned, &self.zone.zone, since, until)
-    }
-
-    /// Calls `use_facts` with all that findings rest on.
-    pub(super) fn with_facts<T>(
-        &self,
-        outages: &[Outage],
-        causes: Option<&Causes>,
-        use_facts: impl FnOnce(&Facts<'_>) -> T,
-    ) -> T {
-        let Placed { since, until, .. } = self.placed;
-        let gaps = self.gaps();
-        let is_whole = since.is_none() && until.is_none();
-        // Durations are counted without their times.
-        let fingerprints = match is_whole {
-            true => self.fingerprints(),
-            false => Vec::new(),
-        };
-        use_facts(&Facts::new(Material {
+        Facts::new(Material {
             observed: &self.observed,
             incidents: &self.incidents,
-            outages,
+            outages: &diagnosed.outages,
             marks: &self.marks,
-            gaps: &gaps,
-            fingerprints: &fingerprints,
+            gaps: &diagnosed.gaps,
+            fingerprints: &diagnosed.fingerprints,
             traffic: &self.placed.traffic,
-            causes,
+            causes: diagnosed.causes.as_ref(),
             config: self.config.as_ref(),
             scanned: &self.scanned,
             account: &self.account,
-            is_whole: is_whole && self.plan.engine.filter.is_open(),
-        }))
+            is_whole: since.is_none() && until.is_none() && self.plan.engine.filter.is_open(),
+        })
     }
 
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        let (outages, causes) = (self.outages(), self.causes());
-        self.with_facts(&outages, causes.as_ref(), diagnose::findings::findings)
+    /// Durations at which failed attempts pile up; of a part of the time they are not known, being counted without their times.
+    fn fingerprints(&self) -> Vec<Fingerprint> {
+        if self.placed.since.is_some() || self.placed.until.is_some() {
+            return Vec::new();
+        }
+        let series = self.scanned.aggregate.requests.durations.finish();
+        fingerprints(&series, &KnownTimeouts::of(self.config.as_ref()))
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

@@ -136,7 +136,9 @@ pub(super) fn write_table(
         }
         "findings" => {
             let mut sheet = sheet();
-            for (rank, finding) in (1..).zip(read.findings()) {
+            let diagnosed = read.diagnosed();
+            let findings = diagnose::findings::findings(&read.facts(&diagnosed));
+            for (rank, finding) in (1..).zip(findings) {
                 rows::finding(rank, &finding, &names, read.config.as_ref(), &mut sheet);
             }
             take(sheet)?;

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod burst;
 pub mod causes;
+pub mod compare;
 pub mod findings;
 pub mod fingerprint;
 pub mod gaps;

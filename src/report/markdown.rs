@@ -674,7 +674,7 @@ fn time(time: &Option<String>) -> &str {
 }
 
 /// `text` as a code span that no backtick or bar in it can leave; nothing for nothing.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }

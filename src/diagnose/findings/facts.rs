@@ -5,7 +5,7 @@ use super::{
     observed::{Observed, Service, Symptom},
 };
 use crate::{
-    aggregate::Evidence,
+    aggregate::{Ending, Evidence},
     config::{Config, GroupId, Groups, Position, lint},
     diagnose::{Account, Causes, Fingerprint, Gap, Incident, Incidents, Mark, Outage, Traffic},
     engine::Scanned,
@@ -60,9 +60,6 @@ pub struct Setting {
     /// `None`: it is the default.
     pub position: Option<Position>,
 }
-
-/// Fewer clients who left after the same time are no pile.
-const PATIENCE_MIN: u64 = 3;
 
 /// Whom something hurt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -258,27 +255,14 @@ impl<'a> Facts<'a> {
         ids
     }
 
-    /// After how many seconds clients left (499), where many left after the same: seconds and clients, most clients first. Only where
-    /// failures were kept one by one.
-    pub fn patience(&self) -> Vec<(u64, u64)> {
-        let left = self.material.scanned.attempts.as_slice().iter();
-        let left =
-            left.filter(|attempt| attempt.status == 499 && attempt.index + 1 >= attempt.n_attempts);
-        let mut counts: BTreeMap<u64, u64> = BTreeMap::new();
-        let mut n_all = 0;
-        for attempt in left.filter(|attempt| attempt.request_ms != u32::MAX) {
-            n_all += 1;
-            let ms = u64::from(attempt.request_ms);
-            if ms >= 1_000 && ms % 1_000 <= crate::diagnose::fingerprint::JITTER_MS {
-                *counts.entry(ms / 1_000).or_default() += 1;
-            }
-        }
-        let mut piles: Vec<(u64, u64)> = counts
-            .into_iter()
-            .filter(|&(_, n)| n >= PATIENCE_MIN && n * 10 >= n_all)
-            .collect();
-        piles.sort_by_key(|&(seconds, n)| (std::cmp::Reverse(n), seconds));
-        piles
+    /// Piles of durations at `upstream`, of attempts that ended so.
+    pub fn piles(
+        &self,
+        upstream: Option<&[u8]>,
+        ending: Ending,
+    ) -> impl Iterator<Item = &'a Fingerprint> {
+        let piles = self.material.fingerprints.iter();
+        piles.filter(move |pile| pile.ending == ending && pile.upstream.as_deref() == upstream)
     }
 
     /// A draft about `symptoms`: with whom they hurt, when, in which incident, and the first of each as evidence.

@@ -31,6 +31,8 @@ pub use findings::{CheckLine, EvidenceLine, FindingLine};
 pub use fingerprints::{PileLine, TimeoutLine};
 pub use health::{IntervalLine, OutageLine};
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
+pub(super) use notes::gap;
+
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
 pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};

@@ -7,6 +7,7 @@ use crate::{
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
+    redact::Redactor,
     words::grouped,
 };
 
@@ -25,7 +26,10 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
     notes.extend(part(findings));
     notes.extend(limits(findings));
     let gaps = gaps(scanned, &findings.zone.zone, placed.since, placed.until);
-    notes.extend(gaps.iter().map(|found| gap(found, findings)));
+    notes.extend(
+        gaps.iter()
+            .map(|found| gap(found, findings.names.redactor())),
+    );
     notes.extend(source_notes(findings));
     let n_cut: u64 = scanned
         .ledgers
@@ -180,20 +184,20 @@ fn limits(findings: &Findings<'_>) -> Vec<String> {
     notes
 }
 
-fn gap(gap: &Gap, findings: &Findings<'_>) -> String {
+pub(in crate::report) fn gap(gap: &Gap, redactor: &Redactor) -> String {
     match gap {
         Gap::Missing { set, numbers } => {
             let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();
             let more = if numbers.len() > 3 { ", …" } else { "" };
             format!(
                 "files of the rotation of {} are missing: {}{more}",
-                source(set.as_bytes(), findings),
+                redactor.source(set.as_bytes()).for_terminal(),
                 shown.join(", ")
             )
         }
         Gap::Silence { set, from, to } => {
             let set = set.as_deref().map_or_else(String::new, |set| {
-                format!(" in {}", source(set.as_bytes(), findings))
+                format!(" in {}", redactor.source(set.as_bytes()).for_terminal())
             });
             format!(
                 "no record{set} from {} to {}, though the pace of the log promised some: whether nothing failed or nothing was logged, it does not tell",

@@ -1,5 +1,6 @@
 //! The report as text, for 80 columns and more, with or without colour.
 
+pub mod compare;
 mod findings;
 mod incidents;
 mod page;

@@ -87,28 +87,45 @@ pub(super) fn missing_files(facts: &Facts<'_>, told: &mut Told) {
 }
 
 pub(super) fn forged(facts: &Facts<'_>, told: &mut Told) {
-    let ledgers = facts.material.scanned.ledgers.iter().enumerate();
+    let scanned = facts.material.scanned;
+    let n_doubtful = scanned.aggregate.n_doubtful;
+    let ledgers = scanned.ledgers.iter().enumerate();
     let forged: Vec<(usize, u64)> = ledgers
-        .map(|(index, ledger)| (index, ledger.n_of(LineClass::Injected)))
+        .map(|(index, ledger)| {
+            // A record within another's text is torn, or forged; which, its line alone does not tell.
+            let n_torn = if n_doubtful > 0 {
+                ledger.n_of(LineClass::Torn)
+            } else {
+                0
+            };
+            (index, ledger.n_of(LineClass::Injected) + n_torn)
+        })
         .filter(|(_, n)| *n > 0)
         .collect();
-    let n: u64 = forged.iter().map(|(_, n)| n).sum();
+    let injected = scanned
+        .ledgers
+        .iter()
+        .map(|ledger| ledger.n_of(LineClass::Injected));
+    let n = injected.sum::<u64>() + n_doubtful;
+    if n == 0 {
+        return;
+    }
     told.push(Draft {
         certainty: Certainty::Likely,
-        title: format!("{} {} in the error log {} forged by clients", grouped(n), plural(n, "line"), if n == 1 { "was" } else { "were" }),
+        title: format!("{} {} in the error log may be forged by clients", grouped(n), plural(n, "record")),
         claim: format!(
             "{} {} like records and stand where a client's text does: anyone can write whole lines into an error log with %0A in a URL. None of them is in any number here.",
             grouped(n),
             match n {
-                1 => "line looks",
-                _ => "lines look",
+                1 => "text looks",
+                _ => "texts look",
             }
         ),
         advice: vec!["Find who sent them (the record before them names the client). Do not feed error logs to tools that believe every line.".to_owned()],
         commands: vec!["grep -nE '%0[aA]' access.log".to_owned()],
         evidence: forged
             .iter()
-            .map(|(index, n)| source(*index, &format!("holds {} of them", grouped(*n))))
+            .map(|(index, n)| source(*index, &format!("holds {} such lines", grouped(*n))))
             .collect(),
         subject: "forged".to_owned(),
         n_events: n,

@@ -4,6 +4,7 @@ use super::{
     Certainty, Draft, Facts, Told, by_upstream, connect::capital, n_events, upstream_name,
 };
 use crate::{
+    aggregate::Ending,
     config::lint::Advice,
     diagnose::findings::{facts::Setting, observed::Symptom},
     event::{Category, Phase, Severity},
@@ -223,23 +224,30 @@ fn limit(
     settings: &[Setting],
 ) -> String {
     let mut words = String::new();
-    let fingerprints = facts.material.fingerprints.iter();
-    let of_this = |fingerprint: &&crate::diagnose::Fingerprint| {
-        fingerprint.upstream.as_deref() == upstream
-            && (fingerprint.phase == phase || fingerprint.phase == Phase::None)
+    // Access logs do not part TLS from connecting, nor sending from waiting for the header.
+    let seen = match phase {
+        Phase::Tls => Phase::Connect,
+        Phase::Send => Phase::Header,
+        phase => phase,
     };
-    for fingerprint in fingerprints.filter(of_this).take(2) {
-        let ms = u32::try_from(fingerprint.timeout_ms).ok();
+    let piles = facts.piles(upstream, Ending::TimedOut);
+    for pile in piles
+        .filter(|pile| [seen, Phase::None].contains(&pile.phase))
+        .take(2)
+    {
         words.push_str(&format!(
             " {} of {} took {} and hardly longer",
-            grouped(fingerprint.n_attempts),
-            grouped(fingerprint.n_all),
-            milliseconds(ms)
+            grouped(pile.n_attempts),
+            grouped(pile.n_all),
+            milliseconds(u32::try_from(pile.timeout_ms).ok())
         ));
-        match fingerprint.explained_by.first() {
-            Some(known) => words.push_str(&format!(": that is {}.", known.directive)),
-            None => words.push_str(": no timeout of this gateway has that value, so it is the backend's own, or a balancer's between."),
-        }
+        words.push_str(&match pile.explained_by.first() {
+            Some(known) if known.position.is_none() => {
+                format!(": that is {}, at its default.", known.directive)
+            }
+            Some(known) => format!(": that is {}.", known.directive),
+            None => ": no timeout of this gateway that is known has that value.".to_owned(),
+        });
     }
     match settings {
         [] => words.push_str(&format!(
@@ -309,17 +317,22 @@ pub(super) fn clients_leave(facts: &Facts<'_>, told: &mut Told) {
         };
         let shown = super::name(upstream);
         let draft = facts.draft(&shown, &symptoms);
-        let piles = facts.patience();
+        // Clients leave requests, whatever upstreams these tried.
+        let mut piles: Vec<_> = facts.piles(None, Ending::Abandoned).collect();
+        piles.sort_by_key(|pile| (std::cmp::Reverse(pile.n_attempts), pile.timeout_ms));
         let after = match piles.as_slice() {
             [] => String::new(),
             piles => {
                 let told: Vec<String> = piles
                     .iter()
                     .take(4)
-                    .map(|(seconds, n)| format!("{seconds} s ({})", grouped(*n)))
+                    .map(|pile| {
+                        let after = milliseconds(u32::try_from(pile.timeout_ms).ok());
+                        format!("{after} ({})", grouped(pile.n_attempts))
+                    })
                     .collect();
                 format!(
-                    " Over all upstreams, they leave most often after {}: clients or balancers in front that wait no longer.",
+                    " Over all upstreams, clients left most often after {}: they, or balancers in front, wait no longer.",
                     told.join(", ")
                 )
             }
