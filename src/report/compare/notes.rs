@@ -5,8 +5,8 @@ use crate::{
     diagnose::compare::{Comparison, Doubt, Unit, Which, exact::ALPHA},
     event::Basis,
     export::time::rfc3339,
+    redact::Redactor,
     report::model,
-    text,
     words::{duration, grouped, plural},
 };
 
@@ -19,7 +19,7 @@ pub(super) fn doubts(told: &Told<'_>) -> Vec<String> {
         format!("the limit on rows was reached, so that counts are kept in buckets of {wide}: what lies up to {wide} behind the cut may count as before")
     });
     let doubts = told.comparison.doubts.iter();
-    let said = doubts.map(|doubt| said(doubt, told.cut.is_some()));
+    let said = doubts.map(|doubt| said(doubt, told.cut.is_some(), told.redactor));
     let mut all: Vec<String> = Vec::new();
     for said in coarse.into_iter().chain(said) {
         if !all.contains(&said) {
@@ -29,7 +29,7 @@ pub(super) fn doubts(told: &Told<'_>) -> Vec<String> {
     all
 }
 
-fn said(doubt: &Doubt, is_cut: bool) -> String {
+fn said(doubt: &Doubt, is_cut: bool, redactor: &Redactor) -> String {
     match doubt {
         Doubt::Nothing(which) => {
             let what = if is_cut { "in the logs lies" } else { "with a time was read of" };
@@ -68,7 +68,7 @@ fn said(doubt: &Doubt, is_cut: bool) -> String {
             format!("{which} is of a weekend, the other side of working days: traffic may differ by that alone")
         }
         Doubt::Hosts { which, names } => {
-            let shown = names.iter().take(HOSTS_MAX).map(|name| text::for_terminal(name));
+            let shown = names.iter().take(HOSTS_MAX).map(|name| redactor.host(name).for_terminal());
             let shown: Vec<String> = shown.collect();
             let more = if names.len() > HOSTS_MAX { ", …" } else { "" };
             format!("only {} has logs of {}{more}: --host compares the same hosts", which.name(), shown.join(", "))
@@ -86,8 +86,8 @@ fn said(doubt: &Doubt, is_cut: bool) -> String {
         Doubt::ZoneAssumed(which) => {
             format!("error logs {} carry no zone and are read as UTC; --tz names the server's", which.name())
         }
-        Doubt::Gap(_, gap) if is_cut => model::gap(gap),
-        Doubt::Gap(which, gap) => format!("{}: {}", which.name(), model::gap(gap)),
+        Doubt::Gap(_, gap) if is_cut => model::gap(gap, redactor),
+        Doubt::Gap(which, gap) => format!("{}: {}", which.name(), model::gap(gap, redactor)),
         Doubt::Troubled { n, .. } if is_cut => format!("not whole: {n} {}, listed above", plural(*n as u64, "source")),
         Doubt::Troubled { which, n } => {
             format!("{} is not whole: {n} {}, listed above", which.name(), plural(*n as u64, "source"))
