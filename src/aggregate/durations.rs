@@ -206,19 +206,13 @@ mod tests {
     #[test]
     fn series_are_exact_and_in_order() {
         let durations = of(100, &ATTEMPTS);
-        let told: Vec<(String, Ending, Phase, Vec<(u64, u64)>)> = durations
-            .finish()
-            .into_iter()
-            .map(|series| {
-                let name = series.upstream.as_deref().unwrap_or_default();
-                (
-                    String::from_utf8_lossy(name).into_owned(),
-                    series.ending,
-                    series.phase,
-                    series.counts.into_iter().collect(),
-                )
-            })
-            .collect();
+        let series = durations.finish().into_iter().map(|series| {
+            let name = series.upstream.as_deref().unwrap_or_default();
+            let name = String::from_utf8_lossy(name).into_owned();
+            let counts: Vec<(u64, u64)> = series.counts.into_iter().collect();
+            (name, series.ending, series.phase, counts)
+        });
+        let told: Vec<_> = series.collect();
         let expected = [
             ("", Ending::Abandoned, Phase::None, vec![(5_003, 1)]),
             (
