@@ -7,6 +7,7 @@
 //! | [`event`] | the shared nouns: category, phase, severity, level, times |
 //! | [`error`] | what can go wrong with files, once per operation |
 //! | [`text`] | log bytes as text that cannot hurt |
+//! | [`words`] | numbers as people read them |
 //! | [`glob`], [`zone`] | the doors to globs and to time zones |
 //! | [`input`] | paths to bytes: what the user named, maps, streams, kinds by content, what is packed |
 //! | [`lines`] | where lines end and chunks may begin |
@@ -18,7 +19,7 @@
 //! | [`progress`] | how far a run is, as counters |
 //! | [`filter`] | which events a question is about |
 //! | [`engine`] | sources x chunks, on all cores |
-//! | [`diagnose`] | counts to statements: placed in UTC, and how whole the account is |
+//! | [`diagnose`] | counts to statements: placed in UTC, what happened and why, and how whole the account is |
 //! | [`explain`] | what a line or a class of failure means |
 //! | [`export`] | the tables for programs |
 //! | [`report`] | the tables for people |
@@ -36,6 +37,7 @@ pub mod event;
 pub mod error;
 pub mod glob;
 pub mod text;
+pub mod words;
 pub mod zone;
 
 pub mod input;

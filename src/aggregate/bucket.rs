@@ -110,6 +110,14 @@ impl Grain {
         }
     }
 
+    /// For what findings rest on: the same whatever buckets are shown, unless a time or seconds are asked for.
+    pub fn observed(self) -> Grain {
+        match self {
+            Grain::Fixed(Width::Second) => self,
+            _ => Grain::OfSpanAnalysed,
+        }
+    }
+
     /// The grain for buckets of `width`.
     pub fn for_width(width: Width) -> Grain {
         Grain::Fixed(width.min(Width::QuarterHour))

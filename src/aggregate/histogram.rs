@@ -90,17 +90,58 @@ impl Histogram {
         (self.n > 0).then_some(self.max)
     }
 
-    /// The smallest value that at least `permille` of 1,000 values do not exceed (500: the median), at most 1 % off and exact
-    /// below 128; `None` without values.
+    /// For each of `permilles`, which ascend, the smallest value that at least so many of 1,000 values do not exceed (500: the
+    /// median), at most 1 % off and exact below 128; `None` without values.
+    pub fn quantiles<const N: usize>(&self, permilles: [u32; N]) -> [Option<u32>; N] {
+        if self.n == 0 {
+            return [None; N];
+        }
+        let rank = |permille: u32| {
+            let wanted = (u128::from(self.n) * u128::from(permille.min(1_000))).div_ceil(1_000);
+            wanted.max(1) as u64 - 1 // less than `n`
+        };
+        let bins = self.bins_of(permilles.map(rank));
+        bins.map(|bin| bin.map(|bin| middle(bin).min(self.max)))
+    }
+
+    /// One of the [`quantiles`](Self::quantiles).
     pub fn quantile(&self, permille: u32) -> Option<u32> {
-        let wanted = (u128::from(self.n) * u128::from(permille.min(1_000))).div_ceil(1_000);
-        let mut n_left = wanted.max(1) as u64; // at most `n`
-        let (bin, _) = self.counts().into_iter().find(|&(_, count)| {
-            let is_here = n_left <= u64::from(count);
-            n_left = n_left.saturating_sub(u64::from(count));
-            is_here
-        })?;
-        Some(middle(bin).min(self.max))
+        let [value] = self.quantiles([permille]);
+        value
+    }
+
+    /// The bins of the values at these places in their order, from 0; the places ascend.
+    fn bins_of<const N: usize>(&self, ranks: [u64; N]) -> [Option<u16>; N] {
+        match &self.bins {
+            Bins::Few(bins) => {
+                let mut space = [0; FEW_MAX];
+                let values = &mut space[..bins.len()];
+                values.copy_from_slice(bins);
+                // Each parts the smaller from the larger, among which the next one is.
+                let mut n_smaller = 0;
+                ranks.map(|rank| {
+                    let rest = &mut values[n_smaller..];
+                    let at = usize::try_from(rank).ok()? - n_smaller;
+                    let (_, bin, _) = (at < rest.len()).then(|| rest.select_nth_unstable(at))?;
+                    n_smaller += at;
+                    Some(*bin)
+                })
+            }
+            Bins::Many { first, counts } => {
+                let mut bins = (*first..).zip(counts.iter().map(|&count| u64::from(count)));
+                let mut here = bins.next();
+                let mut n_before = 0;
+                ranks.map(|rank| {
+                    while let Some((_, count)) = here
+                        && rank >= n_before + count
+                    {
+                        n_before += count;
+                        here = bins.next();
+                    }
+                    here.map(|(bin, _)| bin)
+                })
+            }
+        }
     }
 
     /// Bins that hold values, ascending, and how many.
@@ -260,6 +301,16 @@ mod tests {
                     sorted.len()
                 );
             }
+        }
+    }
+
+    #[test]
+    fn quantiles_asked_together_are_those_asked_alone() {
+        for values in samples() {
+            let histogram = of(&values);
+            let permilles = [0, 10, 500, 500, 990, 1_000];
+            let alone = permilles.map(|permille| histogram.quantile(permille));
+            assert_eq!(histogram.quantiles(permilles), alone);
         }
     }
 

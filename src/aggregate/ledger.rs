@@ -188,10 +188,9 @@ impl Ledger {
         }
     }
 
-    /// Counts a request that ended at `end`.
-    #[inline]
-    pub fn collect_request(&mut self, end: Option<Timestamp>) {
-        self.n_requests += 1;
+    /// Counts `n` requests that ended at `end`.
+    pub fn collect_requests(&mut self, end: Option<Timestamp>, n: u64) {
+        self.n_requests += n;
         if let Some(second) = end {
             self.first_request = min_some(self.first_request, end);
             self.last_request = self.last_request.max(end);

@@ -45,3 +45,22 @@ pub const ROUTES_MAX: usize = 1 << 13;
 
 /// Distinct clients of failed requests kept. Past it those with the highest hash values are pooled as [`POOLED_UPSTREAM`].
 pub const FAILING_CLIENTS_MAX: usize = 1 << 16;
+
+/// Rows of signs kept while scanning: what was said of which upstream, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SIGN_ROWS_MAX: usize = 1 << 17;
+
+/// Messages kept as samples of signs. Past it those with the highest hash values have none.
+pub const SAMPLES_MAX: usize = 1 << 12;
+
+/// Bytes of a message kept as a sample.
+pub const SAMPLE_LEN_MAX: usize = 300;
+
+/// Rows of answers kept while scanning: when each upstream served, for findings. Past it buckets get wider, then upstreams are pooled.
+pub const SERVED_ROWS_MAX: usize = 1 << 17;
+
+/// Rows of upstream, ending, phase and milliseconds kept of attempts that came to a bad end; a row takes about 40 bytes. Past it
+/// durations are kept to 10, then to 50 milliseconds, then upstreams are pooled.
+pub const DURATIONS_MAX: usize = 1 << 16;
+
+/// Longer durations are only counted: no timer of a gateway that answers requests is set to more than two hours.
+pub const DURATION_MS_MAX: u32 = 7_200_000;

@@ -8,6 +8,7 @@ pub mod activity;
 pub mod bucket;
 mod cells;
 pub mod clients;
+pub mod durations;
 pub mod evidence;
 pub mod failures;
 pub mod histogram;
@@ -16,7 +17,9 @@ pub mod ledger;
 pub mod limits;
 pub mod moments;
 pub mod requests;
+pub mod served;
 pub mod shapes;
+pub mod signs;
 pub mod table;
 pub mod traces;
 pub mod traffic;
@@ -24,13 +27,16 @@ pub mod traffic;
 pub use activity::Activity;
 pub use bucket::Width;
 pub use clients::Clients;
+pub use durations::{Durations, Ending, Series};
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
 pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
 pub use moments::{MomentRow, Moments};
 pub use requests::Requests;
+pub use served::{Served, ServedRow};
 pub use shapes::Shapes;
+pub use signs::{Sign, SignRow, Signs};
 pub use table::Table;
 pub use traffic::{AttemptCount, TrafficCount, TrafficRow};
 
@@ -40,6 +46,8 @@ pub struct Aggregate {
     pub failures: Failures,
     pub moments: Moments,
     pub shapes: Shapes,
+    /// Empty unless they were asked for.
+    pub signs: Signs,
     /// Events per signature, by its index in the taxonomy.
     pub n_by_signature: Vec<u64>,
     /// Events that may be forged and therefore are in no count above.
@@ -55,6 +63,7 @@ impl Aggregate {
             failures: Failures::new(grain.analysed()),
             moments: Moments::default(),
             shapes: Shapes::default(),
+            signs: Signs::new(grain.observed()),
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
             requests: Requests::new(grain),
@@ -65,6 +74,7 @@ impl Aggregate {
         self.failures.merge(other.failures);
         self.moments.merge(other.moments);
         self.shapes.merge(other.shapes);
+        self.signs.merge(other.signs);
         for (mine, theirs) in self.n_by_signature.iter_mut().zip(other.n_by_signature) {
             *mine += theirs;
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MomentRow {
     pub moment: Moment,
-    /// The peer or the group it is about, if it is about one.
+    /// The peer or the group it is about, if it is about one; of a start the version, as nginx writes it.
     pub upstream: Option<Arc<[u8]>>,
     pub n_events: u64,
     pub first_seen: LocalTime,

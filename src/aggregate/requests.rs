@@ -2,10 +2,12 @@
 
 use super::{
     bucket::Grain,
+    durations::Durations,
     evidence::Evidence,
     failures::Failures,
     histogram::Histogram,
     limits::{FAILING_CLIENTS_MAX, POOLED_UPSTREAM, ROUTES_MAX, TRAFFIC_ROWS_MAX},
+    served::{Served, served},
     table::{Count, Row, Table},
     traffic::TrafficCount,
 };
@@ -20,10 +22,14 @@ pub struct Requests {
     pub failures: Failures,
     /// By upstream, the empty name for requests that met none.
     pub traffic: Table<TrafficCount>,
+    /// When each upstream answered; empty unless it was asked for.
+    pub served: Served,
     /// By route, over all times.
     pub routes: Table<RouteCount>,
     /// By the client's address, over all times: those whose requests failed.
     pub clients: Table<ClientCount>,
+    /// Of attempts that came to a bad end, over all times.
+    pub durations: Durations,
 }
 
 impl Count for TrafficCount {
@@ -127,8 +133,10 @@ impl Requests {
             by_status: vec![0; 1_000],
             failures: Failures::new(grain.analysed()),
             traffic: Table::new(grain),
+            served: served(grain),
             routes: Table::new(grain),
             clients: Table::new(grain),
+            durations: Durations::default(),
         }
     }
 
@@ -138,8 +146,10 @@ impl Requests {
         }
         self.failures.merge(other.failures);
         self.traffic.merge(other.traffic);
+        self.served.merge(other.served);
         self.routes.merge(other.routes);
         self.clients.merge(other.clients);
+        self.durations.merge(other.durations);
     }
 
     /// The `n` rows of `table` for which `weight` is largest, largest first; ties in the order of names. What is pooled comes last: it

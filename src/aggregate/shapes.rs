@@ -1,12 +1,12 @@
 //! The most frequent shapes of `other` messages, each with a sample.
 
-use super::{evidence::Evidence, limits::SHAPES_MAX};
+use super::{
+    evidence::Evidence,
+    limits::{SAMPLE_LEN_MAX, SHAPES_MAX},
+};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use std::hash::BuildHasher;
-
-/// Bytes of a message kept as a sample.
-const SAMPLE_LEN_MAX: usize = 300;
 
 /// Messages that have the same shape.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,7 +12,9 @@
 
 use crate::{
     event::{Category, Phase, Severity},
-    parse::access::{AccessLine, Attempt, Escape, Field, FieldSet, attempts, value},
+    parse::access::{
+        AccessLine, Attempt, Attempts, Escape, Field, FieldSet, attempts, only_attempt, value,
+    },
 };
 
 /// Who made an answer.
@@ -104,44 +106,82 @@ impl Outcome {
 }
 
 /// Classifies a request and its attempts, which are handed to `each` in order; the last one answered the client, if any did.
-#[inline]
+#[inline(always)]
 pub fn classify_request<'a>(
     line: &AccessLine<'a>,
     escape: Escape,
     mut each: impl FnMut(&Attempt<'a>, Option<Verdict>),
 ) -> Outcome {
-    let mut attempts = attempts(line);
-    let told = Told::new(line, attempts.unaligned());
-    let mut request = Outcome {
-        status: told.status,
-        n_attempts: 0,
-        n_failed_attempts: 0,
-        origin: Origin::Unknown,
-        verdict: None,
-        is_cut: told.is_cut,
+    let Some(only) = only_attempt(line) else {
+        return classify_attempts(line, escape, attempts(line), each);
     };
-    let (mut next, mut last) = (attempts.next(), None);
+    let told = Told::new(line, FieldSet::NONE);
+    let mut seen = Seen::default();
+    if let Some(attempt) = only {
+        let verdict = told.verdict(&attempt, None);
+        each(&attempt, verdict);
+        seen.add(&attempt, verdict);
+    }
+    seen.outcome(&told, escape)
+}
+
+/// The same of any attempts.
+#[inline(never)]
+fn classify_attempts<'a>(
+    line: &AccessLine<'a>,
+    escape: Escape,
+    mut attempts: Attempts<'a>,
+    mut each: impl FnMut(&Attempt<'a>, Option<Verdict>),
+) -> Outcome {
+    let told = Told::new(line, attempts.unaligned());
+    let mut seen = Seen::default();
+    let mut next = attempts.next();
     while let Some(attempt) = next {
         next = attempts.next();
         let verdict = told.verdict(&attempt, next.as_ref());
         each(&attempt, verdict);
-        request.n_attempts += 1;
-        request.n_failed_attempts +=
-            u32::from(verdict.is_some_and(|v| v.severity == Severity::Failure));
-        last = Some((attempt, verdict));
+        seen.add(&attempt, verdict);
     }
-    let end = match last {
-        Some((attempt, verdict)) => End::Attempt {
-            status: attempt.status.filter(|_| told.has(Field::UpstreamStatus)),
+    seen.outcome(&told, escape)
+}
+
+/// The attempts of a request seen so far.
+#[derive(Default)]
+struct Seen {
+    n: u32,
+    n_failed: u32,
+    /// Status and verdict of the last.
+    last: Option<(Option<u16>, Option<Verdict>)>,
+}
+
+impl Seen {
+    #[inline(always)]
+    fn add(&mut self, attempt: &Attempt<'_>, verdict: Option<Verdict>) {
+        self.n += 1;
+        self.n_failed += u32::from(verdict.is_some_and(|v| v.severity == Severity::Failure));
+        self.last = Some((attempt.status, verdict));
+    }
+
+    /// What became of the request, of which these are all attempts.
+    #[inline(always)]
+    fn outcome(self, told: &Told<'_, '_>, escape: Escape) -> Outcome {
+        let end = match self.last {
+            Some((status, verdict)) => End::Attempt {
+                status: status.filter(|_| told.has(Field::UpstreamStatus)),
+                verdict,
+            },
+            None => End::without_attempt(told.line, escape, told.status),
+        };
+        let verdict = of_request(told, end);
+        Outcome {
+            status: told.status,
+            n_attempts: self.n,
+            n_failed_attempts: self.n_failed,
+            origin: verdict.map_or_else(|| origin(told, end), |verdict| verdict.origin),
             verdict,
-        },
-        None => End::without_attempt(line, escape, told.status),
-    };
-    request.verdict = of_request(&told, end);
-    request.origin = request
-        .verdict
-        .map_or_else(|| origin(&told, end), |v| v.origin);
-    request
+            is_cut: told.is_cut,
+        }
+    }
 }
 
 /// What a line tells beside its attempts.

@@ -4,6 +4,21 @@
 //! the fallback where a number is missing or the collision of two systems would mislead (60 is a timeout on macOS and
 //! nothing a socket gives on Linux, so no collision matters for the numbers below).
 
+/// Numbers that causes hang on, as Linux gives them: of a unix socket, its backlog is full.
+pub const AGAIN: u8 = 11;
+/// No memory.
+pub const NO_MEMORY: u8 = 12;
+/// Of a connect(), an address that is none.
+pub const INVALID: u8 = 22;
+/// The process has as many files open as it may.
+pub const MANY_FILES: u8 = 24;
+/// The disk is full.
+pub const NO_SPACE: u8 = 28;
+/// Of a connect(), no port is left to connect from.
+pub const NO_PORT: u8 = 99;
+/// No route.
+pub const NETWORK_UNREACHABLE: u8 = 101;
+
 /// A number, whatever the system, as the one Linux gives it.
 pub fn to_linux(number: u32) -> u32 {
     match number {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 /// What stands below the options.
 const AFTER_HELP: &str = "Exit status: 0 all sources read and accounted for; 1 results valid, but something was damaged, unreadable, \
-cut or changed while read (listed); 2 usage, or nothing readable; 3 an output could not be written.\n\n\
+cut or changed while read (listed); 2 usage, or nothing readable; 3 an output could not be written; 4 `compare` came out worse.\n\n\
 Examples:\n  coroner /var/log/nginx/error.log*\n  coroner export logs/ --table failures -o failures.parquet\n  coroner web1.tar.gz web2.tar.gz --host web2\n  \
+coroner compare before/ --after after/\n  \
 coroner explain no-live-upstreams";
 
 /// Finds out why a gateway answered 502, 504 or 499, from what is left after an outage
@@ -39,6 +40,8 @@ pub enum Command {
     Report(ReportArgs),
     /// The tables, as .csv, .parquet, .jsonl or .arrow
     Export(ExportArgs),
+    /// Is it fixed? Failures before and after: two sets of logs, or one that is cut at the fix
+    Compare(CompareArgs),
     /// What a log line, a category or a signature means: cause, directives and defaults, how to check, how to fix
     Explain(ExplainArgs),
 }
@@ -94,8 +97,46 @@ pub struct ExplainArgs {
     pub color: Color,
 }
 
-/// What to read and what of it to keep.
+/// What `coroner compare` is told.
 #[derive(Debug, clap::Args)]
+#[command(after_help = COMPARE_HELP)]
+pub struct CompareArgs {
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Logs after the fix; the others are those before it
+    #[arg(
+        long,
+        value_name = "LOG",
+        num_args = 1..,
+        conflicts_with = "cut_at",
+        env = "CORONER_AFTER"
+    )]
+    pub after: Vec<PathBuf>,
+    /// When the fix was made, in one set of logs: as --since takes it. Without it and --after, the last reload or start in the logs
+    #[arg(
+        long,
+        value_name = "T",
+        allow_hyphen_values = true,
+        env = "CORONER_CUT_AT"
+    )]
+    pub cut_at: Option<String>,
+    /// Write the comparison to FILE: .md, .json or .txt, by its name; `-` is stdout
+    #[arg(short, long, value_name = "FILE", env = "CORONER_OUTPUT")]
+    pub output: Option<PathBuf>,
+    /// Rows of the longest lists
+    #[arg(long, value_name = "N", default_value_t = 10, env = "CORONER_TOP")]
+    pub top: usize,
+}
+
+/// What stands below the options of `coroner compare`.
+const COMPARE_HELP: &str = "Verdicts: fixed (gone, and at the old rate they would have shown), better (fewer, not gone), same, worse (more, or \
+new), cannot tell (too little to say).\n\nExit status: 0 fixed, better, same or cannot tell; 1 the same, but something was damaged, unreadable, cut or changed \
+while read; 2 usage, or nothing readable; 3 the output could not be written; 4 worse, damaged or not.\n\n\
+Examples:\n  coroner compare old/ --after new/\n  coroner compare error.log access.log --cut-at '2026-11-20 14:40'\n  \
+coroner compare logs/    # cut at the last reload";
+
+/// What to read and what of it to keep.
+#[derive(Clone, Debug, clap::Args)]
 pub struct InputArgs {
     /// Log files, archives, directories, globs; `-` is stdin. What they are, their content tells
     #[arg(value_name = "LOG")]

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     aggregate::Width,
-    diagnose::{self, FailTimeouts},
+    diagnose::findings,
     engine::Wanted,
     error::Error,
     explain,
@@ -30,6 +30,7 @@ pub fn run(args: Args) -> Status {
     let result = match (args.generate, args.command) {
         (Some(what), _) => generate(what),
         (None, Some(Command::Export(args))) => export(&args),
+        (None, Some(Command::Compare(args))) => super::compare::compare(&args),
         (None, Some(Command::Explain(args))) => explain(&args),
         (None, Some(Command::Report(args))) => report(&args),
         (None, None) => report(&args.report),
@@ -47,24 +48,29 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     plan.incidents = true;
     plan.joins = true;
+    plan.findings = true;
     // A page to hand around says which files it is about.
     plan.engine.digests = matches!(form, Form::Html);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
-    let fail_timeouts = read.config.as_ref().map(FailTimeouts::of);
-    let outages = diagnose::outages(&read.marks, &fail_timeouts.unwrap_or_default());
-    let causes = read.causes();
+    let diagnosed = read.diagnosed();
+    let facts = read.facts(&diagnosed);
+    let findings = findings::findings(&facts);
+    let checks = findings::checklist(&facts, &findings);
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
         placed: &read.placed,
         incidents: &read.incidents,
         marks: &read.marks,
-        outages: &outages,
+        outages: &diagnosed.outages,
+        fingerprints: &diagnosed.fingerprints,
         names: &Names::new(&read.scanned),
         zone: &read.zone,
         config: read.config.as_ref(),
-        causes: causes.as_ref(),
+        causes: diagnosed.causes.as_ref(),
+        findings: &findings,
+        checks: &checks,
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -106,7 +112,7 @@ fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
 }
 
 /// Whether to colour: as told, else as NO_COLOR, CLICOLOR_FORCE and the terminal say.
-fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
+pub(super) fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
     use super::args::Color;
     let is_set =
         |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
@@ -125,7 +131,7 @@ fn style(color: super::args::Color, target: &Target) -> report::terminal::Style 
 }
 
 /// Columns to fill: those of the terminal between 60 and 200, else 80.
-fn width(target: &Target) -> usize {
+pub(super) fn width(target: &Target) -> usize {
     let columns = std::env::var("COLUMNS")
         .ok()
         .and_then(|text| text.parse().ok());
@@ -158,12 +164,15 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
             routes: false,
             ..Wanted::ALL
         },
+        true if has(&schema::FINDINGS) => Wanted::ALL,
         true => counts_of(&outputs, Wanted::COUNTS),
+        false if has(&schema::FINDINGS) => Wanted::ALL,
         false => counts_of(&outputs, Wanted::FILTERED_COUNTS),
     };
     plan.engine.digests = has(&schema::SOURCES);
-    plan.incidents = has(&schema::INCIDENTS);
-    plan.joins = has(&schema::REQUESTS);
+    plan.findings = has(&schema::FINDINGS);
+    plan.incidents = has(&schema::INCIDENTS) || plan.findings;
+    plan.joins = has(&schema::REQUESTS) || plan.findings;
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         let missed = write_table(&read, args, table, format, output)?;

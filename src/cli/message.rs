@@ -17,6 +17,8 @@ pub enum Status {
     Unusable,
     /// An output could not be written.
     NotWritten,
+    /// A comparison came out worse, whatever was damaged.
+    Worse,
 }
 
 impl From<Status> for ExitCode {

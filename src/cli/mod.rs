@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+mod compare;
 mod formats;
 #[cfg(unix)]
 pub mod interrupt;

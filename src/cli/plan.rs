@@ -30,6 +30,8 @@ pub struct Plan {
     pub incidents: bool,
     /// What explains each failed request is asked for.
     pub joins: bool,
+    /// Findings are asked for; they need incidents, the join and signs.
+    pub findings: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
 }
@@ -128,6 +130,7 @@ impl Plan {
             zone,
             incidents: false,
             joins: false,
+            findings: false,
             config,
         })
     }
@@ -190,7 +193,7 @@ fn parse_size(text: &str) -> Result<usize, Failure> {
 }
 
 /// RFC 3339, `2026-11-20 10:00[:05]` or `2026-11-20` by the clock of the logs, or `-2h30m` before the newest record.
-fn parse_time(text: &str) -> Result<TimeBound, &'static str> {
+pub(super) fn parse_time(text: &str) -> Result<TimeBound, &'static str> {
     const FORMS: &str =
         "give RFC 3339 (2026-11-20T10:00:00Z), `2026-11-20 10:00`, or -2h before the newest record";
     if let Some(span) = text.strip_prefix('-') {

@@ -8,12 +8,13 @@ use super::{
     progress,
 };
 use crate::{
-    aggregate::{self, Failures, Moments, bucket::Grain},
+    aggregate::{self, Failures, Moments, Signs, bucket::Grain, served::served},
     classify::Classifier,
     config::Config,
     diagnose::{
-        self, Account, AskedFor, Case, Causes, Fine, Incidents, Joined, KnownZone, Mark, Placed,
-        Spans, join, placed::Counts,
+        self, Account, AskedFor, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap,
+        Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
+        Spans, fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -38,10 +39,22 @@ pub(super) struct Read {
     /// None unless the plan asks for them.
     pub(super) incidents: Incidents,
     pub(super) marks: Vec<Mark>,
+    /// What findings rest on; nothing unless the plan asks for them.
+    observed: Observed,
     /// Of the gateway, if there is one.
     pub(super) config: Option<Config>,
     /// Paths that named nothing.
     pub(super) errors: Vec<Error>,
+}
+
+/// What follows from what was read.
+pub(super) struct Diagnosed {
+    /// When each peer was out of its group, and when a group had none.
+    pub(super) outages: Vec<Outage>,
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) gaps: Vec<Gap>,
+    /// `None` unless there are both kinds of log, and all of them are asked for.
+    pub(super) causes: Option<Causes>,
 }
 
 /// What the user named, and what of it names nothing.
@@ -92,7 +105,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
             );
         }
     }
-    let config = plan.config.take();
+    let mut config = plan.config.take();
     match &config {
         _ if args.quiet => {}
         Some(config) => nginx_config::tell_problems(config),
@@ -117,8 +130,12 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     } else {
         Incidents::default()
     };
+    let observed = observed(&mut scanned, &plan, &fine, &zone);
     let placed = fine.in_buckets(plan.placement.bucket);
     let moments: Moments = std::mem::take(&mut scanned.aggregate.moments);
+    if let Some(config) = &mut config {
+        config.version = config.version.or_else(|| diagnose::version(&moments));
+    }
     let marks = diagnose::marks(moments, &zone.zone, placed.since, placed.until);
     Read {
         classifier,
@@ -130,9 +147,22 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         placed,
         incidents,
         marks,
+        observed,
         config,
         errors,
     }
+}
+
+/// Takes what findings rest on out of `scanned`.
+fn observed(scanned: &mut Scanned, plan: &Plan, fine: &Fine, zone: &KnownZone) -> Observed {
+    if !plan.findings {
+        return Observed::default();
+    }
+    let grain = plan.engine.grain;
+    let aggregate = &mut scanned.aggregate;
+    let signs = std::mem::replace(&mut aggregate.signs, Signs::new(grain));
+    let answers = std::mem::replace(&mut aggregate.requests.served, served(grain));
+    Observed::of(signs, answers, fine, &zone.zone)
 }
 
 /// Takes what is to be placed out of `scanned`.
@@ -165,7 +195,7 @@ pub(super) fn expected(found: &[Found]) -> Progress {
 
 impl Read {
     /// Why the requests failed that are asked for, where there are both kinds of log.
-    pub(super) fn causes(&self) -> Option<Causes> {
+    fn causes(&self) -> Option<Causes> {
         let filter = &self.plan.engine.filter;
         let keeps_upstream = |upstream: &[u8]| filter.keeps_upstream(Some(upstream));
         let keeps_category = |category| filter.keeps_verdict(category);
@@ -182,6 +212,46 @@ impl Read {
         };
         let has_both = !case.errors.is_empty() && !case.attempts.is_empty();
         has_both.then(|| Causes::of(&case, &self.placed))
+    }
+
+    /// What follows from the counts and is used more than once.
+    pub(super) fn diagnosed(&self) -> Diagnosed {
+        let fail_timeouts = self.config.as_ref().map(FailTimeouts::of);
+        let Placed { since, until, .. } = self.placed;
+        Diagnosed {
+            outages: diagnose::outages(&self.marks, &fail_timeouts.unwrap_or_default()),
+            fingerprints: self.fingerprints(),
+            gaps: diagnose::gaps(&self.scanned, &self.zone.zone, since, until),
+            causes: self.causes(),
+        }
+    }
+
+    /// All that findings rest on; nothing is in it unless the plan asks for findings.
+    pub(super) fn facts<'a>(&'a self, diagnosed: &'a Diagnosed) -> Facts<'a> {
+        let Placed { since, until, .. } = self.placed;
+        Facts::new(Material {
+            observed: &self.observed,
+            incidents: &self.incidents,
+            outages: &diagnosed.outages,
+            marks: &self.marks,
+            gaps: &diagnosed.gaps,
+            fingerprints: &diagnosed.fingerprints,
+            traffic: &self.placed.traffic,
+            causes: diagnosed.causes.as_ref(),
+            config: self.config.as_ref(),
+            scanned: &self.scanned,
+            account: &self.account,
+            is_whole: since.is_none() && until.is_none() && self.plan.engine.filter.is_open(),
+        })
+    }
+
+    /// Durations at which failed attempts pile up; of a part of the time they are not known, being counted without their times.
+    fn fingerprints(&self) -> Vec<Fingerprint> {
+        if self.placed.since.is_some() || self.placed.until.is_some() {
+            return Vec::new();
+        }
+        let series = self.scanned.aggregate.requests.durations.finish();
+        fingerprints(&series, &KnownTimeouts::of(self.config.as_ref()))
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

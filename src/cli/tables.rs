@@ -134,6 +134,15 @@ pub(super) fn write_table(
             }
             take(sheet)?;
         }
+        "findings" => {
+            let mut sheet = sheet();
+            let diagnosed = read.diagnosed();
+            let findings = diagnose::findings::findings(&read.facts(&diagnosed));
+            for (rank, finding) in (1..).zip(findings) {
+                rows::finding(rank, &finding, &names, read.config.as_ref(), &mut sheet);
+            }
+            take(sheet)?;
+        }
         "sources" => {
             let mut sheet = sheet();
             rows::sources(&read.scanned, &read.account, &names, zone, &mut sheet);

@@ -4,7 +4,10 @@
 //! `# configuration file PATH:`, the file byte for byte, and a newline. What it says of the test goes to stderr, which
 //! people often let into the same file.
 
-use super::files::{FileMap, is_absolute};
+use super::{
+    files::{FileMap, is_absolute},
+    version::Version,
+};
 
 /// What begins each file of a dump.
 const MARK: &[u8] = b"# configuration file ";
@@ -15,6 +18,8 @@ pub(super) struct Dump {
     /// The main file: the first.
     pub(super) main: Vec<u8>,
     pub(super) files: FileMap,
+    /// If the output of `nginx -V` stands in the same file.
+    pub(super) version: Option<Version>,
     /// What is odd about it: the line of the dump, 1 is the first, and what.
     pub(super) notes: Vec<(u32, String)>,
 }
@@ -27,6 +32,7 @@ pub(super) fn split(text: &[u8]) -> Option<Dump> {
     let mut dump = Dump {
         main: main.clone(),
         files: FileMap::default(),
+        version: version(text),
         notes: Vec::new(),
     };
     let n_foreign = before
@@ -104,10 +110,31 @@ fn is_behind_blank(before: &[u8]) -> bool {
     before.ends_with(b"\n\n") || before.ends_with(b"\n\r\n")
 }
 
+/// In `nginx version: nginx/1.22.1`, which is no line of a configuration.
+fn version(text: &[u8]) -> Option<Version> {
+    let mut lines = text.split(|&b| b == b'\n');
+    lines.find_map(|line| Version::parse(line.strip_prefix(VERSION)?))
+}
+
+const VERSION: &[u8] = b"nginx version: ";
+
+/// What else `nginx -V` says (`src/core/nginx.c: ngx_show_version_info`).
+const BUILD: [&[u8]; 5] = [
+    b"built by ",
+    b"built with ",
+    b"running with ",
+    b"TLS SNI support ",
+    b"configure arguments:",
+];
+
 /// Whether nginx said this on stderr, or it is blank.
 fn is_said(line: &[u8]) -> bool {
     let line = line.trim_ascii();
-    line.is_empty() || line.starts_with(b"nginx: ") || is_log_line(line)
+    line.is_empty()
+        || line.starts_with(b"nginx: ")
+        || line.starts_with(VERSION)
+        || BUILD.iter().any(|words| line.starts_with(words))
+        || is_log_line(line)
 }
 
 /// `2026/11/20 11:36:11 [warn] …`
@@ -198,6 +225,22 @@ mod tests {
             split(text.as_bytes()).expect("a dump").main,
             b"/n/nginx.conf"
         );
+    }
+
+    #[test]
+    fn what_nginx_v_says_is_the_version_and_no_content() {
+        let said = "nginx version: nginx/1.22.1 (Debian)\nbuilt by gcc 12.2.0\nconfigure arguments: --prefix=/n\n";
+        let dump = "# configuration file /n/nginx.conf:\na;\n\n";
+        for text in [format!("{said}{dump}"), format!("{dump}{said}")] {
+            assert_eq!(
+                files(&text),
+                [("/n/nginx.conf".to_owned(), "a;\n".to_owned())]
+            );
+            let dump = split(text.as_bytes()).expect("a dump");
+            assert_eq!(dump.version, Some(Version(1, 22, 1)));
+            assert!(dump.notes.is_empty(), "{:?}", dump.notes);
+        }
+        assert_eq!(split(dump.as_bytes()).expect("a dump").version, None);
     }
 
     #[test]

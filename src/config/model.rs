@@ -12,7 +12,8 @@ pub struct Config {
     /// The main scope first.
     pub scopes: Vec<Scope>,
     pub problems: Vec<Problem>,
-    /// The nginx that read it, which defaults depend on; a configuration does not tell it.
+    /// The nginx that read it, which defaults depend on; a configuration does not tell it, but a dump with the output of `nginx -V` does,
+    /// and so do error logs.
     pub version: Option<Version>,
 }
 

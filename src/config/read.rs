@@ -56,6 +56,7 @@ pub fn read(path: &[u8], files: &mut impl Files) -> Config {
 pub fn read_dump(text: &[u8]) -> Option<Config> {
     let mut dump = dump::split(text)?;
     let mut config = read(&dump.main, &mut dump.files);
+    config.version = dump.version;
     for (line, note) in dump.notes {
         config.problems.push(Problem {
             kind: ProblemKind::Odd,

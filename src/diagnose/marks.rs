@@ -8,6 +8,7 @@
 use super::placed::is_between;
 use crate::{
     aggregate::{Evidence, MomentRow, Moments},
+    config::Version,
     event::{Moment, Timestamp},
     zone::Zone,
 };
@@ -17,7 +18,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub moment: Moment,
-    /// The peer or group it is about, if it is about one.
+    /// The peer or group it is about, if it is about one; of a start the version, as nginx writes it.
     pub upstream: Option<Arc<[u8]>>,
     pub n_events: u64,
     pub first: Timestamp,
@@ -52,6 +53,15 @@ pub fn marks(
     join_reloads(&mut marks);
     marks.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
     marks
+}
+
+/// The version that was started last, by the clock of the log.
+pub fn version(moments: &Moments) -> Option<Version> {
+    let rows = moments.clone().finish().into_iter();
+    let starts = rows.filter(|row| row.moment == Moment::Start);
+    let version = |row: MomentRow| Some((row.last_seen, Version::parse(row.upstream.as_deref()?)?));
+    let (_, version) = starts.filter_map(version).max()?;
+    Some(version)
 }
 
 impl Mark {

@@ -3,6 +3,8 @@
 pub mod account;
 pub mod burst;
 pub mod causes;
+pub mod compare;
+pub mod findings;
 pub mod fingerprint;
 pub mod gaps;
 pub mod health;
@@ -15,12 +17,13 @@ pub mod zone_inference;
 
 pub use account::{Account, account};
 pub use causes::{AskedFor, Case, Cause, Causes, StatusCauses};
-pub use fingerprint::{Durations, Fingerprint, KnownTimeout, fingerprints};
+pub use findings::{Facts, Finding, Material, Observed};
+pub use fingerprint::{Fingerprint, KnownTimeout, KnownTimeouts, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};
 pub use incident::{Incident, Incidents, incidents};
 pub use join::{Confidence, Explained, Fate, Joined, Leftover, Spans, Unexplained, join};
 pub use known_zone::{KnownZone, ZoneBasis};
-pub use marks::{Mark, marks};
+pub use marks::{Mark, marks, version};
 pub use placed::{Failure, Fine, Placed, Placement, Traffic, place};
 pub use zone_inference::{Matches, infer_zone};

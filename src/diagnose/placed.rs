@@ -118,6 +118,11 @@ pub fn place(counts: Counts, placement: &Placement, zone: &Zone) -> Placed {
 }
 
 impl Fine {
+    /// The time that was asked for: first second kept, and first no more kept.
+    pub fn asked_for(&self) -> (Option<Timestamp>, Option<Timestamp>) {
+        (self.since, self.until)
+    }
+
     /// All of `counts` that lies in the time `placement` asks for; the clock of the error logs is that of `zone`.
     pub fn of(counts: Counts, placement: &Placement, zone: &Zone) -> Fine {
         let Counts {

@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{
     aggregate::{
-        Aggregate, AttemptCount, Evidence, Failures, Ledger, LineClass, SourceKey, TrafficCount,
-        failures::Kind, ledger::n_lines,
+        Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
+        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
     },
     classify::{
-        Classifier, Outcome, Verdict, classify_request, moment::moment, residue, taxonomy::ROWS,
+        Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
+        taxonomy::ROWS,
     },
-    event::{Basis, Category, LocalTime, Moment, Severity},
+    event::{Basis, Category, LocalTime, Moment, Phase, Severity},
     filter::Filter,
     parse::access::{Attempt, Field, FieldSet, value, write_route},
     scan::{Block, Event, Reading, Request, Scanner, Sink},
@@ -28,6 +29,8 @@ pub struct Wanted {
     pub routes: bool,
     /// Failures one by one, where there may be both error records and requests.
     pub traces: bool,
+    /// What exactly was said of each upstream: for findings.
+    pub signs: bool,
 }
 
 impl Wanted {
@@ -36,6 +39,7 @@ impl Wanted {
         fields: FieldSet::ALL,
         routes: true,
         traces: true,
+        signs: true,
     };
 
     /// What the tables `failures` and `traffic` are made of.
@@ -58,6 +62,7 @@ impl Wanted {
             .with(Field::StreamProtocol),
         routes: false,
         traces: false,
+        signs: false,
     };
 
     /// The same, with what a filter looks at.
@@ -69,6 +74,7 @@ impl Wanted {
             .with(Field::Machine),
         routes: false,
         traces: false,
+        signs: false,
     };
 
     /// The same, with failures one by one.
@@ -278,16 +284,37 @@ impl Counts<'_> {
         if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
             self.collect_moment(moment, time, event);
         }
+        if self.wanted.signs && known.category != Category::Other {
+            self.collect_sign(event);
+        }
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
         }
     }
 
     #[inline(never)]
+    fn collect_sign(&mut self, event: &Event<'_>) {
+        let known = &event.known;
+        let sign = Sign {
+            signature: known.signature,
+            aspect: aspect(known),
+            category: known.category,
+            phase: known.phase,
+            severity: known.severity,
+        };
+        let (time, upstream) = (event.time(), known.upstream);
+        let signs = &mut self.aggregate.signs;
+        signs.collect(time, upstream, sign, known.message, event.evidence);
+    }
+
+    #[inline(never)]
     fn collect_moment(&mut self, moment: Moment, time: LocalTime, event: &Event<'_>) {
-        let upstream = event.known.upstream.filter(|_| moment.is_of_upstream());
+        let about = match moment {
+            Moment::Start => Some(event.known.message),
+            _ => event.known.upstream.filter(|_| moment.is_of_upstream()),
+        };
         let moments = &mut self.aggregate.moments;
-        moments.collect(moment, time, upstream, event.evidence);
+        moments.collect(moment, time, about, event.evidence);
     }
 
     fn collect_request(&mut self, request: &Request<'_>) -> Outcome {
@@ -309,7 +336,20 @@ impl Counts<'_> {
             .is_some_and(|status| status < 500 && status != 499);
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
+        let wants_served = self.wanted.signs;
+        let served = |served: &mut Served, attempt: &Attempt<'_>, verdict: Option<Verdict>| {
+            if wants_served && is_asked_for(attempt.addr) {
+                // A format may tell the status of the request alone.
+                let status = attempt.status.or(request.status);
+                let answer = answer(attempt, status, verdict);
+                served.collect(time, attempt.addr, 0, |cell, second| {
+                    cell.collect(answer, second, request.evidence);
+                    None
+                });
+            }
+        };
         let outcome = classify_request(line, escape, |attempt, verdict| {
+            served(&mut requests.served, attempt, verdict);
             if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
                 && is_asked_for(attempt.addr)
             {
@@ -325,6 +365,12 @@ impl Counts<'_> {
             }
             if let Some(verdict) = verdict {
                 fail(&mut requests.failures, attempt.addr, verdict);
+                if let (Some(ms), Some(ending)) = (attempt.response_ms, ending(verdict))
+                    && is_asked_for(attempt.addr)
+                {
+                    let durations = &mut requests.durations;
+                    durations.collect(attempt.addr, ending, verdict.phase, ms);
+                }
             }
         });
         let upstream = last.and_then(|(attempt, _)| attempt.addr);
@@ -345,6 +391,10 @@ impl Counts<'_> {
             cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
             None
         });
+        if let Some(ms) = request_ms {
+            let is_told = last.is_some_and(|(attempt, _)| attempt.response_ms.is_some());
+            collect_duration(&mut requests.durations, &outcome, upstream, is_told, ms);
+        }
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
@@ -396,8 +446,51 @@ pub(super) fn kind(verdict: Verdict) -> Kind {
     }
 }
 
+/// How an attempt of this verdict ended; `None` unless it failed.
+fn ending(verdict: Verdict) -> Option<Ending> {
+    if verdict.severity != Severity::Failure {
+        return None;
+    }
+    Some(match (verdict.category, verdict.origin) {
+        (Category::Timeout, _) => Ending::TimedOut,
+        (_, Origin::Upstream) => Ending::Answered,
+        _ => Ending::Failed,
+    })
+}
+
+/// Counts how long a whole request took where that tells something: of one that the client abandoned its patience, of an upgraded
+/// connection its life, and of the only attempt its duration, unless that is `is_told` already.
+#[inline]
+fn collect_duration(
+    durations: &mut Durations,
+    outcome: &Outcome,
+    upstream: Option<&[u8]>,
+    is_told: bool,
+    ms: u32,
+) {
+    match (outcome.status, outcome.verdict) {
+        (Some(499), _) => durations.collect(None, Ending::Abandoned, Phase::None, ms),
+        (Some(101), None) => durations.collect(upstream, Ending::Upgraded, Phase::Tunnel, ms),
+        (_, Some(verdict)) if outcome.n_attempts <= 1 && !is_told => {
+            if let Some(ending) = ending(verdict) {
+                durations.collect(upstream, ending, verdict.phase, ms);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn is_failed(verdict: Option<Verdict>) -> bool {
     verdict.is_some_and(|verdict| verdict.severity == Severity::Failure)
+}
+
+fn answer(attempt: &Attempt<'_>, status: Option<u16>, verdict: Option<Verdict>) -> Answer {
+    Answer {
+        status,
+        is_failed: is_failed(verdict),
+        connect_ms: attempt.connect_ms,
+        header_ms: attempt.header_ms,
+    }
 }
 
 fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {

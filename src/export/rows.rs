@@ -4,7 +4,11 @@ use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
-    diagnose::{Account, Confidence, Failure, Incident, Traffic},
+    config::Config,
+    diagnose::{
+        Account, Confidence, Failure, Finding, Incident, Traffic,
+        findings::{Cite, change_text},
+    },
     engine::{Scanned, SourceState},
     event::{Category, LocalTime, Timestamp},
     parse::access::{Attempt, Field, attempts, unescape, value},
@@ -42,6 +46,16 @@ impl<'a> Names<'a> {
         self.scanned.ledgers[self.scanned.index_of(evidence.source)]
             .line_starts
             .line_number(evidence)
+    }
+
+    /// Where evidence of a finding is: `source:line@offset`, `file:line` of the configuration, or a source.
+    pub fn cite(&self, cite: &Cite, config: Option<&Config>) -> String {
+        match (cite, config) {
+            (Cite::Record(evidence), _) => self.evidence(evidence),
+            (Cite::Config(position), Some(config)) => config.cite(*position),
+            (Cite::Config(_), None) => String::new(),
+            (Cite::Source(source), _) => self.of(*source).to_owned(),
+        }
     }
 
     /// `source:line@offset`.
@@ -274,6 +288,41 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
     count(incident.usual_per_hour, sheet);
     let at = &incident.evidence;
     sheet.place(names.source(at), names.line(at), at.offset);
+    sheet.end_row();
+}
+
+/// Writes a row of `findings`; `config` is what its evidence cites.
+pub fn finding(
+    rank: u64,
+    finding: &Finding,
+    names: &Names<'_>,
+    config: Option<&Config>,
+    sheet: &mut Sheet,
+) {
+    let own =
+        |text: &str, sheet: &mut Sheet| bytes((!text.is_empty()).then_some(text.as_bytes()), sheet);
+    own(&finding.id, sheet);
+    count(rank, sheet);
+    sheet.word(finding.rule.weight.name());
+    sheet.word(finding.certainty.name());
+    own(&finding.title, sheet);
+    own(&finding.claim, sheet);
+    own(&finding.refuted_by, sheet);
+    own(&finding.advice.join(" "), sheet);
+    let changes: Vec<String> = finding.changes.iter().map(change_text).collect();
+    own(&changes.join("; "), sheet);
+    own(&finding.commands.join("; "), sheet);
+    text(finding.incident.as_deref(), sheet);
+    let evidence = finding.evidence.iter();
+    let evidence: Vec<String> = evidence
+        .map(|exhibit| names.cite(&exhibit.cite, config))
+        .collect();
+    own(&evidence.join(", "), sheet);
+    count(finding.n_requests, sheet);
+    count(finding.n_masked, sheet);
+    count(finding.n_events, sheet);
+    instant(finding.first, sheet);
+    instant(finding.last, sheet);
     sheet.end_row();
 }
 

@@ -298,6 +298,54 @@ pub static REQUESTS: Table = Table {
     ],
 };
 
+pub static FINDINGS: Table = Table {
+    name: "findings",
+    row: "one finding: a claim about a cause, with what it rests on and what to do",
+    columns: &[
+        text(
+            "id",
+            "F-, the rule, and digits of what it is about: the same for the same logs",
+        ),
+        integer(
+            "rank",
+            "1 is told first: by severity, then by requests hurt and confidence",
+        ),
+        text(
+            "severity",
+            "failure: requests failed; warning: they were hurt without failing, or will be; note: it limits what the logs can tell",
+        ),
+        text("confidence", "certain, likely or possible"),
+        text("title", "the finding in one line"),
+        text("claim", "what happened and why, with numbers"),
+        text("refuted_by", "what would show that it is wrong"),
+        text("advice", "what to do, first things first"),
+        text(
+            "directives",
+            "what to write in the configuration, as `directive value (context)`; a semicolon between two; empty where nothing is to be changed there",
+        ),
+        text(
+            "commands",
+            "how to check on the live host; a semicolon between two",
+        ),
+        text(
+            "incident",
+            "id of the incident it explains; empty if it is of none",
+        ),
+        text(
+            "evidence",
+            "what it rests on, as source:line@offset, file:line of the configuration, or a source; a comma between two",
+        ),
+        integer(
+            "n_requests",
+            "requests that failed because of it; without an access log, its records",
+        ),
+        integer("n_masked", "failed tries of which clients saw nothing"),
+        integer("n_events", "records or requests it rests on"),
+        time("first_seen", "the first of them"),
+        time("last_seen", "the last of them"),
+    ],
+};
+
 pub static SOURCES: Table = Table {
     name: "sources",
     row: "one source: the account of its bytes and lines",
@@ -362,8 +410,8 @@ pub static SOURCES: Table = Table {
     ],
 };
 
-pub static TABLES: [&Table; 6] = [
-    &FAILURES, &TRAFFIC, &EVENTS, &REQUESTS, &INCIDENTS, &SOURCES,
+pub static TABLES: [&Table; 7] = [
+    &FAILURES, &TRAFFIC, &EVENTS, &REQUESTS, &INCIDENTS, &FINDINGS, &SOURCES,
 ];
 
 impl Table {

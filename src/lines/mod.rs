@@ -4,8 +4,10 @@ pub mod chunk;
 pub mod marks;
 pub mod near;
 pub mod nuls;
+pub mod quotes;
 pub mod window;
 
 pub use chunk::{Line, chunks, lines};
 pub use marks::{Cpu, Marks, Work, with_best_cpu};
+pub use quotes::Quotes;
 pub use window::Window;

@@ -2,8 +2,8 @@
 
 use super::{
     model::{
-        CategoryCount, CategoryLine, CauseLine, IncidentLine, MemberLine, Report, RouteLine,
-        Section,
+        CategoryCount, CategoryLine, CauseLine, FindingLine, IncidentLine, MemberLine, Report,
+        RouteLine, Section,
     },
     words::{duration, grouped, milliseconds},
 };
@@ -25,12 +25,14 @@ fn write_report(report: &Report, out: &mut String) -> Result {
         writeln!(out, "\n## {}\n", report.title(section))?;
         match section {
             Section::Causes => causes(report, out)?,
+            Section::Findings => findings(report, out)?,
+            Section::Checklist => checklist(report, out)?,
             Section::Incidents => incidents(report, out)?,
             Section::Failures => categories(&report.failures, out)?,
             Section::Upstreams => upstreams(report, out)?,
             Section::Health => health(report, out)?,
+            Section::Fingerprints => fingerprints(report, out)?,
             Section::Worst => worst(report, out)?,
-            Section::Advice => advice(report, out)?,
             Section::Traffic => traffic(report, out)?,
             Section::Routes => routes(&report.routes, out)?,
             Section::Slowest => routes(&report.slowest, out)?,
@@ -169,9 +171,9 @@ fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
 fn health(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | known by | times | together | first | last |"
+        "| upstream | known by | times | together | first | last | evidence |"
     )?;
-    writeln!(out, "|---|---|---:|---:|---|---|")?;
+    writeln!(out, "|---|---|---:|---:|---|---|---|")?;
     for line in &report.health {
         let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
             (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
@@ -180,16 +182,44 @@ fn health(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {} | {}{assumed} | {} | {} | {} | {} |",
+            "| {} | {}{assumed} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             line.told,
             line.n_times,
             duration(line.seconds),
             time(&line.first),
-            line.last.as_deref().unwrap_or("still out")
+            line.last.as_deref().unwrap_or("still out"),
+            line.intervals
+                .first()
+                .map_or_else(String::new, |first| code(&first.evidence))
         )?;
     }
     match report.n_more_health {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
+}
+
+fn fingerprints(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| upstream | attempts | what | took | which timer |\n|---|---:|---|---:|---|"
+    )?;
+    for line in &report.fingerprints {
+        let at = match line.n_upstreams {
+            0 | 1 => code(&line.upstream),
+            n => format!("{n} upstreams"),
+        };
+        writeln!(
+            out,
+            "| {at} | {} | {} | {} | {} |",
+            line.share(),
+            line.what(),
+            line.took(),
+            code(&line.why)
+        )?;
+    }
+    match report.n_more_fingerprints {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
@@ -316,14 +346,71 @@ fn worst(report: &Report, out: &mut String) -> Result {
     Ok(())
 }
 
-fn advice(report: &Report, out: &mut String) -> Result {
-    for line in &report.advice {
-        writeln!(out, "- **{}**: {}", line.category, line.title)?;
-        for (label, texts) in [("check", line.check), ("fix", line.fix)] {
-            for text in texts {
-                writeln!(out, "  - {label}: {}", code(text))?;
-            }
+fn findings(report: &Report, out: &mut String) -> Result {
+    for line in &report.findings {
+        finding(line, out)?;
+    }
+    match report.n_more_findings {
+        0 => Ok(()),
+        n => writeln!(out, "and {n} more"),
+    }
+}
+
+fn finding(line: &FindingLine, out: &mut String) -> Result {
+    writeln!(out, "### {}. {}\n", line.rank, plain(&line.title))?;
+    writeln!(out, "{}\n", plain(&line.claim))?;
+    writeln!(
+        out,
+        "- {}, {}: {}",
+        line.severity,
+        line.confidence,
+        code(&line.id)
+    )?;
+    for text in &line.advice {
+        writeln!(out, "- do: {}", plain(text))?;
+    }
+    let of_config = line.directives.iter().map(|text| ("set", text));
+    for (label, text) in of_config.chain(line.commands.iter().map(|text| ("check", text))) {
+        writeln!(out, "- {label}: {}", code(text))?;
+    }
+    writeln!(out, "- unless: {}", plain(&line.refuted_by))?;
+    for exhibit in &line.evidence {
+        write!(
+            out,
+            "- evidence: {} {}",
+            code(&exhibit.at),
+            plain(&exhibit.what)
+        )?;
+        match exhibit.quote.is_empty() {
+            true => writeln!(out)?,
+            false => writeln!(out, ": {}", code(&exhibit.quote))?,
         }
+    }
+    for text in line.corrections {
+        writeln!(out, "- often said, and wrong: {}", plain(text))?;
+    }
+    writeln!(out)
+}
+
+fn checklist(report: &Report, out: &mut String) -> Result {
+    writeln!(
+        out,
+        "| check | verdict | because | evidence |\n|---|---|---|---|"
+    )?;
+    for line in &report.checklist {
+        let evidence: Vec<String> = line
+            .evidence
+            .iter()
+            .map(|exhibit| code(&exhibit.at))
+            .collect();
+        writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            line.check,
+            line.verdict,
+            plain(&line.because),
+            evidence.join(", ")
+        )?;
     }
     Ok(())
 }
@@ -401,17 +488,24 @@ fn messages(report: &Report, out: &mut String) -> Result {
 }
 
 fn unknown(report: &Report, out: &mut String) -> Result {
-    writeln!(out, "| events | shape | first |\n|---:|---|---|")?;
+    writeln!(
+        out,
+        "| events | shape | sample | first |\n|---:|---|---|---|"
+    )?;
     for line in &report.unknown {
         writeln!(
             out,
-            "| {} | {} | {} |",
+            "| {} | {} | {} | {} |",
             grouped(line.n_events),
             code(&line.shape),
+            code(&line.sample),
             code(&line.evidence)
         )?;
     }
-    Ok(())
+    match report.n_more_unknown {
+        0 => Ok(()),
+        n => writeln!(out, "\nand {n} more"),
+    }
 }
 
 fn sources(report: &Report, out: &mut String) -> Result {
@@ -435,7 +529,7 @@ fn time(time: &Option<String>) -> &str {
 }
 
 /// `text` as a code span that no backtick or bar in it can leave; nothing for nothing.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     if text.is_empty() {
         return String::new();
     }
@@ -445,4 +539,25 @@ fn code(text: &str) -> String {
             .replace('|', "\\|")
             .replace('\n', " ")
     )
+}
+
+/// `text`, in which names out of logs stand among words, so that nothing in it is markup.
+fn plain(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' {
+            out.push(' ');
+            continue;
+        }
+        if c.is_ascii_punctuation()
+            && !matches!(
+                c,
+                '.' | ',' | ':' | ';' | '-' | '/' | '(' | ')' | '\'' | '"' | '=' | '%' | '?'
+            )
+        {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }

@@ -6,7 +6,8 @@
 use super::{Block, Place, Scanner, Sink, line_behind_hole, refuse};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
-    lines::{Cpu, Work, with_best_cpu},
+    event::Timestamp,
+    lines::{Cpu, Line, Quotes, Window, Work, window::WINDOW_LEN, with_best_cpu},
     parse::{
         access::{
             AccessLine, Escape, Field, Formats, Instant, Misfit, Written, parse_request_line, value,
@@ -82,18 +83,51 @@ impl Scanner<'_> {
         };
         let bytes = &block.bytes[..range.end];
         let mut fields = AccessLine::default();
+        let mut quotes = Quotes::default();
+        let mut same = SameTime::of(None);
         while run.at < run.end {
-            let (n_hole, line) = line_behind_hole(bytes, run.at);
-            ledger.n_hole_bytes += n_hole as u64;
-            run.at = line.start;
+            let window = Window::at(block.bytes, run.at);
+            // Read in a window's time: memory then has time to answer.
+            let later = block.bytes.get(run.at + WINDOW_LEN..);
+            if let Some(later) = later.and_then(|later| later.first_chunk()) {
+                cpu.fetch(later);
+            }
+            let marked = window.and_then(|window| Some((window, quotes.mark(cpu, window)?)));
+            let (line, cut) = match marked {
+                Some((window, len)) => {
+                    let line = Line::ending(bytes, run.at, run.at + len);
+                    let len = line.end - line.start;
+                    (line, formats.cut_in(window, len, &quotes, &mut fields))
+                }
+                None => {
+                    let (n_hole, line) = line_behind_hole(bytes, run.at);
+                    ledger.n_hole_bytes += n_hole as u64;
+                    run.at = line.start;
+                    let end = line.end.min(line.start + LINE_LEN_MAX);
+                    (line, formats.cut(&bytes[line.start..end], &mut fields))
+                }
+            };
             let text = &bytes[line.start..line.end.min(line.start + LINE_LEN_MAX)];
             let place = run.place(line);
-            let read = match formats.cut_on(cpu, text, &mut fields) {
-                Ok(escape) => self.take_request(&fields, escape, place, None, ledger, sink),
-                Err(misfit) => Err(misfit),
-            };
+            let read = cut.and_then(|escape| {
+                let (written, status) = self.read_values(&fields)?;
+                Ok((escape, written, status))
+            });
             match read {
-                Ok(()) => {
+                Ok((escape, written, status)) => {
+                    if written != same.written {
+                        std::mem::replace(&mut same, SameTime::of(written)).tell(ledger);
+                    }
+                    same.n += 1;
+                    same.len_bytes += place.len_bytes;
+                    sink.request(&Request {
+                        line: &fields,
+                        escape,
+                        end: written.map(|written| written.instant),
+                        status,
+                        evidence: place.evidence,
+                        machine: None,
+                    });
                     run.n_lines += 1;
                     run.at = line.next;
                 }
@@ -105,6 +139,7 @@ impl Scanner<'_> {
                 }
             }
         }
+        same.tell(ledger);
         ledger
             .line_starts
             .collect(block.offset + range.start as u64, u64::from(run.n_lines));
@@ -124,38 +159,15 @@ impl Scanner<'_> {
         sink: &mut impl Sink,
     ) -> Result<(), Misfit> {
         let escape = formats.cut(text, fields)?;
-        self.take_request(fields, escape, place, end, ledger, sink)
-    }
-
-    /// Such a line once it is cut.
-    #[inline(always)]
-    fn take_request(
-        &mut self,
-        fields: &AccessLine<'_>,
-        escape: Escape,
-        place: Place,
-        end: Option<Instant>,
-        ledger: &mut Ledger,
-        sink: &mut impl Sink,
-    ) -> Result<(), Misfit> {
-        let written = match fields.value(Field::Time) {
-            Some(time) => Some(self.times.read(time).ok_or(Misfit::Value(Field::Time))?),
-            None => None,
-        };
-        let status = match fields.value(Field::Status) {
-            Some(status) => Some(value::status(status).ok_or(Misfit::Value(Field::Status))?),
-            None => None,
-        };
-        ledger.collect_line(LineClass::Record, place.len_bytes);
-        if let Some(Written {
-            zone_s: Some(zone_s),
-            ..
-        }) = written
-        {
-            ledger.collect_written_offset(zone_s, 1);
-        }
+        let (written, status) = self.read_values(fields)?;
         let end = written.map(|written| written.instant).or(end);
-        ledger.collect_request(end.map(|Instant { second, .. }| second));
+        let lines = SameTime {
+            written,
+            end: end.map(|end| end.second),
+            n: 1,
+            len_bytes: place.len_bytes,
+        };
+        lines.tell(ledger);
         sink.request(&Request {
             line: fields,
             escape,
@@ -165,6 +177,23 @@ impl Scanner<'_> {
             machine: None,
         });
         Ok(())
+    }
+
+    /// What such a line tells once it is cut: when it was written, and the status.
+    #[inline(always)]
+    fn read_values(
+        &mut self,
+        fields: &AccessLine<'_>,
+    ) -> Result<(Option<Written>, Option<u16>), Misfit> {
+        let written = match fields.value(Field::Time) {
+            Some(time) => Some(self.times.read(time).ok_or(Misfit::Value(Field::Time))?),
+            None => None,
+        };
+        let status = match fields.value(Field::Status) {
+            Some(status) => Some(value::status(status).ok_or(Misfit::Value(Field::Status))?),
+            None => None,
+        };
+        Ok((written, status))
     }
 
     /// A line of an access log that is none of a request.
@@ -182,6 +211,41 @@ impl Scanner<'_> {
             Misfit::Value(_) => refuse(Reason::BadValue, place, ledger),
             _ => self.read_other(text, place, ledger, sink),
         }
+    }
+}
+
+/// Lines of requests that were written at one time: neighbours share it.
+#[derive(Clone, Copy, Debug)]
+struct SameTime {
+    written: Option<Written>,
+    /// When they ended.
+    end: Option<Timestamp>,
+    n: u64,
+    len_bytes: u64,
+}
+
+impl SameTime {
+    /// No lines yet.
+    fn of(written: Option<Written>) -> SameTime {
+        SameTime {
+            written,
+            end: written.map(|written| written.instant.second),
+            n: 0,
+            len_bytes: 0,
+        }
+    }
+
+    /// Tells the ledger of them.
+    #[inline(never)]
+    fn tell(self, ledger: &mut Ledger) {
+        if self.n == 0 {
+            return;
+        }
+        ledger.collect_lines(LineClass::Record, self.n, self.len_bytes);
+        if let Some(zone_s) = self.written.and_then(|written| written.zone_s) {
+            ledger.collect_written_offset(zone_s, self.n);
+        }
+        ledger.collect_requests(self.end, self.n);
     }
 }
 

@@ -114,7 +114,8 @@ fn a_browser_opens_the_page() {
         "failures",
         "upstreams",
         "worst",
-        "advice",
+        "findings",
+        "checklist",
         "sources",
         "notes",
     ] {

@@ -13,6 +13,7 @@ mod catalogue;
 mod causes;
 #[cfg(unix)]
 mod changing_files;
+mod compare;
 mod config;
 mod config_hostile;
 mod config_lint;
@@ -25,6 +26,8 @@ mod enveloped;
 mod envelopes;
 mod every_path;
 mod fault_rows;
+mod findings;
+mod fingerprints;
 mod generate;
 #[cfg(unix)]
 mod holes;

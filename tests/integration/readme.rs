@@ -69,6 +69,9 @@ fn its_tables_and_its_screen_are_true() {
     check_section("limits", &limits());
     let output = run(&root(), &["samples/php-fpm-down/error.log"]);
     check_section("screen", &format!("```text\n{}```\n", stdout(&output)));
+    let path = root().join("samples/php-fpm-down/expected/compare.txt");
+    let text = std::fs::read_to_string(path).expect("there");
+    check_section("compare", &format!("```text\n{text}```\n"));
 }
 
 /// Every command line of the README that begins with `coroner` runs, in a directory that has what it names.

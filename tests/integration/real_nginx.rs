@@ -520,6 +520,26 @@ pub(crate) fn provoke() -> Option<Provoked> {
 
 /// The same, with a clock of `zone`, as `TZ` has it: `XXX-5:45` is +05:45.
 pub(crate) fn provoke_in(zone: Option<&str>) -> Option<Provoked> {
+    provoke_with(zone, scenarios)
+}
+
+/// Runs nginx through requests that it gives up after a second: eight while it waits for the header, eight while it connects if this
+/// kernel lets a queue fill up.
+pub(crate) fn provoke_timeouts() -> Option<Provoked> {
+    provoke_with(None, |w| {
+        let (silent, full) = (w.fake(Manner::Hold(Vec::new())), w.full_backlog());
+        let all = |w: &mut World, prefix: &str, to: &str| {
+            w.location(prefix, &hasty(to));
+            (0..8).for_each(|n| w.ask(&format!("{prefix}{n}"), Ask::Get));
+        };
+        all(w, "/silent/", &silent);
+        if let Some(full) = full {
+            all(w, "/full/", &full);
+        }
+    })
+}
+
+fn provoke_with(zone: Option<&str>, scenarios: impl FnOnce(&mut World)) -> Option<Provoked> {
     let nginx = find_or_skip()?;
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let files = TempDir::create();

@@ -1,6 +1,6 @@
 //! What is wrong with groups of peers.
 
-use super::{Context, Told, advice, text};
+use super::{Certainty, Context, Told, advice, text};
 use crate::config::{Address, Balancing, Family, Group, GroupId, Peer, Realm, Version};
 use std::collections::HashMap;
 
@@ -285,7 +285,12 @@ pub(super) fn keepalive_ineffective(context: &Context<'_>, told: &mut Told<'_>) 
                 keepalive.n_connections,
                 missing.join(" and no ")
             );
-            told.push(claim, vec![position, pass.directive.position], wanted);
+            let certainty = match context.config.version {
+                Some(_) => Certainty::Certain,
+                None => Certainty::Likely, // the version may need none of it
+            };
+            let positions = vec![position, pass.directive.position];
+            told.push_as(certainty, claim, positions, wanted);
         }
     }
 }

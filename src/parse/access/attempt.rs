@@ -15,6 +15,7 @@ use super::{
     field::{AccessLine, Field, FieldSet},
     value,
 };
+use crate::lines::near::{find_near, find_text_near};
 
 /// One try of a request at one upstream. `None` stands for what the gateway had nothing to write of, and for what the line
 /// does not tell: the line's fields and [`Attempts::unaligned`] tell one from the other.
@@ -65,13 +66,20 @@ enum State<'a> {
     Many(Lists<'a>),
 }
 
-/// The attempts that `line` tells of. Most lines have none or one, which is read without a search for separators.
-#[inline]
+/// The attempts that `line` tells of.
 pub fn attempts<'a>(line: &AccessLine<'a>) -> Attempts<'a> {
-    Attempts(match one(line) {
-        Some(attempt) => State::One(attempt.has_value().then_some(attempt)),
+    Attempts(match only_attempt(line) {
+        Some(attempt) => State::One(attempt),
         None => State::Many(Lists::new(line)),
     })
+}
+
+/// What [`attempts`] of `line` tells, if that is one attempt or none, and every list a single item as nginx writes it: most lines are
+/// so, and are read without a search for separators.
+#[inline(always)]
+pub fn only_attempt<'a>(line: &AccessLine<'a>) -> Option<Option<Attempt<'a>>> {
+    let attempt = one(line)?;
+    Some(attempt.has_value().then_some(attempt))
 }
 
 impl Attempts<'_> {
@@ -98,9 +106,9 @@ impl<'a> Iterator for Attempts<'a> {
 }
 
 /// The line's only attempt, if every list is a single item as nginx writes it.
-#[inline]
+#[inline(always)]
 fn one<'a>(line: &AccessLine<'a>) -> Option<Attempt<'a>> {
-    #[inline]
+    #[inline(always)]
     fn item<T>(text: Option<&[u8]>, read: fn(&[u8]) -> Option<T>) -> Option<Option<T>> {
         match text {
             None | Some(b"" | b"-") => Some(None),
@@ -109,7 +117,7 @@ fn one<'a>(line: &AccessLine<'a>) -> Option<Attempt<'a>> {
     }
     let addr = line.value(Field::UpstreamAddr);
     if let Some(addr) = addr
-        && (addr[0] == b'"' || memchr::memchr(b' ', addr).is_some())
+        && (addr[0] == b'"' || find_near(b' ', addr).is_some())
     {
         return None;
     }
@@ -158,8 +166,8 @@ impl<'a> Attempt<'a> {
 #[inline]
 fn is_group(addr: &[u8]) -> bool {
     match addr {
-        [b'[', ..] => memchr::memmem::find(addr, b"]:").is_none(),
-        _ => memchr::memchr(b':', addr).is_none(),
+        [b'[', ..] => find_text_near(b"]:", addr).is_none(),
+        _ => find_near(b':', addr).is_none(),
     }
 }
 

@@ -21,6 +21,7 @@ pub mod infer;
 mod recognise;
 mod search;
 mod step;
+mod text;
 mod variable;
 
 pub mod attempt;
@@ -30,7 +31,7 @@ pub mod route;
 pub mod time;
 pub mod value;
 
-pub use attempt::{Attempt, Attempts, attempts};
+pub use attempt::{Attempt, Attempts, attempts, only_attempt};
 pub use cut::Cutter;
 pub use escape::unescape;
 pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};

@@ -15,6 +15,7 @@ use super::{
     class::Class,
     field::{Escape, Field},
     format::{LogFormat, Part},
+    text::Text,
 };
 
 /// One variable, and the text behind it.
@@ -62,16 +63,24 @@ pub(super) enum Stop {
 impl Stop {
     /// The first position from `from` that no value holds.
     #[inline(always)]
-    pub(super) fn find(self, line: &[u8], from: usize, quotes: &impl Quotes) -> Option<usize> {
+    pub(super) fn find<'a>(
+        self,
+        line: impl Text<'a>,
+        from: usize,
+        quotes: &mut impl NextQuote,
+    ) -> Option<usize> {
         match self {
             Stop::Either(a, b) => find_either(a, b, line, from),
-            Stop::Byte(byte) => memchr::memchr(byte, line.get(from..)?).map(|at| from + at),
+            Stop::Byte(byte) => memchr::memchr(byte, line.rest(from)).map(|at| from + at),
             Stop::Never => None,
-            Stop::Path => find_either(b' ', b'/', line, from).filter(|&at| line[at] == b'/'),
+            Stop::Path => {
+                let found = find_either(b' ', b'/', line, from);
+                found.filter(|&at| line.byte(at) == Some(b'/'))
+            }
             Stop::Quote => {
                 let quote = quotes.next(line, from)?;
-                if quote > from && line[quote - 1] == b'\\' {
-                    return bare_quote(line, from, quote);
+                if quote > from && line.byte(quote - 1) == Some(b'\\') {
+                    return bare_quote(line.rest(0), from, quote);
                 }
                 Some(quote)
             }
@@ -81,18 +90,21 @@ impl Stop {
 
 /// The first `a` or `b` from `from`. Words are short: eight bytes at a time, and no call.
 #[inline(always)]
-fn find_either(a: u8, b: u8, line: &[u8], from: usize) -> Option<usize> {
+fn find_either<'a>(a: u8, b: u8, line: impl Text<'a>, from: usize) -> Option<usize> {
     let mut at = from;
-    while let Some(bytes) = line.get(at..)?.first_chunk::<8>() {
-        let word = u64::from_le_bytes(*bytes);
+    while at < line.len()
+        && let Some(word) = line.word(at)
+    {
         let found = zeros(word ^ repeated(a)) | zeros(word ^ repeated(b));
         if found != 0 {
-            return Some(at + found.trailing_zeros() as usize / 8);
+            let found = at + found.trailing_zeros() as usize / 8;
+            return (found < line.len()).then_some(found);
         }
         at += 8;
     }
     let is_found = |&byte: &u8| byte == a || byte == b;
-    line[at..].iter().position(is_found).map(|found| at + found)
+    let found = line.rest(at).iter().position(is_found)?;
+    Some(at + found)
 }
 
 /// The high bit of the lowest byte that is zero, and perhaps of some above it.
@@ -105,19 +117,19 @@ const fn repeated(byte: u8) -> u64 {
     0x0101_0101_0101_0101 * byte as u64
 }
 
-/// The quotes of one line.
-pub(super) trait Quotes {
-    /// The first from `from` on.
-    fn next(&self, line: &[u8], from: usize) -> Option<usize>;
+/// The quotes of one line, from its start to its end.
+pub(super) trait NextQuote {
+    /// The first from `from` on, which never goes back.
+    fn next<'a>(&mut self, line: impl Text<'a>, from: usize) -> Option<usize>;
 }
 
 /// Quotes that are searched for when asked for.
 pub(super) struct Sought;
 
-impl Quotes for Sought {
+impl NextQuote for Sought {
     #[inline(always)]
-    fn next(&self, line: &[u8], from: usize) -> Option<usize> {
-        memchr::memchr(b'"', line.get(from..)?).map(|at| from + at)
+    fn next<'a>(&mut self, line: impl Text<'a>, from: usize) -> Option<usize> {
+        memchr::memchr(b'"', line.rest(from)).map(|at| from + at)
     }
 }
 
@@ -137,7 +149,12 @@ pub(super) fn is_escaped(line: &[u8], from: usize, at: usize) -> bool {
 impl Step {
     /// Where the value that begins at `from` ends, if one can be there and its way is no search. What follows is not looked at.
     #[inline(always)]
-    pub(super) fn end(&self, line: &[u8], from: usize, quotes: &impl Quotes) -> Option<usize> {
+    pub(super) fn end<'a>(
+        &self,
+        line: impl Text<'a>,
+        from: usize,
+        quotes: &mut impl NextQuote,
+    ) -> Option<usize> {
         match self.way {
             Way::Form => self.class.end(line, from),
             Way::Stop { stop, back } => {
@@ -146,7 +163,8 @@ impl Step {
             }
             Way::Last(stop) => {
                 let end = line.len().checked_sub(self.literal.len())?;
-                let is_whole = end >= from && stop.find(&line[..end], from, quotes).is_none();
+                let found = stop.find(line, from, quotes);
+                let is_whole = end >= from && found.is_none_or(|found| found >= end);
                 is_whole.then_some(end)
             }
             Way::Search(_) => None,
@@ -190,17 +208,16 @@ impl Literal {
     }
 
     #[inline(always)]
-    pub(super) fn is_at(&self, line: &[u8], at: usize) -> bool {
-        let Some(rest) = line.get(at..) else {
-            return false;
-        };
-        match rest.first_chunk::<8>() {
-            Some(bytes) => {
-                u64::from_le_bytes(*bytes) & self.mask == self.word
-                    && (self.bytes.len() <= 8 || rest.starts_with(&self.bytes))
-            }
-            None => rest.starts_with(&self.bytes),
+    pub(super) fn is_at<'a>(&self, line: impl Text<'a>, at: usize) -> bool {
+        match line.word(at) {
+            Some(word) if self.bytes.len() <= 8 => word & self.mask == self.word,
+            _ => at <= line.len() && line.rest(at).starts_with(&self.bytes),
         }
+    }
+
+    /// Whether it could match the end of a line.
+    pub(super) fn has_line_end(&self) -> bool {
+        self.bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
     }
 }
 

@@ -19,6 +19,11 @@ pub(super) fn note(note: &str) -> String {
     clean(note, 2 * TEXT_MAX)
 }
 
+/// Several such sentences, as a finding's claim is: five times as long.
+pub(super) fn sentence(sentence: &str) -> String {
+    clean(sentence, 5 * TEXT_MAX)
+}
+
 /// At most `n_bytes` of it, as escaping will write them: a text of `&` alone would else be five times as long.
 fn clean(text: &str, n_bytes: usize) -> String {
     // What is cut off need not be cleaned first; cleaning makes nothing shorter.

@@ -8,9 +8,9 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            AdviceLine, CategoryLine, CauseLine, Causes, ClientLine, IncidentLine, MarkLine,
-            MessageLine, OutageLine, Plot, Report, RouteLine, Section, ShapeLine, SourceLine,
-            StatusLine, TrafficLine, UpstreamLine, WorstBucket,
+            CategoryLine, CauseLine, Causes, CheckLine, ClientLine, FindingLine, IncidentLine,
+            MarkLine, MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section,
+            ShapeLine, SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
@@ -24,6 +24,16 @@ pub(super) fn body(section: Section, report: &Report) -> String {
             .causes
             .as_ref()
             .map_or_else(String::new, |causes| made(&CausesTable { causes })),
+        Section::Findings => {
+            let n_shown = report.findings.len().min(FINDINGS_MAX);
+            made(&FindingsList {
+                lines: &report.findings[..n_shown],
+                n_more: report.findings.len() - n_shown + report.n_more_findings,
+            })
+        }
+        Section::Checklist => made(&Checklist {
+            lines: &report.checklist,
+        }),
         Section::Incidents => made(&Incidents {
             report,
             lines: &report.incidents[..report.incidents.len().min(INCIDENTS_MAX)],
@@ -34,12 +44,13 @@ pub(super) fn body(section: Section, report: &Report) -> String {
             report,
             lines: shown(&report.health),
         }),
+        Section::Fingerprints => made(&Fingerprints {
+            report,
+            lines: &report.fingerprints[..report.fingerprints.len().min(PILES_MAX)],
+        }),
         Section::Worst => made(&Worst {
             bucket: report.bucket,
             lines: shown(&report.worst),
-        }),
-        Section::Advice => made(&Advice {
-            lines: &report.advice,
         }),
         Section::Traffic => traffic(report),
         Section::Routes => made(&Routes {
@@ -95,6 +106,9 @@ struct Answer<'a> {
     report: &'a Report,
 }
 
+/// Findings told one by one: each has some kilobytes of text.
+const FINDINGS_MAX: usize = 30;
+
 /// Incidents told one by one: each has tables of its own.
 const INCIDENTS_MAX: usize = 10;
 
@@ -124,6 +138,16 @@ fn state(mark: &MarkLine) -> String {
 struct Health<'a> {
     report: &'a Report,
     lines: &'a [OutageLine],
+}
+
+/// Piles that are told: there are seldom more than three.
+const PILES_MAX: usize = 20;
+
+#[derive(Template)]
+#[template(path = "fingerprints.html")]
+struct Fingerprints<'a> {
+    report: &'a Report,
+    lines: &'a [PileLine],
 }
 
 #[derive(Template)]
@@ -360,9 +384,16 @@ struct Worst<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "advice.html")]
-struct Advice<'a> {
-    lines: &'a [AdviceLine],
+#[template(path = "findings.html")]
+struct FindingsList<'a> {
+    lines: &'a [FindingLine],
+    n_more: usize,
+}
+
+#[derive(Template)]
+#[template(path = "checklist.html")]
+struct Checklist<'a> {
+    lines: &'a [CheckLine],
 }
 
 #[derive(Template)]

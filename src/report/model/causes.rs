@@ -3,8 +3,8 @@
 use super::Findings;
 use crate::{
     diagnose::{self, Confidence, Leftover, Unexplained},
-    report::words::grouped,
     text,
+    words::grouped,
 };
 use serde::Serialize;
 

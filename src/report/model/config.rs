@@ -2,8 +2,8 @@
 
 use crate::{
     config::{Config, ScopeKind},
-    report::words::{grouped, plural},
     text,
+    words::{grouped, plural},
 };
 use serde::Serialize;
 
@@ -19,6 +19,8 @@ pub struct ConfigLine {
     pub n_log_formats: usize,
     /// What nginx would refuse in it, and what of it is missing.
     pub n_problems: usize,
+    /// Of the nginx that read it, as an error log or the dump tells.
+    pub version: Option<String>,
 }
 
 pub(super) fn config(config: &Config) -> ConfigLine {
@@ -37,6 +39,7 @@ pub(super) fn config(config: &Config) -> ConfigLine {
             .filter(|format| format.position.is_some())
             .count(),
         n_problems: config.problems.len(),
+        version: config.version.map(|version| version.to_string()),
     }
 }
 
@@ -54,6 +57,9 @@ impl ConfigLine {
         );
         if self.n_problems > 0 {
             text.push_str(&format!(", {}", count(self.n_problems, "problem")));
+        }
+        if let Some(version) = &self.version {
+            text.push_str(&format!(", nginx {version}"));
         }
         text
     }

@@ -4,6 +4,7 @@ use super::axis::time;
 use crate::{
     diagnose::{Outage, health::Told},
     event::Timestamp,
+    export::{Names, time::rfc3339},
     text,
 };
 use serde::Serialize;
@@ -28,7 +29,23 @@ pub struct OutageLine {
     pub fail_timeout_seconds: Option<i64>,
     /// No configuration told it: the default is assumed.
     pub fail_timeout_assumed: bool,
+    /// The first of them one by one, by time.
+    pub intervals: Vec<IntervalLine>,
 }
+
+/// One outage.
+#[derive(Clone, Debug, Serialize)]
+pub struct IntervalLine {
+    pub from: String,
+    /// The first second it is no more known to be out; none if it was out when the logs ended.
+    pub until: Option<String>,
+    pub n_events: u64,
+    /// The first record that tells so.
+    pub evidence: String,
+}
+
+/// Outages of one peer that are told one by one.
+const INTERVALS_MAX: usize = 20;
 
 impl OutageLine {
     /// How it is known, in words.
@@ -54,7 +71,10 @@ impl OutageLine {
 }
 
 /// A line per upstream, the longest out first.
-pub(super) fn lines<'a>(outages: impl Iterator<Item = &'a Outage>) -> Vec<OutageLine> {
+pub(super) fn lines<'a>(
+    outages: impl Iterator<Item = &'a Outage>,
+    names: &Names<'_>,
+) -> Vec<OutageLine> {
     let mut groups: BTreeMap<(&[u8], Told), Vec<&Outage>> = BTreeMap::new();
     for outage in outages {
         groups
@@ -64,13 +84,13 @@ pub(super) fn lines<'a>(outages: impl Iterator<Item = &'a Outage>) -> Vec<Outage
     }
     let mut lines: Vec<OutageLine> = groups
         .into_iter()
-        .map(|((upstream, told), outages)| line(upstream, told, &outages))
+        .map(|((upstream, told), outages)| line(upstream, told, &outages, names))
         .collect();
     lines.sort_by_key(|line| Reverse((line.last.is_none(), line.seconds))); // stable: then by name
     lines
 }
 
-fn line(upstream: &[u8], told: Told, outages: &[&Outage]) -> OutageLine {
+fn line(upstream: &[u8], told: Told, outages: &[&Outage], names: &Names<'_>) -> OutageLine {
     let until: Option<Vec<Timestamp>> = outages.iter().map(|outage| outage.until).collect();
     let seconds = |outage: &&Outage| outage.until.map_or(0, |until| until.0 - outage.from.0);
     let fail_timeout = match told {
@@ -94,5 +114,19 @@ fn line(upstream: &[u8], told: Told, outages: &[&Outage]) -> OutageLine {
         n_events: outages.iter().map(|outage| outage.n_events).sum(),
         fail_timeout_seconds: fail_timeout.map(|(seconds, _)| seconds),
         fail_timeout_assumed: fail_timeout.is_some_and(|(_, is_assumed)| is_assumed),
+        intervals: outages
+            .iter()
+            .take(INTERVALS_MAX)
+            .map(|outage| interval(outage, names))
+            .collect(),
+    }
+}
+
+fn interval(outage: &Outage, names: &Names<'_>) -> IntervalLine {
+    IntervalLine {
+        from: rfc3339(outage.from.0),
+        until: time(outage.until),
+        n_events: outage.n_events,
+        evidence: text::for_terminal(names.evidence(&outage.evidence).as_bytes()),
     }
 }

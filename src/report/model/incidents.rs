@@ -118,7 +118,7 @@ fn line(incident: &Incident, findings: &Findings<'_>) -> IncidentLine {
                 .until
                 .is_none_or(|until| until.0 >= incident.start.0 - BEFORE_S)
     };
-    let mut health = health::lines(findings.outages.iter().filter(is_then));
+    let mut health = health::lines(findings.outages.iter().filter(is_then), findings.names);
     let n_more_health = health.len().saturating_sub(SHOWN_MAX);
     health.truncate(SHOWN_MAX);
     IncidentLine {

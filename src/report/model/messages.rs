@@ -37,6 +37,11 @@ pub(super) fn messages(scanned: &Scanned, n_top: usize) -> Vec<MessageLine> {
     lines
 }
 
+/// Shapes that are known.
+pub(super) fn n_unknown(scanned: &Scanned) -> usize {
+    scanned.aggregate.shapes.finish().len()
+}
+
 pub(super) fn unknown(scanned: &Scanned, names: &Names<'_>, n_top: usize) -> Vec<ShapeLine> {
     let line = |(shape, known): (&[u8], &Shape)| ShapeLine {
         shape: text::for_terminal(shape),

@@ -3,12 +3,13 @@
 //! A new section is a file here, a field of [`Report`] and a variant of [`Section`]; each form then fails to compile until it
 //! shows it.
 
-mod advice;
 mod answer;
 mod axis;
 mod categories;
 mod causes;
 mod config;
+mod findings;
+mod fingerprints;
 mod health;
 mod incidents;
 mod messages;
@@ -21,14 +22,17 @@ mod sources;
 mod upstreams;
 mod worst;
 
-pub use advice::AdviceLine;
 pub use answer::{Answer, Onset};
 pub use axis::{Plot, Span};
 pub use categories::{CategoryLine, SeverityLine};
 pub use causes::{CauseLine, Causes, StatusLine, WhyLine};
 pub use config::ConfigLine;
-pub use health::OutageLine;
+pub use findings::{CheckLine, EvidenceLine, FindingLine};
+pub use fingerprints::{PileLine, TimeoutLine};
+pub use health::{IntervalLine, OutageLine};
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
+pub(super) use notes::gap;
+
 pub use messages::{MessageLine, ShapeLine};
 pub use read::Completeness;
 pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};
@@ -39,7 +43,10 @@ pub use worst::WorstBucket;
 
 use crate::{
     config::Config,
-    diagnose::{self, Account, Failure, Incidents, KnownZone, Mark, Outage, Placed, ZoneBasis},
+    diagnose::{
+        self, Account, Failure, Finding, Fingerprint, Incidents, KnownZone, Mark, Outage, Placed,
+        ZoneBasis, findings::Check,
+    },
     engine::Scanned,
     event::{Basis, Severity},
     export::Names,
@@ -56,18 +63,22 @@ pub struct Findings<'a> {
     pub incidents: &'a Incidents,
     pub marks: &'a [Mark],
     pub outages: &'a [Outage],
+    pub fingerprints: &'a [Fingerprint],
     pub names: &'a Names<'a>,
     pub zone: &'a KnownZone,
     /// Of the gateway, if there is one.
     pub config: Option<&'a Config>,
     /// Why requests failed; `None` unless records and requests are there, and all of them are asked for.
     pub causes: Option<&'a diagnose::Causes>,
+    /// By rank.
+    pub findings: &'a [Finding],
+    pub checks: &'a [Check],
     /// Rows of the longest lists.
     pub n_top: usize,
 }
 
 /// Version of the JSON form; grows when a field changes its meaning or goes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A report. All texts are free of control characters; times are RFC 3339 in UTC.
 #[derive(Clone, Debug, Serialize)]
@@ -101,6 +112,12 @@ pub struct Report {
     pub answer: Answer,
     /// Why requests failed, where there are both kinds of log.
     pub causes: Option<Causes>,
+    /// What happened and why, the most important first.
+    pub findings: Vec<FindingLine>,
+    /// Findings left out of the list.
+    pub n_more_findings: usize,
+    /// What a person would check first, answered as far as the logs tell.
+    pub checklist: Vec<CheckLine>,
     /// Events by severity, most severe first.
     pub severities: Vec<SeverityLine>,
     /// The incidents with most failures, by time.
@@ -113,6 +130,10 @@ pub struct Report {
     pub health: Vec<OutageLine>,
     /// Peers left out of the list.
     pub n_more_health: usize,
+    /// Durations at which attempts pile up, most attempts first.
+    pub fingerprints: Vec<PileLine>,
+    /// Piles left out of the list.
+    pub n_more_fingerprints: usize,
     /// Categories with failures, most first.
     pub failures: Vec<CategoryLine>,
     /// Upstreams with failures, most first.
@@ -121,14 +142,14 @@ pub struct Report {
     pub n_more_upstreams: usize,
     /// Buckets with the most failures.
     pub worst: Vec<WorstBucket>,
-    /// What the categories with the most failures mean, and what to do.
-    pub advice: Vec<AdviceLine>,
     /// Categories without failures, most first.
     pub others: Vec<CategoryLine>,
     /// Most frequent messages of failures, as nginx words them.
     pub messages: Vec<MessageLine>,
     /// Most frequent shapes of messages that no row of the taxonomy describes.
     pub unknown: Vec<ShapeLine>,
+    /// Shapes left out of the list.
+    pub n_more_unknown: usize,
     /// What limits these numbers, in plain words.
     pub notes: Vec<String>,
     pub plot: Plot,
@@ -157,9 +178,15 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let mut upstreams = upstreams::upstreams(&failing, &axis, findings.names);
     let n_more_upstreams = upstreams.len().saturating_sub(n_top);
     upstreams.truncate(n_top);
-    let mut health = health::lines(findings.outages.iter());
+    let mut health = health::lines(findings.outages.iter(), findings.names);
     let n_more_health = health.len().saturating_sub(n_top);
     health.truncate(n_top);
+    let mut fingerprints = match is_part {
+        true => Vec::new(),
+        false => fingerprints::lines(findings),
+    };
+    let n_more_fingerprints = fingerprints.len().saturating_sub(n_top);
+    fingerprints.truncate(n_top);
     let failures = categories::categories(&failing, &axis, findings.names);
     let mut traffic = requests::traffic(findings, &axis);
     let n_more_traffic = traffic.len().saturating_sub(n_top);
@@ -178,6 +205,8 @@ pub fn build(findings: &Findings<'_>) -> Report {
         incident_rule: incidents::rule(findings.incidents),
         health,
         n_more_health,
+        fingerprints,
+        n_more_fingerprints,
         requests: requests::requests(findings, &axis),
         traffic,
         n_more_traffic,
@@ -188,8 +217,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
         n_events: rows.iter().map(|row| row.n_events).sum(),
         answer: answer::answer(&failing, &failures),
         causes: causes::causes(findings),
+        n_more_findings: findings.findings.len().saturating_sub(n_top),
+        findings: findings::findings(findings),
+        checklist: findings::checks(findings),
         severities: categories::severities(&rows),
-        advice: advice::advice(&failures),
         failures,
         upstreams,
         n_more_upstreams,
@@ -204,6 +235,10 @@ pub fn build(findings: &Findings<'_>) -> Report {
             Vec::new()
         } else {
             messages::unknown(scanned, findings.names, n_top)
+        },
+        n_more_unknown: match is_part {
+            true => 0,
+            false => messages::n_unknown(scanned).saturating_sub(n_top),
         },
         notes: notes::notes(findings),
         plot: axis.plot(),

@@ -7,8 +7,8 @@ use crate::{
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
-    report::words::grouped,
     text,
+    words::grouped,
 };
 
 /// All of them, those that touch every number first.
@@ -117,7 +117,7 @@ fn part(findings: &Findings<'_>) -> Option<String> {
     };
     let (since, until) = (bound(since, "the beginning"), bound(until, "the end"));
     Some(format!(
-        "only from {since} to {until}; messages and shapes are not listed for a part of the time"
+        "only from {since} to {until}; messages, shapes and durations are not listed for a part of the time"
     ))
 }
 
@@ -150,6 +150,19 @@ fn limits(findings: &Findings<'_>) -> Vec<String> {
         let n = scanned.aggregate.n_doubtful;
         notes.push(format!("{n} records stand inside text a client may have written; they are in `events` as torn, and counted nowhere else"));
     }
+    let durations = &scanned.aggregate.requests.durations;
+    if durations.grain_ms() > 1 {
+        notes.push(format!(
+            "durations of failed attempts are looked at to {} ms only: the limit on them was reached",
+            durations.grain_ms()
+        ));
+    }
+    if durations.n_longer > 0 {
+        notes.push(format!(
+            "{} failed attempts took longer than two hours: no pile is looked for there",
+            grouped(durations.n_longer)
+        ));
+    }
     if scanned.aggregate.shapes.n_pooled > 0 {
         notes.push(format!(
             "{} messages have shapes past the limit of shapes kept",
@@ -159,7 +172,7 @@ fn limits(findings: &Findings<'_>) -> Vec<String> {
     notes
 }
 
-fn gap(gap: &Gap) -> String {
+pub(in crate::report) fn gap(gap: &Gap) -> String {
     match gap {
         Gap::Missing { set, numbers } => {
             let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();

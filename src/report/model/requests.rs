@@ -4,8 +4,8 @@ use super::{Findings, axis::Axis};
 use crate::{
     aggregate::{Histogram, Requests, TrafficCount, TrafficRow},
     diagnose::Traffic,
-    report::words::{grouped, milliseconds},
     text,
+    words::{grouped, milliseconds},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -1,18 +1,20 @@
 //! The parts of a report between its head and its end.
 
 use super::Report;
-use crate::report::words::bucket_word;
+use crate::words::bucket_word;
 
 /// A part of a report; the order of [`Section::ALL`] is that of every form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Section {
     Causes,
+    Findings,
+    Checklist,
     Incidents,
     Failures,
     Upstreams,
     Health,
+    Fingerprints,
     Worst,
-    Advice,
     Traffic,
     Routes,
     Slowest,
@@ -25,14 +27,16 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 16] = [
+    pub const ALL: [Section; 18] = [
         Section::Causes,
+        Section::Findings,
+        Section::Checklist,
         Section::Incidents,
         Section::Failures,
         Section::Upstreams,
         Section::Health,
+        Section::Fingerprints,
         Section::Worst,
-        Section::Advice,
         Section::Traffic,
         Section::Routes,
         Section::Slowest,
@@ -48,12 +52,14 @@ impl Section {
     pub const fn name(self) -> &'static str {
         match self {
             Section::Causes => "causes",
+            Section::Findings => "findings",
+            Section::Checklist => "checklist",
             Section::Incidents => "incidents",
             Section::Failures => "failures",
             Section::Upstreams => "upstreams",
             Section::Health => "health",
+            Section::Fingerprints => "fingerprints",
             Section::Worst => "worst",
-            Section::Advice => "advice",
             Section::Traffic => "traffic",
             Section::Routes => "routes",
             Section::Slowest => "slowest",
@@ -72,12 +78,14 @@ impl Report {
     pub fn title(&self, section: Section) -> String {
         match section {
             Section::Causes => "Why requests failed".to_owned(),
+            Section::Findings => "What happened, and what to do".to_owned(),
+            Section::Checklist => "Checklist".to_owned(),
             Section::Incidents => "Incidents".to_owned(),
             Section::Failures => "Failures by category".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Health => "Peers out of their groups".to_owned(),
+            Section::Fingerprints => "Durations that pile up".to_owned(),
             Section::Worst => format!("Worst {}", bucket_word(self.bucket)),
-            Section::Advice => "What it means, and what to do".to_owned(),
             Section::Traffic => "Requests by upstream".to_owned(),
             Section::Routes => "Routes with most failed requests (5xx, 499)".to_owned(),
             Section::Slowest => "Slowest routes".to_owned(),
@@ -94,12 +102,14 @@ impl Report {
     pub fn has(&self, section: Section) -> bool {
         match section {
             Section::Causes => self.causes.is_some(),
+            Section::Findings => !self.findings.is_empty(),
+            Section::Checklist => !self.checklist.is_empty(),
             Section::Incidents => !self.incidents.is_empty(),
             Section::Failures => !self.failures.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Health => !self.health.is_empty(),
+            Section::Fingerprints => !self.fingerprints.is_empty(),
             Section::Worst => !self.worst.is_empty(),
-            Section::Advice => !self.advice.is_empty(),
             Section::Traffic => !self.traffic.is_empty(),
             Section::Routes => !self.routes.is_empty(),
             Section::Slowest => !self.slowest.is_empty(),

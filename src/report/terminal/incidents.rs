@@ -3,7 +3,7 @@
 use super::page::{BAD, DIM, Page};
 use crate::{
     report::{
-        model::{IncidentLine, MarkLine, MemberLine, OutageLine, Report},
+        model::{IncidentLine, IntervalLine, MarkLine, MemberLine, OutageLine, Report},
         words::{duration, grouped, plural},
     },
     text::{truncated, wrapped},
@@ -105,6 +105,9 @@ impl Page {
             ]);
         }
         self.show(table, &[1, 2]);
+        for line in report.health.iter().filter(|line| line.n_times > 1) {
+            self.item(&one_by_one(line, report));
+        }
         if report.n_more_health > 0 {
             self.line(&format!(
                 "  and {} more; --top shows them",
@@ -115,6 +118,28 @@ impl Page {
             self.item("fail_timeout is taken to be 10 s, its default: a peer is tried again that long after nginx took it out, and its recovery is silent");
         }
     }
+}
+
+/// Outages of one peer that are listed one by one.
+const INTERVALS_MAX: usize = 3;
+
+/// `10.0.0.1:80: 14:08:16-14:08:20, 14:08:31-14:08:35, …`
+fn one_by_one(line: &OutageLine, report: &Report) -> String {
+    let one = |interval: &IntervalLine| {
+        let until = match &interval.until {
+            Some(until) => clock(until, report),
+            None => "the end".to_owned(),
+        };
+        format!("{}-{until}", clock(&interval.from, report))
+    };
+    let told: Vec<String> = line.intervals.iter().take(INTERVALS_MAX).map(one).collect();
+    let more = if line.n_times > told.len() {
+        ", …"
+    } else {
+        ""
+    };
+    let name = truncated(&line.upstream, 60);
+    format!("{name}: {}{more}", told.join(", "))
 }
 
 /// `12 refused at 10.0.0.1:80, phase connect, at 14:00:00`.

@@ -1,5 +1,7 @@
 //! The report as text, for 80 columns and more, with or without colour.
 
+pub mod compare;
+mod findings;
 mod incidents;
 mod page;
 mod sections;
@@ -40,12 +42,14 @@ impl Page {
     fn section(&mut self, section: Section, report: &Report) {
         match section {
             Section::Causes => self.causes(report),
+            Section::Findings => self.findings(report),
+            Section::Checklist => self.checklist(report),
             Section::Incidents => self.incidents(report),
             Section::Failures => self.categories(&report.failures, report),
             Section::Upstreams => self.upstreams(report),
             Section::Health => self.health(report),
+            Section::Fingerprints => self.fingerprints(report),
             Section::Worst => self.worst(report),
-            Section::Advice => self.advice(report),
             Section::Traffic => self.traffic(report),
             Section::Routes => self.routes(&report.routes),
             Section::Slowest => self.routes(&report.slowest),
@@ -68,6 +72,9 @@ impl Page {
         };
         let headline = headline(report);
         self.line(&format!("{verdict}{headline}"));
+        if let Some(finding) = report.findings.first() {
+            self.item(&format!("{} ({})", finding.title, finding.confidence));
+        }
         self.line("");
         self.fact("read", &read(&report.completeness));
         if let Some(config) = &report.config {

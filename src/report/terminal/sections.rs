@@ -106,6 +106,18 @@ impl Page {
         }
     }
 
+    pub(super) fn fingerprints(&mut self, report: &Report) {
+        for line in &report.fingerprints {
+            self.item(&format!("{}: {}", line.text(), line.why));
+        }
+        if report.n_more_fingerprints > 0 {
+            self.line(&format!(
+                "  and {} more; --top shows them",
+                report.n_more_fingerprints
+            ));
+        }
+    }
+
     pub(super) fn worst(&mut self, report: &Report) {
         let mut table = self.table();
         for line in &report.worst {
@@ -122,19 +134,6 @@ impl Page {
             ]);
         }
         self.show(table, &[1]);
-    }
-
-    /// A line per category: the rest is `coroner explain`'s.
-    pub(super) fn advice(&mut self, report: &Report) {
-        for line in &report.advice {
-            self.item(&format!("{}: {}", line.category, line.title));
-        }
-        if let Some(line) = report.advice.first() {
-            self.item(&format!(
-                "`coroner explain {}` says how to check and how to fix it",
-                line.category
-            ));
-        }
     }
 
     pub(super) fn traffic(&mut self, report: &Report) {
@@ -205,8 +204,19 @@ impl Page {
         for line in &report.unknown {
             let shape = truncated(&line.shape, self.width.saturating_sub(12));
             self.line(&format!("  {:>9} {shape}", grouped(line.n_events)));
+            // A shape that nothing varies in is its own sample.
+            if line.sample != line.shape {
+                let sample = truncated(&line.sample, self.width.saturating_sub(18));
+                self.line(&format!("  {:9} such as {sample}", ""));
+            }
             let evidence = self.styled(DIM, &line.evidence);
             self.line(&format!("  {:9} {evidence}", ""));
+        }
+        if report.n_more_unknown > 0 {
+            self.line(&format!(
+                "  and {} more shapes; --top shows them",
+                grouped(report.n_more_unknown as u64)
+            ));
         }
     }
 

@@ -1,0 +1,178 @@
+//! The backend answered, and its answer is the trouble: its own errors, its own refusals, and its own slowness.
+
+use super::{Certainty, Draft, Facts, Told, by_upstream, n_events, name, record, upstream_name};
+use crate::{
+    aggregate::{Requests, TrafficCount, requests::RouteCount},
+    classify::aspect::FATAL,
+    diagnose::findings::{facts::exhibit, observed::Symptom},
+    event::Category,
+    words::{grouped, milliseconds, plural},
+};
+use std::collections::BTreeMap;
+
+pub(super) fn errors(facts: &Facts<'_>, told: &mut Told) {
+    for (upstream, symptoms) in by_upstream(facts.failures(Category::Upstream5xx)) {
+        let shown = upstream_name(upstream);
+        let draft = facts.draft(&shown, &symptoms);
+        let n = n_events(&symptoms);
+        let fatal = fatal(facts, upstream);
+        let n_fatal = n_events(&fatal);
+        let wrote = match n_fatal {
+            0 => String::new(),
+            n => format!(
+                " In the same time it wrote {} fatal {} of its own: the evidence quotes the first.",
+                grouped(n),
+                plural(n, "error")
+            ),
+        };
+        let route = route(facts).map_or_else(String::new, |(route, n)| {
+            format!(" Most of all 5xx are for {route} ({}).", grouped(n))
+        });
+        let mut evidence = draft.evidence.clone();
+        evidence.extend(fatal.iter().take(2).map(|symptom| exhibit(symptom)));
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("{shown} itself answered 5xx to {} {}", grouped(n), plural(n, "request")),
+            claim: format!(
+                "{} {} of {shown} {} an error of its own {}: nginx passed them on and made none of them.{wrote}{route} No setting of the gateway mends that.",
+                grouped(n),
+                plural(n, "answer"),
+                if n == 1 { "was" } else { "were" },
+                facts.during(draft.first, draft.last)
+            ),
+            advice: vec!["Look into the application's own log for these seconds: what it lost (its database, a disk, a service behind it) and which release came before.".to_owned()],
+            evidence,
+            ..draft
+        });
+    }
+}
+
+/// The route with most answers 5xx, and how many these are.
+fn route(facts: &Facts<'_>) -> Option<(String, u64)> {
+    if !facts.material.is_whole {
+        return None; // routes are counted without their times
+    }
+    let routes = &facts.material.scanned.aggregate.requests.routes;
+    let top = Requests::top(routes, 1, |count: &RouteCount| count.n_5xx);
+    let row = top.into_iter().next().filter(|row| row.count.n_5xx > 0)?;
+    Some((name(&row.name.unwrap_or_default()), row.count.n_5xx))
+}
+
+/// Texts of the application that tell of the end of a request.
+fn fatal<'a>(facts: &Facts<'a>, upstream: Option<&[u8]>) -> Vec<&'a Symptom> {
+    facts
+        .symptoms()
+        .filter(|symptom| symptom.category == Category::AppStderr && symptom.aspect == FATAL)
+        .filter(|symptom| symptom.upstream.as_deref() == upstream)
+        .collect()
+}
+
+/// Fatal errors where no access log tells what became of the requests.
+pub(super) fn fatal_errors(facts: &Facts<'_>, told: &mut Told) {
+    let fatal = facts
+        .symptoms()
+        .filter(|symptom| symptom.category == Category::AppStderr && symptom.aspect == FATAL);
+    for (upstream, symptoms) in by_upstream(fatal) {
+        let is_told = facts
+            .failures(Category::Upstream5xx)
+            .any(|symptom| symptom.upstream.as_deref() == upstream);
+        if is_told {
+            continue;
+        }
+        let shown = upstream_name(upstream);
+        let draft = facts.draft(&shown, &symptoms);
+        let n = n_events(&symptoms);
+        told.push(Draft {
+            certainty: Certainty::Likely,
+            title: format!("the application behind {shown} wrote {} fatal {}", grouped(n), plural(n, "error")),
+            claim: format!(
+                "The application behind {shown} wrote {} fatal {} {}; its answers to these requests were most likely 500. What such a text says of refused connections or timeouts is about the application's own peers, not about nginx's.",
+                grouped(n),
+                plural(n, "error"),
+                facts.during(draft.first, draft.last)
+            ),
+            advice: vec!["Mend what the text names; the evidence quotes the first.".to_owned()],
+            n_requests: 0,
+            n_masked: 0,
+            ..draft
+        });
+    }
+}
+
+/// Fewer answers tell nothing of a pattern.
+const ANSWERS_MIN: u64 = 20;
+
+pub(super) fn denies(facts: &Facts<'_>, told: &mut Told) {
+    for (upstream, service) in &facts.material.observed.services {
+        let Some(evidence) = service.evidence_denied else {
+            continue;
+        };
+        if service.n_denied < ANSWERS_MIN || service.n_denied * 2 < service.n_ok {
+            continue;
+        }
+        let shown = name(upstream);
+        told.push(Draft {
+            certainty: Certainty::Likely,
+            title: format!("{shown} denies most requests (401, 403)"),
+            claim: format!(
+                "{} of {} answers of {shown} were 401 or 403, of its own: it was reached, and does not accept what nginx or the clients present. That is no 502.",
+                grouped(service.n_denied),
+                grouped(service.n_ok)
+            ),
+            advice: vec!["Check what nginx passes: `proxy_set_header Authorization`, and that a location with `proxy_set_header` of its own loses all that it would inherit.".to_owned()],
+            commands: vec![format!("On the gateway: curl -sv -o /dev/null http://{shown}/ (with the header that nginx should send)")],
+            evidence: vec![record(evidence, "first of them", b"")],
+            subject: shown,
+            n_events: service.n_denied,
+            n_requests: service.n_denied,
+            ..Draft::default()
+        });
+    }
+}
+
+/// A tenth of the answers took longer: slow for people, whatever it is for machines.
+const SLOW_P90_MS: u32 = 5_000;
+
+pub(super) fn slow(facts: &Facts<'_>, told: &mut Told) {
+    let mut sums: BTreeMap<&[u8], TrafficCount> = BTreeMap::new();
+    for row in facts.material.traffic {
+        if let Some(upstream) = &row.upstream {
+            sums.entry(upstream).or_default().merge(&row.count);
+        }
+    }
+    for (upstream, sum) in sums {
+        let row = sum.finish();
+        let is_told = facts
+            .failures(Category::Timeout)
+            .any(|symptom| symptom.upstream.as_deref() == Some(upstream));
+        let p90 = row.response_ms_p90.unwrap_or(0);
+        let ok = facts
+            .service(Some(upstream))
+            .and_then(|service| service.ok.first());
+        let (false, Some(ok)) = (
+            is_told || p90 < SLOW_P90_MS || row.n_attempts < ANSWERS_MIN,
+            ok,
+        ) else {
+            continue;
+        };
+        let shown = name(upstream);
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("{shown} is slow: a tenth of its answers take {} or more", milliseconds(Some(p90))),
+            claim: format!(
+                "Of {} answers of {shown} half took at most {}, a tenth {} or more, the slowest {}; connecting took at most {} for 99 of 100. None ran into a timeout yet; clients with less patience leave (499).",
+                grouped(row.n_attempts),
+                milliseconds(row.response_ms_p50),
+                milliseconds(Some(p90)),
+                milliseconds(row.response_ms_max),
+                milliseconds(row.connect_ms_p99)
+            ),
+            advice: vec!["Find the slow routes (the report lists them) and what the application waits for in them.".to_owned()],
+            commands: vec![format!("On the gateway: curl -so /dev/null -w '%{{time_starttransfer}} %{{time_total}}\\n' http://{shown}/PATH")],
+            evidence: vec![record(ok.evidence, "its first answer", b"")],
+            subject: shown,
+            n_events: row.n_attempts,
+            ..Draft::default()
+        });
+    }
+}

@@ -1,0 +1,172 @@
+//! The logs themselves: what they lack, what is forged in them, and what is not understood.
+
+use super::{Certainty, Cite, Draft, Exhibit, Facts, Told, name, record};
+use crate::{
+    aggregate::LineClass,
+    diagnose::Gap,
+    engine::rotation_set,
+    words::{duration, grouped, plural},
+};
+
+/// The last source of the rotated set `set`; any log if no set is named.
+fn source_of(facts: &Facts<'_>, set: Option<&str>) -> Option<usize> {
+    let sources = facts.material.scanned.sources.iter().enumerate();
+    sources
+        .filter(|(_, state)| state.kind.is_log())
+        .filter(|(_, state)| {
+            set.is_none_or(|set| rotation_set(&String::from_utf8_lossy(&state.name)).0 == set)
+        })
+        .map(|(index, _)| index)
+        .last()
+}
+
+fn source(index: usize, what: &str) -> Exhibit {
+    Exhibit {
+        cite: Cite::Source(index),
+        what: what.to_owned(),
+        quote: Vec::new(),
+    }
+}
+
+pub(super) fn silence(facts: &Facts<'_>, told: &mut Told) {
+    for gap in facts.material.gaps {
+        let Gap::Silence { set, from, to } = gap else {
+            continue;
+        };
+        let Some(index) = source_of(facts, set.as_deref()) else {
+            continue;
+        };
+        let what = set
+            .as_ref()
+            .map_or_else(|| "the logs".to_owned(), |set| name(set.as_bytes()));
+        told.push(Draft {
+            certainty: Certainty::Likely,
+            title: format!("{what} say nothing for {}", duration(to.0 - from.0)),
+            claim: format!(
+                "From {} to {} there is no record of any kind, though the pace of {what} promised some. That there is no 502 then means nothing: nginx was down, or its records went elsewhere or were lost.",
+                facts.clock(*from),
+                facts.clock(*to)
+            ),
+            advice: vec!["Look for the missing part: another rotation, another host, a full disk; and whether nginx ran at all.".to_owned()],
+            commands: vec!["journalctl -u nginx".to_owned(), "ls -l --time-style=full-iso /var/log/nginx/".to_owned()],
+            evidence: vec![source(index, "says nothing in that time")],
+            subject: format!("{what} {}", from.0),
+            first: Some(*from),
+            last: Some(*to),
+            ..Draft::default()
+        });
+    }
+}
+
+pub(super) fn missing_files(facts: &Facts<'_>, told: &mut Told) {
+    for gap in facts.material.gaps {
+        let Gap::Missing { set, numbers } = gap else {
+            continue;
+        };
+        let Some(index) = source_of(facts, Some(set)) else {
+            continue;
+        };
+        let shown = name(set.as_bytes());
+        let few: Vec<String> = numbers.iter().take(5).map(u64::to_string).collect();
+        let more = if numbers.len() > 5 { ", …" } else { "" };
+        let n = numbers.len() as u64;
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("{} {} of the rotated set {shown} {} missing", grouped(n), plural(n, "file"), if n == 1 { "is" } else { "are" }),
+            claim: format!(
+                "Of {shown} the files {}{more} are not here, though those around them are. What happened in their time is not in any number of this report.",
+                few.join(", ")
+            ),
+            advice: vec!["Read them too, if they exist; if they do not, say so wherever you pass these numbers on.".to_owned()],
+            commands: vec![format!("ls -l '{shown}'*")],
+            evidence: vec![source(index, "of the same set")],
+            subject: shown,
+            ..Draft::default()
+        });
+    }
+}
+
+pub(super) fn forged(facts: &Facts<'_>, told: &mut Told) {
+    let scanned = facts.material.scanned;
+    let n_doubtful = scanned.aggregate.n_doubtful;
+    let ledgers = scanned.ledgers.iter().enumerate();
+    let forged: Vec<(usize, u64)> = ledgers
+        .map(|(index, ledger)| {
+            // A record within another's text is torn, or forged; which, its line alone does not tell.
+            let n_torn = if n_doubtful > 0 {
+                ledger.n_of(LineClass::Torn)
+            } else {
+                0
+            };
+            (index, ledger.n_of(LineClass::Injected) + n_torn)
+        })
+        .filter(|(_, n)| *n > 0)
+        .collect();
+    let injected = scanned
+        .ledgers
+        .iter()
+        .map(|ledger| ledger.n_of(LineClass::Injected));
+    let n = injected.sum::<u64>() + n_doubtful;
+    if n == 0 {
+        return;
+    }
+    told.push(Draft {
+        certainty: Certainty::Likely,
+        title: format!("{} {} in the error log may be forged by clients", grouped(n), plural(n, "record")),
+        claim: format!(
+            "{} {} like records and stand where a client's text does: anyone can write whole lines into an error log with %0A in a URL. None of them is in any number here.",
+            grouped(n),
+            match n {
+                1 => "text looks",
+                _ => "texts look",
+            }
+        ),
+        advice: vec!["Find who sent them (the record before them names the client). Do not feed error logs to tools that believe every line.".to_owned()],
+        commands: vec!["grep -nE '%0[aA]' access.log".to_owned()],
+        evidence: forged
+            .iter()
+            .map(|(index, n)| source(*index, &format!("holds {} such lines", grouped(*n))))
+            .collect(),
+        subject: "forged".to_owned(),
+        n_events: n,
+        ..Draft::default()
+    });
+}
+
+pub(super) fn unknown(facts: &Facts<'_>, told: &mut Told) {
+    if !facts.material.is_whole {
+        return; // shapes are counted without their times
+    }
+    let shapes = facts.material.scanned.aggregate.shapes.finish();
+    let n: u64 = shapes.iter().map(|(_, shape)| shape.n_events).sum();
+    let Some((_, top)) = shapes.first() else {
+        return;
+    };
+    told.push(Draft {
+        certainty: Certainty::Certain,
+        title: format!("{} {} are of no kind that coroner knows", grouped(n), plural(n, "message")).replace("1 message are", "1 message is"),
+        claim: format!(
+            "{} {} counted as `other`, in {} {}. Whether these are failures, it does not tell; the most frequent is quoted.",
+            grouped(n),
+            match n {
+                1 => "message is",
+                _ => "messages are",
+            },
+            grouped(shapes.len() as u64),
+            plural(shapes.len() as u64, "shape")
+        ),
+        advice: vec!["Read their shapes in the report, and judge for yourself.".to_owned()],
+        commands: vec!["coroner export --table events LOG".to_owned()],
+        evidence: shapes
+            .iter()
+            .take(3)
+            .map(|(_, shape)| {
+                let what = format!("first of {}", grouped(shape.n_events));
+                record(shape.evidence, &what, &shape.sample)
+            })
+            .collect(),
+        subject: "other".to_owned(),
+        n_events: top.n_events.max(n),
+        ..Draft::default()
+    });
+}

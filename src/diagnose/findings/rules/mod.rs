@@ -1,0 +1,174 @@
+//! The rules: one row each. A rule looks at the facts and pushes a draft per thing it is about; which words it may leave to the topic of its
+//! category is told at [`Draft`].
+//!
+//! A new rule is a function in one of the files here, or in a new one, and a row in [`RULES`]; `tests/integration/findings.rs` fails until
+//! a case makes it fire.
+
+mod answers;
+mod backend;
+mod connect;
+mod gateway;
+mod groups;
+mod logs;
+mod names;
+mod rest;
+mod sockets;
+mod timeouts;
+mod tls;
+
+use super::{
+    Certainty, Cite, Draft, Exhibit, Told, Weight,
+    episode::{Episode, Step, episodes},
+    facts::{Facts, bounds, by_upstream, n_events, name, record, upstream_name},
+    observed::{Service, Symptom},
+};
+use crate::event::Category;
+
+/// One rule.
+pub struct Rule {
+    /// Also the middle of the ids of its findings.
+    pub id: &'static str,
+    /// What it is about, whatever it is found at.
+    pub title: &'static str,
+    pub weight: Weight,
+    /// The category whose topic says more.
+    pub topic: Category,
+    /// What would show that a finding of it is wrong.
+    pub refuted_by: &'static str,
+    check: fn(&Facts<'_>, &mut Told),
+}
+
+impl Rule {
+    pub(super) fn check(&self, facts: &Facts<'_>, told: &mut Told) {
+        (self.check)(facts, told);
+    }
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Rule({})", self.id)
+    }
+}
+
+macro_rules! rules {
+    ($($id:literal $weight:ident $topic:ident $check:path: $title:literal, unless $refuted_by:literal;)*) => {
+        &[$(Rule {
+            id: $id,
+            title: $title,
+            weight: Weight::$weight,
+            topic: Category::$topic,
+            refuted_by: $refuted_by,
+            check: $check,
+        }),*]
+    };
+}
+
+/// All rules: what failed requests, what hurt them, what limits what can be told.
+pub const RULES: &[Rule] = rules! {
+    "upstream-down" Failure Refused connect::down: "an upstream was down",
+        unless "The backend's own log or its service manager shows it running and listening at that address in this time.";
+    "wrong-address" Failure Refused connect::wrong_address: "nobody ever listened at the address that nginx connects to",
+        unless "One answer from that address in an access log of the same gateway, or `ss -lnt` on that host showing the port open.";
+    "refused-at-restart" Failure Refused connect::restart: "connections were refused for moments, as at restarts",
+        unless "The backend was not stopped or started in any of these moments.";
+    "socket-down" Failure SocketMissing sockets::down: "nobody answered behind a unix socket, in several ways one after the other",
+        unless "The application's own log shows it accepting connections in this time.";
+    "socket-missing" Failure SocketMissing sockets::missing: "the unix socket does not exist",
+        unless "The file existed then, in the place that nginx sees (mind PrivateTmp and containers).";
+    "socket-stale" Failure Refused sockets::stale: "a unix socket file behind which nobody listens",
+        unless "`ss -lx` shows a listener on that path whose process is older than the first of these records.";
+    "backlog-full" Failure ResourceExhausted sockets::full: "the backlog of a unix socket was full",
+        unless "The application had idle workers in this time.";
+    "socket-forbidden" Failure Permission sockets::forbidden: "nginx may not connect to a unix socket",
+        unless "`sudo -u www-data` (nginx's `user`) can connect to it; then an AVC denial of that second tells the rest.";
+    "connect-forbidden" Failure Permission sockets::denied: "the kernel forbids nginx to connect",
+        unless "SELinux and AppArmor were permissive or absent, or no denial is logged at that second although auditing was on.";
+    "unreachable" Failure Unreachable sockets::unreachable: "there is no way to an upstream",
+        unless "`ip route get` and a ping from the gateway's own network namespace worked then.";
+    "timeout-connect" Failure Timeout timeouts::connect: "connections were not answered in time",
+        unless "Connect times of the successful requests are a few milliseconds throughout, and nothing between drops packets.";
+    "timeout-tls" Failure Timeout timeouts::tls: "TLS handshakes were not answered in time",
+        unless "`openssl s_client` to that port shook hands at once in this time.";
+    "timeout-send" Failure Timeout timeouts::send: "an upstream stopped reading requests",
+        unless "The application read these bodies to their end.";
+    "timeout-header" Failure Timeout timeouts::header: "an upstream was too slow to begin its answer",
+        unless "The application's own log shows these requests answered well within the limit.";
+    "timeout-body" Failure Timeout timeouts::body: "an upstream stopped in the middle of its answers",
+        unless "The application's own log shows these answers written to their end.";
+    "timeout-tunnel" Warning Timeout timeouts::tunnel: "idle upgraded connections were closed",
+        unless "There was traffic on these connections within the limit.";
+    "keepalive-race" Failure PrematureClose answers::race: "a backend closes idle connections just as nginx uses them",
+        unless "The backend's idle timeout is longer than nginx's, or the failed connections were new ones ($upstream_connect_time above 0, another local port each time).";
+    "closed-early" Failure PrematureClose answers::cut: "an upstream ended connections without a whole answer",
+        unless "The application's own log shows these requests answered in full.";
+    "wrong-protocol" Failure InvalidResponse answers::protocol: "nginx and an upstream speak different protocols",
+        unless "The same port answers `curl` in the protocol that the pass names.";
+    "invalid-answer" Failure InvalidResponse answers::invalid: "answers that are not valid",
+        unless "The same request, sent to the backend by hand, is answered in valid HTTP.";
+    "header-too-big" Failure Buffer answers::header: "response headers do not fit the buffer",
+        unless "The same request, sent to the backend by hand, has a header smaller than the buffer.";
+    "tls-verify" Failure Tls tls::verify: "a certificate that does not verify",
+        unless "`openssl verify` with the same trust store accepts the certificate that the upstream sends.";
+    "tls-name" Failure Tls tls::name_mismatch: "a certificate for another name",
+        unless "The certificate holds the name that nginx compares with.";
+    "tls-unknown-name" Failure Tls tls::unknown_name: "a server name that the upstream does not know",
+        unless "The handshake fails with the right name, too.";
+    "tls-handshake" Failure Tls tls::handshake: "no TLS handshake with an upstream",
+        unless "`openssl s_client` with the same protocols and name shakes hands from the gateway.";
+    "missing-upstream-block" Failure Dns names::missing_block: "a name in a pass that no upstream block has",
+        unless "The name is a host that /etc/hosts or DNS of the gateway knows.";
+    "name-unknown-at-start" Failure Dns names::unknown_at_start: "a name had no address when the configuration was read",
+        unless "`getent ahosts` found it on the gateway at that time.";
+    "no-resolver" Failure Dns names::no_resolver: "a name to be resolved at run time, and no resolver",
+        unless "A `resolver` stands in the server or location that these requests met.";
+    "dns-server" Failure Dns names::server: "the DNS server failed",
+        unless "The server answered others in this time, and the name's own zone was broken.";
+    "dns-not-found" Failure Dns names::not_found: "DNS does not know a name",
+        unless "The resolver that nginx uses finds the name.";
+    "no-peer-left" Failure NoLiveUpstreams groups::no_peer: "a group had no peer left to ask",
+        unless "The peers answered others through the same gateway at these seconds.";
+    "worker-connections" Failure ResourceExhausted gateway::connections: "worker_connections were used up",
+        unless "`ss -s` or stub_status shows far fewer connections than workers times the limit.";
+    "open-files" Failure ResourceExhausted gateway::files: "file descriptors were used up",
+        unless "The limit of the running workers in /proc/PID/limits is far above what they had open.";
+    "ports-used-up" Failure ResourceExhausted gateway::ports: "local ports toward an upstream were used up",
+        unless "Few connections in TIME_WAIT toward that address; then the address to bind to is not of this host.";
+    "out-of-memory" Failure ResourceExhausted gateway::memory: "the gateway ran out of memory",
+        unless "Host, cgroup and shared zones had room.";
+    "disk-full" Failure ResourceExhausted gateway::disk: "a disk was full",
+        unless "The disk had room and inodes; then a quota was reached.";
+    "worker-crash" Failure WorkerCrash gateway::crash: "a worker ended on a signal",
+        unless "Somebody sent that signal on purpose.";
+    "backend-errors" Failure Upstream5xx backend::errors: "the backend itself answered 5xx",
+        unless "The upstream header time of these requests is absent: then the gateway made the answer.";
+    "rate-limited" Warning RateLimited gateway::requests_limited: "requests beyond limit_req",
+        unless "The answers came from the upstream ($upstream_status is not empty).";
+    "connections-limited" Warning RateLimited gateway::connections_limited: "connections beyond limit_conn",
+        unless "The answers came from the upstream ($upstream_status is not empty).";
+    "clients-leave" Warning ClientAbort timeouts::clients_leave: "clients left before an answer",
+        unless "The waits are spread evenly and short: then people left pages.";
+    "fatal-errors" Warning AppStderr backend::fatal_errors: "the application wrote fatal errors",
+        unless "The answers to these requests were good.";
+    "backend-denies" Warning AccessDenied backend::denies: "a backend denies most requests",
+        unless "The clients are meant to be denied.";
+    "slow-upstream" Warning Timeout backend::slow: "an upstream is slow",
+        unless "These answers are large downloads or long polls by design.";
+    "taken-out" Warning Health groups::taken_out: "a peer was taken out, and no record says why",
+        unless "Records of its failures exist in another error_log.";
+    "reload-refused" Warning Config gateway::reload_refused: "a reload was refused",
+        unless "New workers were started right after it.";
+    "start-refused" Warning Config gateway::start_refused: "nginx refused a configuration",
+        unless "It was a test of a file that is not in use.";
+    "temporary-files" Warning Buffer answers::spill: "bodies go to temporary files",
+        unless "Nothing needs to be refuted: it is told so that nobody takes it for the cause.";
+    "missing-files" Note Other logs::missing_files: "files of a rotated set are missing",
+        unless "The numbering of the set has holes by design.";
+    "silence" Note Other logs::silence: "a log says nothing for long",
+        unless "The traffic stops at these hours every day.";
+    "forged-lines" Note Other logs::forged: "lines that clients forged",
+        unless "nginx itself wrote these lines, into a file that several processes share.";
+    "unknown-messages" Note Other logs::unknown: "messages of no known kind",
+        unless "Nothing needs to be refuted: these are only counted.";
+    "unexplained-failures" Failure Other rest::unexplained: "failures that no other rule explains",
+        unless "Another finding covers the same records.";
+};

@@ -1,0 +1,232 @@
+//! What a comparison says, whatever its form: [`build`] decides it, once; [`terminal`](super::terminal::compare), [`markdown`] and
+//! [`json`](super::json) say it.
+
+mod lines;
+pub mod markdown;
+mod notes;
+mod say;
+
+pub use lines::{MessageLine, RateLine, RateSide, RowLine, SideLine, StatusLine, TimesLine};
+
+use crate::{
+    diagnose::{
+        Account,
+        compare::{Comparison, Side, Verdict, Which, Why},
+    },
+    event::{Basis, Timestamp},
+    export::{Names, time::rfc3339},
+    text,
+};
+use serde::Serialize;
+
+/// What is told of a comparison.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub comparison: &'a Comparison,
+    pub before: &'a Side,
+    pub after: &'a Side,
+    /// Where one set of logs was cut.
+    pub cut: Option<&'a Cut>,
+    /// Each scan with the names of its sources: of both sides, or of the one that was cut.
+    pub accounts: &'a [(Which, &'a Account, &'a Names<'a>)],
+    /// What the second reading missed, in plain words.
+    pub missed: &'a [String],
+    /// Rows of the longest lists.
+    pub n_top: usize,
+}
+
+/// Where and why one set of logs was cut.
+#[derive(Clone, Debug, Serialize)]
+pub struct Cut {
+    #[serde(serialize_with = "as_time")]
+    pub at: Timestamp,
+    /// In plain words.
+    pub why: String,
+    /// Buckets are so wide that what lies within this many seconds behind the cut may count as before; 1: nothing does.
+    pub coarse_seconds: i64,
+}
+
+fn as_time<S: serde::Serializer>(time: &Timestamp, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_str(&rfc3339(time.0))
+}
+
+/// Version of the JSON form; grows when a field changes its meaning or goes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A comparison in words. All texts are free of control characters; times are RFC 3339 in UTC.
+#[derive(Clone, Debug, Serialize)]
+pub struct ComparisonReport {
+    pub format_version: u32,
+    pub coroner_version: &'static str,
+    /// fixed, better, same, worse or cannot tell.
+    pub verdict: &'static str,
+    /// The verdict in a sentence, without its first word.
+    pub answer: String,
+    /// What else the answer needs.
+    pub but: Vec<String>,
+    pub before: SideLine,
+    pub after: SideLine,
+    pub cut: Option<Cut>,
+    /// Kind of log that the failures are of; empty: the sides have none in common.
+    pub basis: &'static str,
+    /// All failures together.
+    pub total: RateLine,
+    /// Upstream × category, what needs a look first.
+    pub rows: Vec<RowLine>,
+    pub n_more_rows: usize,
+    /// Messages of failures and warnings that only one side has.
+    pub messages: Vec<MessageLine>,
+    pub n_more_messages: usize,
+    /// Answers 499, 500, 502, 503 and 504.
+    pub statuses: Vec<StatusLine>,
+    /// Times of answers, by upstream.
+    pub times: Vec<TimesLine>,
+    pub n_more_times: usize,
+    /// What makes the comparison unfair, in plain words.
+    pub doubts: Vec<String>,
+    /// Sources that are not whole.
+    pub problems: Vec<String>,
+    /// How verdicts are made, with the thresholds.
+    pub rules: Vec<String>,
+}
+
+/// Makes the report of a comparison.
+pub fn build(told: &Told<'_>) -> ComparisonReport {
+    let Told {
+        comparison,
+        before,
+        after,
+        n_top,
+        ..
+    } = *told;
+    let n_more = |len: usize| len.saturating_sub(n_top);
+    ComparisonReport {
+        format_version: FORMAT_VERSION,
+        coroner_version: env!("CARGO_PKG_VERSION"),
+        verdict: comparison.verdict.name(),
+        answer: answer(comparison),
+        but: but(comparison),
+        before: lines::side(before, comparison.basis),
+        after: lines::side(after, comparison.basis),
+        cut: told.cut.cloned(),
+        basis: comparison.basis.map_or("", Basis::name),
+        total: lines::rate(&comparison.total),
+        rows: comparison.rows.iter().take(n_top).map(lines::row).collect(),
+        n_more_rows: n_more(comparison.rows.len()),
+        messages: comparison
+            .messages
+            .iter()
+            .take(n_top)
+            .map(lines::message)
+            .collect(),
+        n_more_messages: n_more(comparison.messages.len()),
+        statuses: comparison.statuses.iter().map(lines::status).collect(),
+        times: comparison
+            .times
+            .iter()
+            .take(n_top)
+            .map(lines::times)
+            .collect(),
+        n_more_times: n_more(comparison.times.len()),
+        doubts: notes::doubts(told),
+        problems: problems(told),
+        rules: notes::rules(comparison),
+    }
+}
+
+/// Why the whole is judged so.
+fn answer(comparison: &Comparison) -> String {
+    let total = &comparison.total;
+    if comparison.basis.is_none() {
+        return "the two sides have no kind of log in common that could be read".to_owned();
+    }
+    match (comparison.verdict, total.verdict) {
+        // The sum does not say so, but a part does.
+        (Verdict::Worse, Verdict::Same | Verdict::CannotTell) => {
+            format!(
+                "in all, {}; but parts of it are worse",
+                say::why(&total.pair, total.why)
+            )
+        }
+        _ => say::why(&total.pair, total.why),
+    }
+}
+
+/// Parts named in one sentence.
+const NAMED_MAX: usize = 3;
+
+/// Rows and messages that are worse, and what is still there of what was to be fixed.
+fn but(comparison: &Comparison) -> Vec<String> {
+    let mut but = Vec::new();
+    let mut name_rows = |verdict: Verdict, words: &str| {
+        let rows = comparison
+            .rows
+            .iter()
+            .filter(|row| row.judged.verdict == verdict);
+        let names: Vec<String> = rows.map(|row| lines::row(row).name()).collect();
+        if !names.is_empty() {
+            but.push(format!("{words}: {}", listed(&names)));
+        }
+    };
+    name_rows(Verdict::Worse, "worse or new");
+    if comparison.verdict != Verdict::Fixed {
+        name_rows(Verdict::Fixed, "gone");
+    }
+    let is_news =
+        |message: &&crate::diagnose::compare::Message| message.is_new && !message.is_noise;
+    let news = comparison.messages.iter().filter(is_news);
+    let names: Vec<String> = news
+        .map(|message| lines::message(message).signature.to_owned())
+        .collect();
+    if !names.is_empty() {
+        but.push(format!(
+            "messages that were not there before: {}",
+            listed(&names)
+        ));
+    }
+    if let Why::Gone { .. } = comparison.total.why {
+        let quiet = comparison
+            .rows
+            .iter()
+            .filter(|row| row.judged.verdict == Verdict::CannotTell);
+        let n = quiet.count();
+        if n > 0 {
+            but.push(format!(
+                "{n} of the {} kinds of failure cannot be told one by one: see below",
+                comparison.rows.len()
+            ));
+        }
+    }
+    but
+}
+
+fn listed(names: &[String]) -> String {
+    let shown = names[..names.len().min(NAMED_MAX)].join("; ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => shown,
+        n => format!("{shown}; and {n} more"),
+    }
+}
+
+fn problems(told: &Told<'_>) -> Vec<String> {
+    let of_account = |(_, account, names): &(Which, &Account, &Names<'_>)| -> Vec<String> {
+        let sources = account.sources.iter().enumerate();
+        sources
+            .flat_map(|(index, source)| {
+                let name = names.of(index).to_owned();
+                let problems = source.problems.iter();
+                problems
+                    .map(move |problem| text::for_terminal(format!("{name}: {problem}").as_bytes()))
+            })
+            .collect()
+    };
+    let missed = told
+        .missed
+        .iter()
+        .map(|missed| text::for_terminal(missed.as_bytes()));
+    told.accounts
+        .iter()
+        .flat_map(of_account)
+        .chain(missed)
+        .collect()
+}

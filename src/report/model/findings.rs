@@ -1,0 +1,124 @@
+//! Findings and the checklist: what happened, how sure that is, and what to do.
+
+use super::{Findings, axis::time};
+use crate::{
+    diagnose::{
+        self,
+        findings::{self, Exhibit, change_text},
+    },
+    explain::knowledge::topic,
+    text,
+};
+use serde::Serialize;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FindingLine {
+    pub id: String,
+    /// From 1.
+    pub rank: u64,
+    pub severity: &'static str,
+    pub confidence: &'static str,
+    /// The class of failure it is about, which `coroner explain` tells more of.
+    pub category: &'static str,
+    /// One line, without final period.
+    pub title: String,
+    pub claim: String,
+    pub refuted_by: String,
+    pub advice: Vec<String>,
+    /// What to write in the configuration, where.
+    pub directives: Vec<String>,
+    pub commands: Vec<String>,
+    /// Empty if it is of none.
+    pub incident: String,
+    pub evidence: Vec<EvidenceLine>,
+    /// Requests that failed because of it; without an access log, its records.
+    pub n_requests: u64,
+    pub n_masked: u64,
+    pub n_events: u64,
+    pub first: Option<String>,
+    pub last: Option<String>,
+    /// Common advice about such failures that is wrong, and the right one; told once per category.
+    pub corrections: &'static [&'static str],
+}
+
+/// One piece of evidence.
+#[derive(Clone, Debug, Serialize)]
+pub struct EvidenceLine {
+    /// `source:line@offset`, `file:line` of the configuration, or a source.
+    pub at: String,
+    /// What it shows.
+    pub what: String,
+    /// The message that stands there; empty where it is not kept.
+    pub quote: String,
+}
+
+/// One row of the checklist.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckLine {
+    pub check: &'static str,
+    /// `PASS`, `FAIL` or `UNKNOWN`.
+    pub verdict: &'static str,
+    pub because: String,
+    pub evidence: Vec<EvidenceLine>,
+}
+
+/// The first findings, by rank.
+pub(super) fn findings(made_of: &Findings<'_>) -> Vec<FindingLine> {
+    let mut known = std::collections::HashSet::new();
+    (1..)
+        .zip(made_of.findings)
+        .take(made_of.n_top)
+        .map(|(rank, finding)| FindingLine {
+            corrections: match known.insert(finding.category) {
+                true => topic(finding.category).corrections,
+                false => &[],
+            },
+            ..line(rank, finding, made_of)
+        })
+        .collect()
+}
+
+fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> FindingLine {
+    let shown = |text: &String| text::for_terminal(text.as_bytes());
+    FindingLine {
+        id: shown(&finding.id),
+        rank,
+        severity: finding.rule.weight.name(),
+        confidence: finding.certainty.name(),
+        category: finding.category.name(),
+        title: shown(&finding.title),
+        claim: shown(&finding.claim),
+        refuted_by: shown(&finding.refuted_by),
+        advice: finding.advice.iter().map(shown).collect(),
+        directives: finding.changes.iter().map(change_text).collect(),
+        commands: finding.commands.iter().map(shown).collect(),
+        incident: finding.incident.clone().unwrap_or_default(),
+        evidence: evidence(&finding.evidence, made_of),
+        n_requests: finding.n_requests,
+        n_masked: finding.n_masked,
+        n_events: finding.n_events,
+        first: time(finding.first),
+        last: time(finding.last),
+        corrections: &[],
+    }
+}
+
+fn evidence(exhibits: &[Exhibit], made_of: &Findings<'_>) -> Vec<EvidenceLine> {
+    let line = |exhibit: &Exhibit| EvidenceLine {
+        at: text::for_terminal(made_of.names.cite(&exhibit.cite, made_of.config).as_bytes()),
+        what: text::for_terminal(exhibit.what.as_bytes()),
+        quote: text::for_terminal(&exhibit.quote),
+    };
+    exhibits.iter().map(line).collect()
+}
+
+/// The checklist.
+pub(super) fn checks(made_of: &Findings<'_>) -> Vec<CheckLine> {
+    let line = |check: &findings::Check| CheckLine {
+        check: check.name,
+        verdict: check.verdict.name(),
+        because: text::for_terminal(check.because.as_bytes()),
+        evidence: evidence(&check.evidence, made_of),
+    };
+    made_of.checks.iter().map(line).collect()
+}
