@@ -13,11 +13,13 @@ mod source;
 mod tally;
 mod told;
 mod tracer;
+mod walk;
 
 pub use same::rotation_set;
 pub use source::{FileState, SourceState};
 pub use tally::Wanted;
 pub use told::KnownFormats;
+pub use walk::walk;
 
 use self::{
     crew::Crew,

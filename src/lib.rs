@@ -19,8 +19,10 @@
 //! | [`progress`] | how far a run is, as counters |
 //! | [`filter`] | which events a question is about |
 //! | [`engine`] | sources x chunks, on all cores |
+//! | [`redact`] | what of a log may leave: the one place that decides |
 //! | [`diagnose`] | counts to statements: placed in UTC, what happened and why, and how whole the account is |
 //! | [`explain`] | what a line or a class of failure means |
+//! | [`evidence`] | from the name of a place to the lines that stand there |
 //! | [`export`] | the tables for programs |
 //! | [`report`] | the tables for people |
 //! | [`cli`] | flags, plan, commands, messages, exit status |
@@ -56,7 +58,10 @@ pub mod scan;
 
 pub mod engine;
 
+pub mod redact;
+
 pub mod diagnose;
+pub mod evidence;
 pub mod explain;
 pub mod export;
 pub mod report;

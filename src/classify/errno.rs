@@ -47,47 +47,53 @@ pub fn to_linux(number: u32) -> u32 {
 
 /// The Linux number a text of glibc, musl, BSD or Windows stands for; 0 if it is none of them.
 pub fn from_text(text: &[u8]) -> u32 {
-    const TEXTS: &[(&str, u32)] = &[
-        ("Operation not permitted", 1),
-        ("No such file or directory", 2),
-        ("Resource temporarily unavailable", 11),
-        ("Cannot allocate memory", 12),
-        ("Out of memory", 12),
-        ("Permission denied", 13),
-        ("Invalid argument", 22),
-        ("Too many open files", 24),
-        ("No file descriptors available", 24),
-        ("No space left on device", 28),
-        ("Broken pipe", 32),
-        ("Address already in use", 98),
-        ("Address in use", 98),
-        ("Cannot assign requested address", 99),
-        ("Can't assign requested address", 99),
-        ("Address not available", 99),
-        ("Network is down", 100),
-        ("Network is unreachable", 101),
-        ("Network unreachable", 101),
-        ("Software caused connection abort", 103),
-        ("Connection aborted", 103),
-        ("Connection reset by peer", 104),
-        ("An existing connection was forcibly closed", 104),
-        ("No buffer space available", 105),
-        ("Connection timed out", 110),
-        ("Operation timed out", 110),
-        ("Connection refused", 111),
-        (
-            "No connection could be made because the target machine actively refused it",
-            111,
-        ),
-        ("Host is down", 112),
-        ("No route to host", 113),
-        ("Host is unreachable", 113),
-    ];
     TEXTS
         .iter()
         .find(|(known, _)| text.starts_with(known.as_bytes()))
         .map_or(0, |&(_, number)| number)
 }
+
+/// The texts that are known.
+pub fn texts() -> impl Iterator<Item = &'static str> {
+    TEXTS.iter().map(|&(text, _)| text)
+}
+
+const TEXTS: &[(&str, u32)] = &[
+    ("Operation not permitted", 1),
+    ("No such file or directory", 2),
+    ("Resource temporarily unavailable", 11),
+    ("Cannot allocate memory", 12),
+    ("Out of memory", 12),
+    ("Permission denied", 13),
+    ("Invalid argument", 22),
+    ("Too many open files", 24),
+    ("No file descriptors available", 24),
+    ("No space left on device", 28),
+    ("Broken pipe", 32),
+    ("Address already in use", 98),
+    ("Address in use", 98),
+    ("Cannot assign requested address", 99),
+    ("Can't assign requested address", 99),
+    ("Address not available", 99),
+    ("Network is down", 100),
+    ("Network is unreachable", 101),
+    ("Network unreachable", 101),
+    ("Software caused connection abort", 103),
+    ("Connection aborted", 103),
+    ("Connection reset by peer", 104),
+    ("An existing connection was forcibly closed", 104),
+    ("No buffer space available", 105),
+    ("Connection timed out", 110),
+    ("Operation timed out", 110),
+    ("Connection refused", 111),
+    (
+        "No connection could be made because the target machine actively refused it",
+        111,
+    ),
+    ("Host is down", 112),
+    ("No route to host", 113),
+    ("Host is unreachable", 113),
+];
 
 #[cfg(test)]
 mod tests {

@@ -44,6 +44,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// What a log line, a category or a signature means: cause, directives and defaults, how to check, how to fix
     Explain(ExplainArgs),
+    /// The lines of the logs behind an event, a number or an incident, also from inside archives
+    Evidence(EvidenceArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -87,6 +89,12 @@ pub struct ExplainArgs {
     /// A log line, a category such as `refused`, or a signature such as `http-no-live-upstreams`; `-` reads lines from stdin
     #[arg(value_name = "TEXT|CATEGORY|SIGNATURE", required = true)]
     pub text: Vec<String>,
+    /// Of a line, show no client and nothing of what it sent
+    #[arg(long, env = "CORONER_REDACT")]
+    pub redact: bool,
+    /// The key of the pseudonyms, as of the other commands
+    #[arg(long, value_name = "FILE", env = "CORONER_REDACT_KEY")]
+    pub redact_key: Option<PathBuf>,
     /// When to use colour
     #[arg(
         long,
@@ -95,6 +103,31 @@ pub struct ExplainArgs {
         env = "CORONER_COLOR"
     )]
     pub color: Color,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct EvidenceArgs {
+    /// What to show: SOURCE:LINE@OFFSET as tables and reports write it (one of the two numbers is enough), or the id of an incident;
+    /// `-`: each line of stdin
+    #[arg(value_name = "ID", required = true)]
+    pub id: String,
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Records of an incident that are shown: the first
+    #[arg(long, value_name = "N", default_value_t = 10, env = "CORONER_TOP")]
+    pub top: usize,
+    /// Lines before and after each record
+    #[arg(short = 'C', long, value_name = "N", default_value_t = 0)]
+    pub context: usize,
+    /// Lines before
+    #[arg(short = 'B', long = "before-context", value_name = "N")]
+    pub before: Option<usize>,
+    /// Lines after
+    #[arg(short = 'A', long = "after-context", value_name = "N")]
+    pub after: Option<usize>,
+    /// Nothing but the bytes of the lines, as they stand in the decoded stream; not on a terminal
+    #[arg(long)]
+    pub raw: bool,
 }
 
 /// What `coroner compare` is told.
@@ -214,6 +247,14 @@ pub struct InputArgs {
         env = "CORONER_MMAP"
     )]
     pub mmap: MmapWhen,
+    /// Show no clients and nothing of what they sent: addresses as pseudonyms, URIs as routes, messages in nginx's own words; in
+    /// every output
+    #[arg(long, env = "CORONER_REDACT")]
+    pub redact: bool,
+    /// The key of the pseudonyms: a file of 16 bytes or more, whose pseudonyms are the same in all runs. By default a new key is made
+    /// for each run, and kept nowhere. Implies --redact
+    #[arg(long, value_name = "FILE", env = "CORONER_REDACT_KEY")]
+    pub redact_key: Option<PathBuf>,
     /// Overwrite an output that exists
     #[arg(long, env = "CORONER_FORCE")]
     pub force: bool,

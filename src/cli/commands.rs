@@ -2,6 +2,7 @@
 
 use super::{
     args::{Args, Command, ExplainArgs, ExportArgs, Generate, ReportArgs},
+    evidence,
     message::{Failure, Status, say},
     plan::Plan,
     read::{discover, read},
@@ -32,6 +33,7 @@ pub fn run(args: Args) -> Status {
         (None, Some(Command::Export(args))) => export(&args),
         (None, Some(Command::Compare(args))) => super::compare::compare(&args),
         (None, Some(Command::Explain(args))) => explain(&args),
+        (None, Some(Command::Evidence(args))) => evidence::evidence(&args),
         (None, Some(Command::Report(args))) => report(&args),
         (None, None) => report(&args.report),
     };
@@ -49,8 +51,8 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     plan.incidents = true;
     plan.joins = true;
     plan.findings = true;
-    // A page to hand around says which files it is about.
-    plan.engine.digests = matches!(form, Form::Html);
+    // What is handed around says which files it is about.
+    plan.engine.digests = !matches!(form, Form::Text);
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let diagnosed = read.diagnosed();
@@ -65,7 +67,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         marks: &read.marks,
         outages: &diagnosed.outages,
         fingerprints: &diagnosed.fingerprints,
-        names: &Names::new(&read.scanned),
+        names: &Names::new(&read.scanned, &read.plan.redactor),
         zone: &read.zone,
         config: read.config.as_ref(),
         causes: diagnosed.causes.as_ref(),
@@ -210,9 +212,10 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
     } else {
         vec![text.into_bytes()]
     };
+    let redactor = super::plan::redactor(args.redact, args.redact_key.as_deref())?;
     let mut status = Status::Complete;
     for line in &lines {
-        match explain::explain(line) {
+        match explain::explain(line, &redactor) {
             Some(explanation) => {
                 let page = explain::render(
                     &explanation,
@@ -228,7 +231,10 @@ fn explain(args: &ExplainArgs) -> Result<Status, Failure> {
                     "error",
                     &format!(
                         "`{}` is no category or signature, and no message of nginx is recognized in it",
-                        text::truncated(&text::for_terminal(line), 120)
+                        match redactor.is_open() {
+                            true => text::truncated(&text::for_terminal(line), 120),
+                            false => "…".to_owned(),
+                        }
                     ),
                 );
                 status = Status::Unusable;

@@ -45,7 +45,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Status, Failure> {
     let names: Vec<Names<'_>> = told
         .reads
         .iter()
-        .map(|read| Names::new(&read.scanned))
+        .map(|read| Names::new(&read.scanned, &read.plan.redactor))
         .collect();
     let whiches = [Which::Before, Which::After];
     let reads = told.reads.iter().zip(&names).zip(whiches);
@@ -60,6 +60,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Status, Failure> {
         cut: told.cut.as_ref(),
         accounts: &accounts,
         missed: &missed,
+        redactor: &told.reads[0].plan.redactor,
         n_top: args.top,
     });
     let style = style(args.input.color, &target);
@@ -298,18 +299,16 @@ fn found_cut(read: &Read, coarse_seconds: i64) -> Result<Cut, Failure> {
             "which of these was the fix is not clear, since nothing failed between the last two{list}: --cut-at TIME says it"
         )));
     }
-    let names = Names::new(&read.scanned);
-    let evidence = text::for_terminal(names.evidence(&last.evidence).as_bytes());
+    let names = Names::new(&read.scanned, &read.plan.redactor);
+    let evidence = names.evidence(&last.evidence);
+    let evidence = names.redactor().source(evidence.as_bytes()).for_terminal();
     let others = match found.len() - 1 {
-        0 => "the only".to_owned(),
-        n => format!("the last of {}", n + 1),
+        0 => format!("the only {}", last.moment),
+        n => format!("the last of {} reloads and starts", n + 1),
     };
     Ok(Cut {
         at: last.first,
-        why: format!(
-            "{others} {} in the logs ({evidence}); --cut-at says another time",
-            last.moment
-        ),
+        why: format!("{others} in the logs ({evidence}); --cut-at says another time"),
         coarse_seconds,
     })
 }

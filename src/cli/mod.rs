@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 mod compare;
+mod evidence;
 mod formats;
 #[cfg(unix)]
 pub mod interrupt;

@@ -11,13 +11,16 @@ use crate::{
     config::Config,
     diagnose::{Placement, placed::TimeBound},
     engine::{EngineConfig, Wanted},
+    error::Error,
     event::{Category, LocalTime, Timestamp},
     filter::Filter,
     glob::Globs,
     input::{Found, Kind, Mmap, unpack::Limits},
+    redact::{KEY_LEN_MIN, Redactor},
+    text,
     zone::Zone,
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// What a run over logs needs to know.
 #[derive(Clone, Debug)]
@@ -34,6 +37,8 @@ pub struct Plan {
     pub findings: bool,
     /// The configuration the user named, or one among the logs.
     pub config: Option<Config>,
+    /// What of the logs may be shown.
+    pub redactor: Redactor,
 }
 
 impl Plan {
@@ -132,8 +137,34 @@ impl Plan {
             joins: false,
             findings: false,
             config,
+            redactor: redactor(args.redact, args.redact_key.as_deref())?,
         })
     }
+}
+
+/// What the flags say of what may be shown; a key that is not given is made here.
+pub(super) fn redactor(is_asked_for: bool, key: Option<&Path>) -> Result<Redactor, Failure> {
+    let Some(path) = key else {
+        if !is_asked_for {
+            return Ok(Redactor::open());
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)
+            .map_err(|error| Failure::Usage(format!("--redact: no key can be made: {error}")))?;
+        return Ok(Redactor::keyed(&key));
+    };
+    let key = std::fs::read(path).map_err(|source| Error::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    let key = key.trim_ascii();
+    if key.len() < KEY_LEN_MIN {
+        return Err(Failure::Usage(format!(
+            "--redact-key {}: a key has {KEY_LEN_MIN} bytes at least, such as `head -c 32 /dev/urandom` writes",
+            text::path_for_terminal(path)
+        )));
+    }
+    Ok(Redactor::keyed(key))
 }
 
 fn n_cores() -> usize {

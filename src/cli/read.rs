@@ -22,7 +22,6 @@ use crate::{
     input::{self, Found, Place},
     progress::Progress,
     scan::{Event, Request},
-    text,
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -98,7 +97,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
             ),
         );
         for state in &scanned.sources {
-            let path = text::for_terminal(&state.name);
+            let path = plan.redactor.source(&state.name).for_terminal();
             say(
                 "info",
                 &format!("{path}: {}, {} bytes", state.kind.name(), state.size_bytes),
@@ -277,10 +276,10 @@ impl Read {
         }
         for (state, account) in self.scanned.sources.iter().zip(&self.account.sources) {
             for problem in account.problems.iter().filter(|_| !is_shown) {
-                say(
-                    "warning",
-                    &format!("{}: {problem}", text::for_terminal(&state.name)),
-                );
+                let redactor = &self.plan.redactor;
+                let name = redactor.source(&state.name).for_terminal();
+                let problem = redactor.said(problem).for_terminal();
+                say("warning", &format!("{name}: {problem}"));
             }
         }
         if self.account.is_empty() {

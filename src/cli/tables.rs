@@ -111,7 +111,7 @@ pub(super) fn write_table(
         spares().push(sheet);
         Ok(())
     };
-    let names = Names::new(&read.scanned);
+    let names = Names::new(&read.scanned, &read.plan.redactor);
     let zone = &read.zone.zone;
     let mut missed = Vec::new();
     match table.name {
@@ -153,7 +153,9 @@ pub(super) fn write_table(
                 read.placed.traffic.chunks(ROWS_AT_A_TIME).collect();
             let make = |group: &&[diagnose::Traffic]| {
                 let mut sheet = sheet();
-                group.iter().for_each(|row| rows::traffic(row, &mut sheet));
+                group
+                    .iter()
+                    .for_each(|row| rows::traffic(row, &names, &mut sheet));
                 sheet
             };
             engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;

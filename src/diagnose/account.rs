@@ -55,10 +55,22 @@ pub fn account(scanned: &Scanned) -> Account {
     }
 }
 
-fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
+/// What went wrong with the bytes of a source, whatever its lines say.
+pub fn damage(state: &SourceState) -> Vec<String> {
+    let mut problems = unreadable(state);
+    problems.extend(changes(state));
+    problems
+}
+
+fn unreadable(state: &SourceState) -> Vec<String> {
     let mut problems: Vec<String> = state.problems.iter().map(chain).collect();
     let damage = state.troubles.iter().filter(|trouble| trouble.is_damage());
     problems.extend(damage.map(ToString::to_string));
+    problems
+}
+
+fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
+    let mut problems = unreadable(state);
     match state.kind {
         Kind::NginxAccess if state.reading.formats.is_none() => {
             let why = state
@@ -73,8 +85,14 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
         }
         Kind::Unread(_) | Kind::NginxConfig | Kind::NoLog | Kind::Empty => {}
     }
+    problems.extend(changes(state));
+    problems
+}
+
+/// What happened to the file while it was read.
+fn changes(state: &SourceState) -> Vec<String> {
     let changed = state.changed.filter(|change| change.is_damage());
-    problems.extend(changed.map(|change| change.to_string()));
+    let mut problems: Vec<String> = changed.iter().map(ToString::to_string).collect();
     if let Some(offset) = state.lost_from {
         let n = state.size_bytes.saturating_sub(offset);
         problems.push(format!(

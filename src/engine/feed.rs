@@ -155,6 +155,18 @@ impl<'a> Feed<'a> {
         SourceState::new(key, self.found, kind)
     }
 
+    /// The source that the portion drawn last is of.
+    pub(super) fn open_source(&self) -> Option<&SourceState> {
+        let member = self.stream.as_ref()?.member.as_ref()?;
+        Some(&member.state)
+    }
+
+    /// Nothing more is wanted of the source that is open: it joins the others as it is.
+    pub(super) fn close_source(&mut self) {
+        let member = self.stream.as_mut().and_then(|stream| stream.member.take());
+        self.sources.extend(member.map(|member| member.state));
+    }
+
     /// The next block of the member that is open, or the first of the next.
     fn next_portion(&mut self) -> Option<Portion> {
         loop {

@@ -12,7 +12,7 @@ use crate::{
     },
     event::{Category, Phase},
     parse::{HeadParser, head::Head},
-    text,
+    redact::Redactor,
 };
 use knowledge::{ERRNO_NOTES, ErrnoNote, PHASE_NOTES, SIGNATURE_NOTES, Topic};
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Topic {
 }
 
 /// Explains a category's name, a signature, or a log line, in this order; `None` if it is none of them.
-pub fn explain(input: &[u8]) -> Option<Explanation> {
+pub fn explain(input: &[u8], redactor: &Redactor) -> Option<Explanation> {
     let word = String::from_utf8_lossy(input.trim_ascii()).into_owned();
     if let Some(category) = Category::from_name(&word.to_lowercase()) {
         return Some(of_category(category));
@@ -42,7 +42,7 @@ pub fn explain(input: &[u8]) -> Option<Explanation> {
     if let Some(row) = ROWS.iter().skip(1).find(|row| row.id == word) {
         return Some(of_signature(row));
     }
-    of_line(input)
+    of_line(input, redactor)
 }
 
 fn of_category(category: Category) -> Explanation {
@@ -96,7 +96,7 @@ fn of_signature(row: &'static Row) -> Explanation {
     explanation
 }
 
-fn of_line(line: &[u8]) -> Option<Explanation> {
+fn of_line(line: &[u8], redactor: &Redactor) -> Option<Explanation> {
     let unescaped = loose::unescape(line);
     let line = unescaped.as_deref().unwrap_or(line);
     let classifier = Classifier::default();
@@ -118,16 +118,23 @@ fn of_line(line: &[u8]) -> Option<Explanation> {
     ];
     facts.push(("severity", known.severity.name().to_owned()));
     facts.extend(head.level.map(|level| ("level", level.name().to_owned())));
+    let tail = known.tail;
     let fields = [
-        ("upstream", known.upstream),
-        ("client", known.tail.client),
-        ("server", known.tail.server),
-        ("request", known.tail.request),
+        (
+            "upstream",
+            known.upstream.map(|name| redactor.upstream(name)),
+        ),
+        ("client", tail.client.map(|client| redactor.client(client))),
+        ("server", tail.server.map(|name| redactor.host(name))),
+        (
+            "request",
+            tail.request.map(|line| redactor.request_line(line)),
+        ),
     ];
     facts.extend(
         fields
             .into_iter()
-            .filter_map(|(name, value)| Some((name, text::for_terminal(value?)))),
+            .filter_map(|(name, value)| Some((name, value?.for_terminal()))),
     );
     let mut explanation = of_category(known.category);
     explanation.notes = notes(
@@ -164,19 +171,19 @@ mod tests {
     #[test]
     fn categories_signatures_and_lines() {
         assert_eq!(
-            explain(b"refused").map(|e| e.category),
+            explain(b"refused", &Redactor::open()).map(|e| e.category),
             Some(Category::Refused)
         );
-        let row = explain(b"http-no-live-upstreams").expect("a signature");
+        let row = explain(b"http-no-live-upstreams", &Redactor::open()).expect("a signature");
         assert_eq!(row.category, Category::NoLiveUpstreams);
         let line = explain(b"2026/11/20 11:23:46 [error] 1#1: *1 upstream timed out (110: Connection timed out) while reading \
             response header from upstream, client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", \
-            upstream: \"http://10.0.0.1:80/\", host: \"a\"")
+            upstream: \"http://10.0.0.1:80/\", host: \"a\"", &Redactor::open())
         .expect("a line");
         assert_eq!(line.category, Category::Timeout);
         assert!(line.facts.contains(&("upstream", "10.0.0.1:80".to_owned())));
         assert!(!line.notes.is_empty());
-        assert!(explain(b"how are you").is_none());
+        assert!(explain(b"how are you", &Redactor::open()).is_none());
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use rows::Names;
 pub use schema::{Column, ColumnType, Table, Value};
 pub use temporary::{NewDirectories, Temporary};
 
-use crate::{error::Error, text};
+use crate::{error::Error, redact::Shown};
 use std::{io, io::Write, path::Path};
 
 /// A format of tables.
@@ -82,6 +82,7 @@ impl Sheet {
         }
     }
 
+    /// A text of the program's own. What comes from a log is [`shown`](Sheet::shown).
     pub fn text(&mut self, text: &str) {
         match self {
             Sheet::Csv(lines) => lines.text(text),
@@ -90,11 +91,11 @@ impl Sheet {
         }
     }
 
-    /// Bytes of a log, as [`text::for_table`] shows them.
-    pub fn bytes(&mut self, bytes: &[u8]) {
+    /// Text of a log, as a [`Redactor`](crate::redact::Redactor) lets it out.
+    pub fn shown(&mut self, shown: &Shown<'_>) {
         match self {
-            Sheet::Csv(lines) if csv::is_plain(bytes) => lines.plain(bytes),
-            _ => self.text(&text::for_table(bytes)),
+            Sheet::Csv(lines) if csv::is_plain(shown.bytes()) => lines.plain(shown.bytes()),
+            _ => self.text(&shown.for_table()),
         }
     }
 

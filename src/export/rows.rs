@@ -11,26 +11,34 @@ use crate::{
     },
     engine::{Scanned, SourceState},
     event::{Category, LocalTime, Timestamp},
-    parse::access::{Attempt, Field, attempts, unescape, value},
+    parse::access::{Attempt, Escape, Field, attempts, unescape, value},
+    redact::{Redactor, Saying, Shown},
     scan::{Event, Request},
-    text,
     zone::Zone,
 };
+use std::borrow::Cow;
 
-/// What turns evidence into words: the names of sources and where their lines begin.
+/// What turns evidence and log text into words: the names of sources, where their lines begin, and what may be shown.
 #[derive(Clone, Debug)]
 pub struct Names<'a> {
     names: Vec<String>,
     scanned: &'a Scanned,
+    redactor: &'a Redactor,
 }
 
 impl<'a> Names<'a> {
-    pub fn new(scanned: &'a Scanned) -> Names<'a> {
-        let name = |state: &SourceState| text::for_table(&state.name).into_owned();
+    pub fn new(scanned: &'a Scanned, redactor: &'a Redactor) -> Names<'a> {
+        let name = |state: &SourceState| redactor.source(&state.name).for_table().into_owned();
         Names {
             names: scanned.sources.iter().map(name).collect(),
             scanned,
+            redactor,
         }
+    }
+
+    /// What text of logs goes through before it is shown.
+    pub fn redactor(&self) -> &'a Redactor {
+        self.redactor
     }
 
     /// The name of a source by its index.
@@ -68,7 +76,7 @@ impl<'a> Names<'a> {
 /// Writes a row of `failures`.
 pub fn failure(row: &Failure, names: &Names<'_>, sheet: &mut Sheet) {
     instant(row.bucket, sheet);
-    bytes(row.upstream.as_deref(), sheet);
+    upstream(row.upstream.as_deref(), names, sheet);
     sheet.word(row.kind.category.name());
     sheet.word(row.kind.phase.name());
     sheet.word(row.kind.severity.name());
@@ -83,9 +91,9 @@ pub fn failure(row: &Failure, names: &Names<'_>, sheet: &mut Sheet) {
 }
 
 /// Writes a row of `traffic`.
-pub fn traffic(row: &Traffic, sheet: &mut Sheet) {
+pub fn traffic(row: &Traffic, names: &Names<'_>, sheet: &mut Sheet) {
     instant(row.bucket, sheet);
-    bytes(row.upstream.as_deref(), sheet);
+    upstream(row.upstream.as_deref(), names, sheet);
     let row = row.count.finish();
     for n in [
         row.n_requests,
@@ -136,30 +144,34 @@ pub fn request(
 ) {
     let line = request.line;
     let raw = |field| line.value(field);
-    let written = |text: Option<&[u8]>, sheet: &mut Sheet| match text {
-        Some(text) => sheet.bytes(&unescape(request.escape, text)),
-        None => sheet.null(),
-    };
+    let redactor = names.redactor();
     let (method, uri) = request.method_and_uri();
     instant(request.end.map(|end| end.second), sheet);
     match request.status {
         Some(status) => sheet.integer(i64::from(status)),
         None => sheet.null(),
     }
-    written(method, sheet);
-    written(uri, sheet);
-    written(raw(Field::Host).or(raw(Field::Server)), sheet);
-    written(raw(Field::Client), sheet);
+    let escape = request.escape;
+    let (method, uri) = (read(method, escape), read(uri, escape));
+    let (host, client) = (
+        read(raw(Field::Host).or(raw(Field::Server)), escape),
+        read(raw(Field::Client), escape),
+    );
+    shown(method.as_deref().map(|text| redactor.method(text)), sheet);
+    shown(uri.as_deref().map(|text| redactor.uri(text)), sheet);
+    shown(host.as_deref().map(|text| redactor.host(text)), sheet);
+    shown(client.as_deref().map(|text| redactor.client(text)), sheet);
     milliseconds(raw(Field::RequestTime).and_then(value::duration_ms), sheet);
     let attempts = || attempts(line);
     count(attempts().count() as u64, sheet);
-    list(attempts().map(|attempt| attempt.addr), sheet);
+    list(attempts().map(|attempt| attempt.addr), names, sheet);
     let status = |attempt: Attempt<'_>| attempt.status.map(|status| format!("{status:03}"));
     let statuses: Vec<Option<String>> = attempts().map(status).collect();
     list(
         statuses
             .iter()
             .map(|status| status.as_deref().map(str::as_bytes)),
+        names,
         sheet,
     );
     let response_ms = attempts().filter_map(|attempt| attempt.response_ms);
@@ -187,13 +199,17 @@ pub fn request(
     sheet.end_row();
 }
 
+fn read(text: Option<&[u8]>, escape: Escape) -> Option<Cow<'_, [u8]>> {
+    text.map(|text| unescape(escape, text))
+}
+
 /// Texts with a comma between; `-` for what is not known. Of no texts: nothing.
-fn list<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>, sheet: &mut Sheet) {
+fn list<'a>(texts: impl Iterator<Item = Option<&'a [u8]>>, names: &Names<'_>, sheet: &mut Sheet) {
     let texts: Vec<&[u8]> = texts.map(|text| text.unwrap_or(b"-")).collect();
     if texts.is_empty() {
         sheet.null();
     } else {
-        sheet.bytes(&texts.join(&b", "[..]));
+        sheet.shown(&names.redactor().upstream(&texts.join(&b", "[..])));
     }
 }
 
@@ -226,17 +242,18 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
         0 => sheet.null(),
         errno => sheet.integer(i64::from(errno)),
     }
-    bytes(known.upstream, sheet);
-    bytes(known.tail.server, sheet);
-    bytes(known.tail.host(), sheet);
-    bytes(known.tail.client, sheet);
-    bytes(method, sheet);
-    bytes(uri, sheet);
+    let redactor = names.redactor();
+    upstream(known.upstream, names, sheet);
+    shown(known.tail.server.map(|name| redactor.host(name)), sheet);
+    shown(known.tail.host().map(|name| redactor.host(name)), sheet);
+    shown(known.tail.client.map(|text| redactor.client(text)), sheet);
+    shown(method.map(|text| redactor.method(text)), sheet);
+    shown(uri.map(|text| redactor.uri(text)), sheet);
     match head.connection {
         Some(connection) => count(connection, sheet),
         None => sheet.null(),
     }
-    bytes(Some(known.message), sheet);
+    sheet.shown(&redactor.message(known.message, saying(event)));
     sheet.word(event.trust.name());
     sheet.text(names.source(&event.evidence));
     count(event.evidence.offset, sheet);
@@ -251,13 +268,13 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
     instant(Some(incident.start), sheet);
     instant(Some(incident.end), sheet);
     instant(Some(incident.peak), sheet);
-    bytes(first.upstream.as_deref(), sheet);
+    upstream(first.upstream.as_deref(), names, sheet);
     sheet.word(first.category.name());
     let upstreams = incident.upstreams();
     let mut shown: Vec<_> = upstreams
         .iter()
         .take(UPSTREAMS_SHOWN_MAX)
-        .map(|name| text::for_table(name))
+        .map(|name| names.redactor().upstream(name).for_table().into_owned())
         .collect();
     if upstreams.len() > UPSTREAMS_SHOWN_MAX {
         shown.push("…".into());
@@ -299,14 +316,16 @@ pub fn finding(
     config: Option<&Config>,
     sheet: &mut Sheet,
 ) {
-    let own =
-        |text: &str, sheet: &mut Sheet| bytes((!text.is_empty()).then_some(text.as_bytes()), sheet);
+    let redactor = names.redactor();
+    let own = |text: &str, sheet: &mut Sheet| {
+        shown((!text.is_empty()).then(|| redactor.said(text)), sheet)
+    };
     own(&finding.id, sheet);
     count(rank, sheet);
     sheet.word(finding.rule.weight.name());
     sheet.word(finding.certainty.name());
-    own(&finding.title, sheet);
-    own(&finding.claim, sheet);
+    sheet.shown(&redactor.sentence(&finding.title));
+    sheet.shown(&redactor.sentence(&finding.claim));
     own(&finding.refuted_by, sheet);
     own(&finding.advice.join(" "), sheet);
     let changes: Vec<String> = finding.changes.iter().map(change_text).collect();
@@ -337,12 +356,14 @@ pub fn sources(
     zone: &Zone,
     sheet: &mut Sheet,
 ) {
+    let redactor = names.redactor();
     for (index, state) in scanned.sources.iter().enumerate() {
         let ledger = &scanned.ledgers[index];
         sheet.text(names.of(index));
         sheet.word(state.kind.name());
         let formats = state.reading.formats.as_ref();
-        text(formats.map(|formats| formats.name()).as_deref(), sheet);
+        let format = formats.map(|formats| formats.name());
+        shown(format.as_deref().map(|name| redactor.format(name)), sheet);
         text(
             (!state.reading.chain.is_bare())
                 .then(|| state.reading.chain.to_string())
@@ -373,12 +394,12 @@ pub fn sources(
         let first = by_clock(ledger.first_time);
         instant(first.into_iter().chain(ledger.first_request).min(), sheet);
         instant(by_clock(ledger.last_time).max(ledger.last_request), sheet);
-        let problems = account.sources[index].problems.join("; ");
+        let problems = said(&account.sources[index].problems, redactor);
         text((!problems.is_empty()).then_some(&problems), sheet);
         count(ledger.n_of(LineClass::Blank), sheet);
-        text(machines(state, ledger).as_deref(), sheet);
+        text(machines(state, ledger, redactor).as_deref(), sheet);
         text(units(state).as_deref(), sheet);
-        let notes = account.sources[index].notes.join("; ");
+        let notes = said(&account.sources[index].notes, redactor);
         text((!notes.is_empty()).then_some(&notes), sheet);
         count(ledger.n_of(LineClass::Duplicate), sheet);
         let identity = state
@@ -403,11 +424,11 @@ fn zones(ledger: &Ledger, zone: &Zone) -> String {
 }
 
 /// The machines that the lines of a source name, else the one that its path names.
-fn machines(state: &SourceState, ledger: &Ledger) -> Option<String> {
+fn machines(state: &SourceState, ledger: &Ledger, redactor: &Redactor) -> Option<String> {
     let mut names: Vec<String> = ledger
         .machines
         .keys()
-        .map(|name| text::for_table(name).into_owned())
+        .map(|name| redactor.host(name).for_table().into_owned())
         .collect();
     if ledger.n_other_machines > 0 {
         names.push("…".to_owned());
@@ -439,10 +460,32 @@ fn text(text: Option<&str>, sheet: &mut Sheet) {
     }
 }
 
-fn bytes(bytes: Option<&[u8]>, sheet: &mut Sheet) {
-    match bytes {
-        Some(bytes) => sheet.bytes(bytes),
+fn shown(text: Option<Shown<'_>>, sheet: &mut Sheet) {
+    match text {
+        Some(text) => sheet.shown(&text),
         None => sheet.null(),
+    }
+}
+
+fn upstream(name: Option<&[u8]>, names: &Names<'_>, sheet: &mut Sheet) {
+    shown(name.map(|name| names.redactor().upstream(name)), sheet);
+}
+
+/// Sentences about a source.
+fn said(sentences: &[String], redactor: &Redactor) -> String {
+    let sentences = sentences.iter().map(|text| redactor.said(text));
+    let texts: Vec<String> = sentences
+        .map(|text| text.for_table().into_owned())
+        .collect();
+    texts.join("; ")
+}
+
+/// What the message of an event is to be redacted by.
+pub fn saying<'a>(event: &Event<'a>) -> Saying<'a> {
+    Saying {
+        category: event.known.category,
+        is_known: event.known.signature.0 > 0,
+        upstream: event.known.upstream,
     }
 }
 

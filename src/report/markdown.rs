@@ -2,8 +2,8 @@
 
 use super::{
     model::{
-        CategoryCount, CategoryLine, CauseLine, FindingLine, IncidentLine, MemberLine, Report,
-        RouteLine, Section,
+        CategoryCount, CategoryLine, CauseLine, EvidenceLine, FindingLine, IncidentLine,
+        IntervalLine, MemberLine, OutageLine, Report, RouteLine, Section, TimeoutLine,
     },
     words::{duration, grouped, milliseconds},
 };
@@ -44,7 +44,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
             Section::Notes => notes(report, out)?,
         }
     }
-    Ok(())
+    what_was_read(report, out)
 }
 
 fn head(report: &Report, out: &mut String) -> Result {
@@ -67,23 +67,55 @@ fn head(report: &Report, out: &mut String) -> Result {
     let read = &report.completeness;
     writeln!(
         out,
-        "- sources read: {} of {}, {} bytes, {} lines, {} % of the bytes understood",
+        "- sources read: {} of {}, {} of {} bytes, {} lines, {} % of the bytes understood; {} lines could not be parsed, {} sources have problems",
         read.n_sources_read,
         read.n_sources,
+        grouped(read.bytes_read),
         grouped(read.size_bytes),
         grouped(read.n_lines),
-        read.percent_understood
+        read.percent_understood,
+        grouped(read.n_lines_unparsed),
+        read.n_sources_with_problems
     )?;
     if let Some(config) = &report.config {
         writeln!(out, "- config: {}", code(&config.text()))?;
     }
     if let Some(requests) = &report.requests {
-        writeln!(out, "- requests: {}", requests.text())?;
+        writeln!(
+            out,
+            "- requests: {} (5xx: {}, 499: {})",
+            requests.text(),
+            grouped(requests.n_5xx),
+            grouped(requests.n_499)
+        )?;
     }
+    writeln!(out, "- events: {}", grouped(report.n_events))?;
     for line in &report.severities {
         writeln!(out, "- {}: {}", line.severity, grouped(line.n_events))?;
     }
-    Ok(())
+    answer(report, out)
+}
+
+fn answer(report: &Report, out: &mut String) -> Result {
+    let answer = &report.answer;
+    if answer.n_failures == 0 {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "- failures: {} to {} ({}), {} clients, {} upstreams",
+        time(&answer.first),
+        time(&answer.last),
+        duration(answer.seconds),
+        grouped(answer.n_clients),
+        answer.n_upstreams
+    )?;
+    let onset: Vec<String> = answer
+        .onset
+        .iter()
+        .map(|onset| format!("{} at {}", onset.category, onset.first))
+        .collect();
+    writeln!(out, "- first: {}", onset.join(", then "))
 }
 
 fn incidents(report: &Report, out: &mut String) -> Result {
@@ -131,6 +163,19 @@ fn incident(line: &IncidentLine, out: &mut String) -> Result {
             code(&mark.evidence)
         )?;
     }
+    for outage in &line.health {
+        writeln!(
+            out,
+            "- {}: {}, {} records: {}",
+            code(&outage.upstream),
+            outage.what(),
+            grouped(outage.n_events),
+            intervals(outage)
+        )?;
+    }
+    if line.n_more_health > 0 {
+        writeln!(out, "- and {} more peers", line.n_more_health)?;
+    }
     writeln!(
         out,
         "\n| onset | upstream | category | phase | failures | clients | last | evidence |"
@@ -171,9 +216,9 @@ fn member_row(member: &MemberLine, mark: &str, out: &mut String) -> Result {
 fn health(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | known by | times | together | first | last | evidence |"
+        "| upstream | known by | times | together | records | first | last | one by one |"
     )?;
-    writeln!(out, "|---|---|---:|---:|---|---|---|")?;
+    writeln!(out, "|---|---|---:|---:|---:|---|---|---|")?;
     for line in &report.health {
         let assumed = match (line.fail_timeout_seconds, line.fail_timeout_assumed) {
             (Some(seconds), true) => format!(" (fail_timeout {seconds} s assumed)"),
@@ -182,16 +227,15 @@ fn health(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {} | {}{assumed} | {} | {} | {} | {} | {} |",
+            "| {} | {}{assumed} | {} | {} | {} | {} | {} | {} |",
             code(&line.upstream),
             line.told,
             line.n_times,
             duration(line.seconds),
+            grouped(line.n_events),
             time(&line.first),
             line.last.as_deref().unwrap_or("still out"),
-            line.intervals
-                .first()
-                .map_or_else(String::new, |first| code(&first.evidence))
+            intervals(line)
         )?;
     }
     match report.n_more_health {
@@ -200,10 +244,28 @@ fn health(report: &Report, out: &mut String) -> Result {
     }
 }
 
+/// `2026-11-20T14:39:20Z to 2026-11-20T14:39:30Z (3, `error.log:7@900`)`, and so on.
+fn intervals(line: &OutageLine) -> String {
+    let text = |interval: &IntervalLine| {
+        format!(
+            "{} to {} ({}, {})",
+            interval.from,
+            interval.until.as_deref().unwrap_or("the end"),
+            grouped(interval.n_events),
+            code(&interval.evidence)
+        )
+    };
+    line.intervals
+        .iter()
+        .map(text)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
 fn fingerprints(report: &Report, out: &mut String) -> Result {
     writeln!(
         out,
-        "| upstream | attempts | what | took | which timer |\n|---|---:|---|---:|---|"
+        "| upstream | phase | attempts | what | took | which timer | timeouts |\n|---|---|---:|---|---:|---|---|"
     )?;
     for line in &report.fingerprints {
         let at = match line.n_upstreams {
@@ -212,17 +274,34 @@ fn fingerprints(report: &Report, out: &mut String) -> Result {
         };
         writeln!(
             out,
-            "| {at} | {} | {} | {} | {} |",
+            "| {at} | {} | {} | {} | {} | {} | {} |",
+            line.phase,
             line.share(),
             line.what(),
             line.took(),
-            code(&line.why)
+            code(&line.why),
+            timeouts(&line.timeouts)
         )?;
     }
     match report.n_more_fingerprints {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
+}
+
+/// `proxy_read_timeout` of 60,000 ms at `nginx.conf:12`, in `server shop.example`
+fn timeouts(timeouts: &[TimeoutLine]) -> String {
+    let text = |line: &TimeoutLine| {
+        let mut text = format!("{} of {} ms", code(&line.directive), grouped(line.ms));
+        if let Some(place) = &line.place {
+            text.push_str(&format!(" at {}", code(place)));
+        }
+        for context in &line.contexts {
+            text.push_str(&format!(", in {}", code(context)));
+        }
+        text
+    };
+    timeouts.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
 fn causes(report: &Report, out: &mut String) -> Result {
@@ -261,6 +340,8 @@ fn causes(report: &Report, out: &mut String) -> Result {
         .try_for_each(|line| cause("masked", line))?;
     writeln!(out)?;
     for status in &causes.statuses {
+        let (n, of) = (grouped(status.n_explained), grouped(status.n_requests));
+        writeln!(out, "- {n} of {of} × {:03} explained", status.status)?;
         for line in &status.unexplained {
             let (n, of) = (grouped(line.n), grouped(status.n_requests));
             writeln!(
@@ -269,6 +350,14 @@ fn causes(report: &Report, out: &mut String) -> Result {
                 status.status, line.why
             )?;
         }
+    }
+    if causes.n_masked > 0 {
+        let n = grouped(causes.n_masked);
+        writeln!(out, "- {n} failed attempts masked by another that was good")?;
+    }
+    if causes.n_left > 0 {
+        let n = grouped(causes.n_left);
+        writeln!(out, "- {n} records of failures explain no failed request")?;
     }
     for line in &causes.left {
         let n = grouped(line.n);
@@ -361,11 +450,24 @@ fn finding(line: &FindingLine, out: &mut String) -> Result {
     writeln!(out, "{}\n", plain(&line.claim))?;
     writeln!(
         out,
-        "- {}, {}: {}",
+        "- {}, {}, {}: {}",
+        line.category,
         line.severity,
         line.confidence,
         code(&line.id)
     )?;
+    writeln!(
+        out,
+        "- {} requests, {} masked failures, {} records, {} to {}",
+        grouped(line.n_requests),
+        grouped(line.n_masked),
+        grouped(line.n_events),
+        time(&line.first),
+        time(&line.last)
+    )?;
+    if !line.incident.is_empty() {
+        writeln!(out, "- of incident {}", code(&line.incident))?;
+    }
     for text in &line.advice {
         writeln!(out, "- do: {}", plain(text))?;
     }
@@ -398,18 +500,18 @@ fn checklist(report: &Report, out: &mut String) -> Result {
         "| check | verdict | because | evidence |\n|---|---|---|---|"
     )?;
     for line in &report.checklist {
-        let evidence: Vec<String> = line
-            .evidence
-            .iter()
-            .map(|exhibit| code(&exhibit.at))
-            .collect();
+        let exhibit = |exhibit: &EvidenceLine| {
+            let (at, quote) = (code(&exhibit.at), code(&exhibit.quote));
+            format!("{at} {} {quote}", plain(&exhibit.what))
+        };
+        let evidence: Vec<String> = line.evidence.iter().map(exhibit).collect();
         writeln!(
             out,
             "| {} | {} | {} | {} |",
             line.check,
             line.verdict,
             plain(&line.because),
-            evidence.join(", ")
+            evidence.join("; ")
         )?;
     }
     Ok(())
@@ -521,7 +623,50 @@ fn notes(report: &Report, out: &mut String) -> Result {
     for note in &report.notes {
         writeln!(out, "- {note}")?;
     }
+    if report.incidents.is_empty() {
+        writeln!(out, "- no incidents: {}", report.incident_rule)?;
+    }
     Ok(())
+}
+
+/// The account of every source.
+fn what_was_read(report: &Report, out: &mut String) -> Result {
+    writeln!(out, "\n## What was read\n")?;
+    writeln!(
+        out,
+        "| source | kind | bytes | lines | records | events | continuation | cut | torn | injected | unparsed | blank | sha256 |"
+    )?;
+    writeln!(
+        out,
+        "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|"
+    )?;
+    for line in &report.sources {
+        let packed = match line.decode.as_str() {
+            "" => String::new(),
+            decode => format!(" in {decode}"),
+        };
+        let numbers = [
+            line.size_bytes,
+            line.n_lines,
+            line.n_records,
+            line.n_events,
+            line.n_continuation,
+            line.n_cut,
+            line.n_torn,
+            line.n_injected,
+            line.n_unparsed,
+            line.n_blank,
+        ];
+        writeln!(
+            out,
+            "| {} | {}{packed} | {} | {} |",
+            code(&line.source),
+            line.kind,
+            numbers.map(grouped).join(" | "),
+            code(line.sha256.as_deref().unwrap_or_default())
+        )?;
+    }
+    writeln!(out, "\ncoroner {}", report.coroner_version)
 }
 
 fn time(time: &Option<String>) -> &str {

@@ -1,6 +1,9 @@
 //! Each rule against logs that must make it fire, and against near misses; every row of the table fires somewhere here.
 
-use crate::support::{coroner, root, run, status, stderr, stdout};
+use crate::{
+    findings_config,
+    support::{coroner, root, run, status, stderr, stdout},
+};
 use coroner::diagnose::findings::rules::RULES;
 use std::{collections::BTreeSet, fs};
 
@@ -507,7 +510,7 @@ fn every_rule_fires_in_some_case() {
     let never: Vec<&str> = RULES
         .iter()
         .map(|rule| rule.id)
-        .filter(|id| !fired.contains(*id))
+        .filter(|id| !fired.contains(*id) && !findings_config::RULES.contains(id))
         .collect();
     assert!(never.is_empty(), "never: {never:?}");
 }

@@ -1,14 +1,14 @@
 //! Is it fixed? Two [`Side`]s to a [`Comparison`]: rates before and after with exact intervals, and a verdict on each and on all.
 //!
 //! A function of counts: no file, no clock. Failures are counted by the error logs if both sides have them, else by the access logs;
-//! never by both. Each row is set against the attempts at its upstream where access logs tell them on both sides, else against
-//! all requests, else against the time that the logs cover.
+//! never by both. Each row is set against the attempts at its upstream where access logs tell them on both sides, else (or where that upstream
+//! is hardly asked any more) against all requests, else against the time that the logs cover.
 //!
 //! All this takes failures for independent of each other, and they are not: they come in bursts, so intervals are narrower than the truth. One
 //! rule answers to that: failures are not called fixed unless the time without them is longer than any before ([`Why::Quiet`]).
 //!
-//! The verdict on all is that on the sum of all failures, with one exception: where that sum is not told to be lower, one row that is worse,
-//! or a message that is new, makes the whole worse. Of many rows or messages some seem worse by chance; Holm's method pays for that.
+//! The verdict on all is that on the sum of all failures, with one exception: one row that is worse, or a message that is new, makes the whole
+//! worse, unless at most half of the failures are left. Of many rows or messages some seem worse by chance; Holm's method pays for that.
 
 mod doubt;
 pub mod exact;
@@ -133,10 +133,13 @@ fn overall(total: &Judged, rows: &[Row], messages: &[Message]) -> Verdict {
         message.is_new && !message.is_noise && message.severity == Severity::Failure
     };
     let is_row_worse = rows.iter().any(|row| row.judged.verdict == Verdict::Worse);
+    let is_part_worse = is_row_worse || messages.iter().any(is_new);
     match total.verdict {
-        Verdict::Fixed | Verdict::Better | Verdict::Worse => total.verdict,
-        _ if is_row_worse || messages.iter().any(is_new) => Verdict::Worse,
-        Verdict::Same | Verdict::CannotTell => total.verdict,
+        Verdict::Better if 2.0 * total.pair.after.n as f64 <= total.pair.expected() => {
+            Verdict::Better
+        }
+        Verdict::Better | Verdict::Same | Verdict::CannotTell if is_part_worse => Verdict::Worse,
+        verdict => verdict,
     }
 }
 
@@ -226,11 +229,11 @@ impl Sides<'_> {
         rows
     }
 
-    /// Counts of `key`, or of all failures, in the most telling unit that both sides have.
+    /// Counts of `key`, or of all failures, in the most telling unit that both sides have. Where an upstream was asked less, so that more of the
+    /// attempts there fail and yet fewer of all requests, requests are that.
     fn pair(self, key: Option<&Key>, before: Option<Failed>, after: Option<Failed>) -> Pair {
         let n = |failed: Option<Failed>| failed.map_or(0, |failed| failed.n);
-        let (unit, of) = self.unit(key);
-        Pair {
+        let pair = |(unit, of): (Unit, (u64, u64))| Pair {
             unit,
             before: Rate {
                 n: n(before),
@@ -240,21 +243,33 @@ impl Sides<'_> {
                 n: n(after),
                 of: of.1,
             },
+        };
+        let by_all = pair(self.unit());
+        let is_lower = |pair: &Pair| (pair.after.n as f64) < pair.expected();
+        match key.and_then(|key| self.attempts(key)).map(pair) {
+            Some(by_attempts) if is_lower(&by_attempts) || !is_lower(&by_all) => by_attempts,
+            _ => by_all,
         }
     }
 
-    fn unit(self, key: Option<&Key>) -> (Unit, (u64, u64)) {
-        let of = |value: fn(&Side) -> u64| (value(self.before), value(self.after));
+    /// Attempts at the upstream of `key`, if both sides tell of some.
+    fn attempts(self, key: &Key) -> Option<(Unit, (u64, u64))> {
+        let (upstream, category) = key;
+        // Where no peer could be chosen, each attempt at the group is a failure: they are no measure.
+        let is_asked = *category != Category::NoLiveUpstreams && upstream.is_some();
         let attempts = |side: &Side| {
-            let (upstream, category) = key?;
-            // Where no peer could be chosen, each attempt at the group is a failure: they are no measure.
-            let is_asked = *category != Category::NoLiveUpstreams && upstream.is_some();
             let traffic = is_asked.then(|| side.traffic.get(upstream))??;
             (traffic.n_attempts > 0).then_some(traffic.n_attempts)
         };
-        if let (Some(before), Some(after)) = (attempts(self.before), attempts(self.after)) {
-            return (Unit::Attempts, (before, after));
-        }
+        Some((
+            Unit::Attempts,
+            (attempts(self.before)?, attempts(self.after)?),
+        ))
+    }
+
+    /// What all failures are counted by.
+    fn unit(self) -> (Unit, (u64, u64)) {
+        let of = |value: fn(&Side) -> u64| (value(self.before), value(self.after));
         if self.before.has_requests && self.after.has_requests {
             return (Unit::Requests, of(|side| side.requests.n_requests));
         }
@@ -267,7 +282,7 @@ impl Sides<'_> {
             &self.before.tally.n_by_signature,
             &self.after.tally.n_by_signature,
         );
-        let (unit, of) = self.unit(None);
+        let (unit, of) = self.unit();
         let one_sided = |mine: &BTreeMap<u16, (Severity, u64)>,
                          other: &BTreeMap<u16, (Severity, u64)>,
                          is_new: bool| {

@@ -278,6 +278,14 @@ impl<'a> Facts<'a> {
         });
         Draft {
             subject: subject.to_owned(),
+            upstream: symptoms
+                .first()
+                .and_then(|first| first.upstream.clone())
+                .filter(|one| {
+                    symptoms
+                        .iter()
+                        .all(|symptom| symptom.upstream.as_ref() == Some(one))
+                }),
             certainty: Certainty::Likely,
             incident: incident.map(|incident| incident.id.clone()),
             evidence: symptoms.iter().map(|symptom| exhibit(symptom)).collect(),

@@ -8,6 +8,7 @@
 
 mod checklist;
 pub mod episode;
+mod exact;
 pub mod facts;
 pub mod observed;
 pub mod rules;
@@ -24,7 +25,7 @@ use crate::{
     input::digest::sha256,
 };
 use rules::{RULES, Rule};
-use std::{cmp::Reverse, collections::HashSet};
+use std::{cmp::Reverse, collections::HashSet, sync::Arc};
 
 /// What a finding is about; the order is that of the ranks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,6 +109,8 @@ pub struct Finding {
 pub struct Draft {
     /// What it is about, unique among the findings of its rule.
     pub subject: String,
+    /// The upstream it is about, if it is about one.
+    pub upstream: Option<Arc<[u8]>>,
     /// The category whose topic says more; `None`: the rule's.
     pub topic: Option<Category>,
     pub certainty: Certainty,
@@ -131,6 +134,7 @@ impl Default for Draft {
     fn default() -> Draft {
         Draft {
             subject: String::new(),
+            upstream: None,
             topic: None,
             certainty: Certainty::Likely,
             title: String::new(),
@@ -197,9 +201,12 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
         let mut found: Vec<Finding> = told
             .drafts
             .drain(..)
-            .map(|draft| Finding::of(rule, draft))
+            .map(|mut draft| {
+                exact::sharpen(facts, rule, &mut draft);
+                Finding::of(rule, draft)
+            })
             .collect();
-        found.sort_by(|a, b| a.order().cmp(&b.order()));
+        found.sort_by_key(Finding::order);
         found.truncate(FINDINGS_MAX);
         all.extend(found.into_iter().map(|finding| (order, finding)));
     }

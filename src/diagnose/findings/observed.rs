@@ -74,8 +74,7 @@ impl Observed {
     pub fn of(signs: Signs, served: Served, fine: &Fine, zone: &Zone) -> Observed {
         let (since, until) = fine.asked_for();
         let (rows, samples) = signs.finish();
-        let mut told: BTreeMap<(Basis, Option<Arc<[u8]>>, Sign), Vec<(Option<Timestamp>, Part)>> =
-            BTreeMap::new();
+        let mut told: BTreeMap<Key, Vec<(Option<Timestamp>, Part)>> = BTreeMap::new();
         for row in rows {
             let bucket = row.bucket.map(|bucket| zone.instant(bucket).0);
             if is_between(bucket, since, until) {
@@ -134,6 +133,9 @@ impl Observed {
         }
     }
 }
+
+/// What a symptom is about.
+type Key = (Basis, Option<Arc<[u8]>>, Sign);
 
 /// Events of one bucket.
 struct Part {

@@ -6,6 +6,7 @@ use crate::{
     diagnose::compare::{Judged, Message, Rate, Row, Side, Status, Times, Unit},
     event::Basis,
     export::time::rfc3339,
+    redact::Redactor,
     text,
 };
 use serde::Serialize;
@@ -155,10 +156,12 @@ fn rounded(x: f64) -> f64 {
     format!("{x:.4e}").parse().unwrap_or(x)
 }
 
-pub(super) fn row(row: &Row) -> RowLine {
+pub(super) fn row(row: &Row, redactor: &Redactor) -> RowLine {
     let time = |time: Option<crate::event::Timestamp>| time.map(|time| rfc3339(time.0));
     RowLine {
-        upstream: text::for_terminal(row.upstream.as_deref().unwrap_or_default()),
+        upstream: redactor
+            .upstream(row.upstream.as_deref().unwrap_or_default())
+            .for_terminal(),
         category: row.category.name(),
         rate: rate(&row.judged),
         last_before: time(row.before.map(|failed| failed.last)),
@@ -186,9 +189,9 @@ pub(super) fn status(status: &Status) -> StatusLine {
     }
 }
 
-pub(super) fn times(times: &Times) -> TimesLine {
+pub(super) fn times(times: &Times, redactor: &Redactor) -> TimesLine {
     TimesLine {
-        upstream: text::for_terminal(&times.upstream),
+        upstream: redactor.upstream(&times.upstream).for_terminal(),
         n_attempts_before: times.before.n_attempts,
         n_attempts_after: times.after.n_attempts,
         response_ms_p50_before: times.before.response_ms_p50,

@@ -15,7 +15,7 @@ use crate::{
     },
     event::{Basis, Timestamp},
     export::{Names, time::rfc3339},
-    text,
+    redact::Redactor,
 };
 use serde::Serialize;
 
@@ -31,6 +31,8 @@ pub struct Told<'a> {
     pub accounts: &'a [(Which, &'a Account, &'a Names<'a>)],
     /// What the second reading missed, in plain words.
     pub missed: &'a [String],
+    /// What of the logs may be shown.
+    pub redactor: &'a Redactor,
     /// Rows of the longest lists.
     pub n_top: usize,
 }
@@ -97,6 +99,7 @@ pub fn build(told: &Told<'_>) -> ComparisonReport {
         before,
         after,
         n_top,
+        redactor,
         ..
     } = *told;
     let n_more = |len: usize| len.saturating_sub(n_top);
@@ -105,13 +108,18 @@ pub fn build(told: &Told<'_>) -> ComparisonReport {
         coroner_version: env!("CARGO_PKG_VERSION"),
         verdict: comparison.verdict.name(),
         answer: answer(comparison),
-        but: but(comparison),
+        but: but(comparison, redactor),
         before: lines::side(before, comparison.basis),
         after: lines::side(after, comparison.basis),
         cut: told.cut.cloned(),
         basis: comparison.basis.map_or("", Basis::name),
         total: lines::rate(&comparison.total),
-        rows: comparison.rows.iter().take(n_top).map(lines::row).collect(),
+        rows: comparison
+            .rows
+            .iter()
+            .take(n_top)
+            .map(|row| lines::row(row, redactor))
+            .collect(),
         n_more_rows: n_more(comparison.rows.len()),
         messages: comparison
             .messages
@@ -125,7 +133,7 @@ pub fn build(told: &Told<'_>) -> ComparisonReport {
             .times
             .iter()
             .take(n_top)
-            .map(lines::times)
+            .map(|times| lines::times(times, redactor))
             .collect(),
         n_more_times: n_more(comparison.times.len()),
         doubts: notes::doubts(told),
@@ -142,9 +150,9 @@ fn answer(comparison: &Comparison) -> String {
     }
     match (comparison.verdict, total.verdict) {
         // The sum does not say so, but a part does.
-        (Verdict::Worse, Verdict::Same | Verdict::CannotTell) => {
+        (Verdict::Worse, Verdict::Better | Verdict::Same | Verdict::CannotTell) => {
             format!(
-                "in all, {}; but parts of it are worse",
+                "in all, {}; but parts are worse or new",
                 say::why(&total.pair, total.why)
             )
         }
@@ -156,14 +164,14 @@ fn answer(comparison: &Comparison) -> String {
 const NAMED_MAX: usize = 3;
 
 /// Rows and messages that are worse, and what is still there of what was to be fixed.
-fn but(comparison: &Comparison) -> Vec<String> {
+fn but(comparison: &Comparison, redactor: &Redactor) -> Vec<String> {
     let mut but = Vec::new();
     let mut name_rows = |verdict: Verdict, words: &str| {
         let rows = comparison
             .rows
             .iter()
             .filter(|row| row.judged.verdict == verdict);
-        let names: Vec<String> = rows.map(|row| lines::row(row).name()).collect();
+        let names: Vec<String> = rows.map(|row| lines::row(row, redactor).name()).collect();
         if !names.is_empty() {
             but.push(format!("{words}: {}", listed(&names)));
         }
@@ -215,15 +223,19 @@ fn problems(told: &Told<'_>) -> Vec<String> {
             .flat_map(|(index, source)| {
                 let name = names.of(index).to_owned();
                 let problems = source.problems.iter();
-                problems
-                    .map(move |problem| text::for_terminal(format!("{name}: {problem}").as_bytes()))
+                problems.map(move |problem| {
+                    names
+                        .redactor()
+                        .said(&format!("{name}: {problem}"))
+                        .for_page()
+                })
             })
             .collect()
     };
     let missed = told
         .missed
         .iter()
-        .map(|missed| text::for_terminal(missed.as_bytes()));
+        .map(|missed| told.redactor.said(missed).for_terminal());
     told.accounts
         .iter()
         .flat_map(of_account)

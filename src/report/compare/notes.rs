@@ -5,8 +5,8 @@ use crate::{
     diagnose::compare::{Comparison, Doubt, Unit, Which, exact::ALPHA},
     event::Basis,
     export::time::rfc3339,
+    redact::Redactor,
     report::model,
-    text,
     words::{duration, grouped, plural},
 };
 
@@ -19,7 +19,7 @@ pub(super) fn doubts(told: &Told<'_>) -> Vec<String> {
         format!("the limit on rows was reached, so that counts are kept in buckets of {wide}: what lies up to {wide} behind the cut may count as before")
     });
     let doubts = told.comparison.doubts.iter();
-    let said = doubts.map(|doubt| said(doubt, told.cut.is_some()));
+    let said = doubts.map(|doubt| said(doubt, told.cut.is_some(), told.redactor));
     let mut all: Vec<String> = Vec::new();
     for said in coarse.into_iter().chain(said) {
         if !all.contains(&said) {
@@ -29,7 +29,7 @@ pub(super) fn doubts(told: &Told<'_>) -> Vec<String> {
     all
 }
 
-fn said(doubt: &Doubt, is_cut: bool) -> String {
+fn said(doubt: &Doubt, is_cut: bool, redactor: &Redactor) -> String {
     match doubt {
         Doubt::Nothing(which) => {
             let what = if is_cut { "in the logs lies" } else { "with a time was read of" };
@@ -68,7 +68,7 @@ fn said(doubt: &Doubt, is_cut: bool) -> String {
             format!("{which} is of a weekend, the other side of working days: traffic may differ by that alone")
         }
         Doubt::Hosts { which, names } => {
-            let shown = names.iter().take(HOSTS_MAX).map(|name| text::for_terminal(name));
+            let shown = names.iter().take(HOSTS_MAX).map(|name| redactor.host(name).for_terminal());
             let shown: Vec<String> = shown.collect();
             let more = if names.len() > HOSTS_MAX { ", …" } else { "" };
             format!("only {} has logs of {}{more}: --host compares the same hosts", which.name(), shown.join(", "))
@@ -86,8 +86,8 @@ fn said(doubt: &Doubt, is_cut: bool) -> String {
         Doubt::ZoneAssumed(which) => {
             format!("error logs {} carry no zone and are read as UTC; --tz names the server's", which.name())
         }
-        Doubt::Gap(_, gap) if is_cut => model::gap(gap),
-        Doubt::Gap(which, gap) => format!("{}: {}", which.name(), model::gap(gap)),
+        Doubt::Gap(_, gap) if is_cut => model::gap(gap, redactor),
+        Doubt::Gap(which, gap) => format!("{}: {}", which.name(), model::gap(gap, redactor)),
         Doubt::Troubled { n, .. } if is_cut => format!("not whole: {n} {}, listed above", plural(*n as u64, "source")),
         Doubt::Troubled { which, n } => {
             format!("{} is not whole: {n} {}, listed above", which.name(), plural(*n as u64, "source"))
@@ -119,7 +119,7 @@ pub(super) fn rules(comparison: &Comparison) -> Vec<String> {
     let units = match comparison.total.pair.unit {
         Unit::Seconds => format!("failures are those of {by}, by the time that the logs cover"),
         Unit::Attempts | Unit::Requests => format!(
-            "failures are those of {by}, by the attempts at their upstream where access logs tell them on both sides, else by all requests"
+            "failures are those of {by}, by the attempts at their upstream where access logs tell them on both sides and it is asked as before, else by all requests"
         ),
     };
     vec![
@@ -128,7 +128,7 @@ pub(super) fn rules(comparison: &Comparison) -> Vec<String> {
         format!("a difference counts if chance makes one as large at most {percent} % of the time (p ≤ {ALPHA}: Fisher's exact test for shares, the conditional binomial test for rates); of several rows Holm's method raises p"),
         "fixed: none after, and at the old rate they would have shown, and the time without them is longer than any before".to_owned(),
         "better: fewer, but not gone; worse: more, or new; same: no difference, though half or twice the old rate would have shown; else it cannot be told".to_owned(),
-        "the whole is judged by all failures together; where that does not tell a drop, one row or message that is worse or new makes it worse".to_owned(),
+        "the whole is judged by all failures together; one row or message that is worse or new makes it worse, unless at most half of the failures are left".to_owned(),
         "failures come in bursts, which these tests take for chance: distrust a verdict that rests on one burst".to_owned(),
     ]
 }

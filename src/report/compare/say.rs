@@ -50,7 +50,7 @@ pub(super) fn why(pair: &Pair, why: Why) -> String {
             amount(pair.unit, pair.before.of)
         ),
         Why::NewFew => format!(
-            "none in {} before, {after} after: so few may be chance",
+            "none in {} before, {after} after, which chance may explain",
             amount(pair.unit, pair.before.of)
         ),
         Why::NoDifference => format!(

@@ -141,7 +141,7 @@ struct Health<'a> {
 }
 
 /// Piles that are told: there are seldom more than three.
-const PILES_MAX: usize = 20;
+const PILES_MAX: usize = 8;
 
 #[derive(Template)]
 #[template(path = "fingerprints.html")]

@@ -3,7 +3,6 @@
 use super::Findings;
 use crate::{
     diagnose::{self, Confidence, Leftover, Unexplained},
-    text,
     words::grouped,
 };
 use serde::Serialize;
@@ -152,7 +151,11 @@ fn lines(causes: &[diagnose::Cause], n_all: u64, findings: &Findings<'_>) -> Vec
         let by = |confidence: Confidence| cause.n_by_record[confidence as usize];
         CauseLine {
             category: cause.category.name(),
-            upstream: text::for_terminal(cause.upstream.as_deref().unwrap_or_default()),
+            upstream: findings
+                .names
+                .redactor()
+                .upstream(cause.upstream.as_deref().unwrap_or_default())
+                .for_terminal(),
             n: cause.n,
             percent: percent(cause.n, n_all),
             n_exact: by(Confidence::Exact),

@@ -2,7 +2,7 @@
 
 use crate::{
     config::{Config, ScopeKind},
-    text,
+    redact::Redactor,
     words::{grouped, plural},
 };
 use serde::Serialize;
@@ -23,11 +23,11 @@ pub struct ConfigLine {
     pub version: Option<String>,
 }
 
-pub(super) fn config(config: &Config) -> ConfigLine {
+pub(super) fn config(config: &Config, redactor: &Redactor) -> ConfigLine {
     let groups = [ScopeKind::HttpUpstream, ScopeKind::StreamUpstream];
     let path = config.files.first().map(|file| &file.path[..]);
     ConfigLine {
-        path: text::for_terminal(path.unwrap_or_default()),
+        path: redactor.source(path.unwrap_or_default()).for_terminal(),
         n_files: config.files.len(),
         n_groups: groups
             .iter()

@@ -6,8 +6,9 @@ use crate::{
         self,
         findings::{self, Exhibit, change_text},
     },
+    event::Category,
     explain::knowledge::topic,
-    text,
+    redact::Saying,
 };
 use serde::Serialize;
 
@@ -79,21 +80,22 @@ pub(super) fn findings(made_of: &Findings<'_>) -> Vec<FindingLine> {
 }
 
 fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> FindingLine {
-    let shown = |text: &String| text::for_terminal(text.as_bytes());
+    let redactor = made_of.names.redactor();
+    let shown = |text: &String| redactor.said(text).for_terminal();
     FindingLine {
         id: shown(&finding.id),
         rank,
         severity: finding.rule.weight.name(),
         confidence: finding.certainty.name(),
         category: finding.category.name(),
-        title: shown(&finding.title),
-        claim: shown(&finding.claim),
+        title: redactor.sentence(&finding.title).for_terminal(),
+        claim: redactor.sentence(&finding.claim).for_terminal(),
         refuted_by: shown(&finding.refuted_by),
         advice: finding.advice.iter().map(shown).collect(),
         directives: finding.changes.iter().map(change_text).collect(),
         commands: finding.commands.iter().map(shown).collect(),
         incident: finding.incident.clone().unwrap_or_default(),
-        evidence: evidence(&finding.evidence, made_of),
+        evidence: evidence(&finding.evidence, finding.category, made_of),
         n_requests: finding.n_requests,
         n_masked: finding.n_masked,
         n_events: finding.n_events,
@@ -103,22 +105,34 @@ fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> Findi
     }
 }
 
-fn evidence(exhibits: &[Exhibit], made_of: &Findings<'_>) -> Vec<EvidenceLine> {
-    let line = |exhibit: &Exhibit| EvidenceLine {
-        at: text::for_terminal(made_of.names.cite(&exhibit.cite, made_of.config).as_bytes()),
-        what: text::for_terminal(exhibit.what.as_bytes()),
-        quote: text::for_terminal(&exhibit.quote),
+/// What finding of a `category` rests on.
+fn evidence(exhibits: &[Exhibit], category: Category, made_of: &Findings<'_>) -> Vec<EvidenceLine> {
+    let redactor = made_of.names.redactor();
+    let saying = Saying {
+        category,
+        is_known: category != Category::Other,
+        upstream: None,
+    };
+    let line = |exhibit: &Exhibit| {
+        let at = made_of.names.cite(&exhibit.cite, made_of.config);
+        EvidenceLine {
+            at: redactor.source(at.as_bytes()).for_terminal(),
+            what: redactor.sentence(&exhibit.what).for_terminal(),
+            quote: redactor.message(&exhibit.quote, saying).for_terminal(),
+        }
     };
     exhibits.iter().map(line).collect()
 }
 
 /// The checklist.
 pub(super) fn checks(made_of: &Findings<'_>) -> Vec<CheckLine> {
+    let redactor = made_of.names.redactor();
     let line = |check: &findings::Check| CheckLine {
         check: check.name,
         verdict: check.verdict.name(),
-        because: text::for_terminal(check.because.as_bytes()),
-        evidence: evidence(&check.evidence, made_of),
+        because: redactor.sentence(&check.because).for_terminal(),
+        // Of several categories: nothing in a quote is taken for nginx's own count.
+        evidence: evidence(&check.evidence, Category::Other, made_of),
     };
     made_of.checks.iter().map(line).collect()
 }

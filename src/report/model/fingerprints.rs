@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     diagnose::{Fingerprint, KnownTimeout},
     event::Phase,
-    text,
+    redact::Redactor,
     words::grouped,
 };
 use serde::Serialize;
@@ -90,15 +90,20 @@ impl PileLine {
 
 /// All of them, most attempts first.
 pub(super) fn lines(findings: &Findings<'_>) -> Vec<PileLine> {
-    let line = |pile: &Fingerprint| line(pile, findings.config);
+    let redactor = findings.names.redactor();
+    let line = |pile: &Fingerprint| line(pile, findings.config, redactor);
     findings.fingerprints.iter().map(line).collect()
 }
 
-fn line(pile: &Fingerprint, config: Option<&Config>) -> PileLine {
+fn line(pile: &Fingerprint, config: Option<&Config>, redactor: &Redactor) -> PileLine {
     let timeouts = pile.explained_by.iter();
-    let timeouts: Vec<TimeoutLine> = timeouts.map(|known| timeout(known, config)).collect();
+    let timeouts: Vec<TimeoutLine> = timeouts
+        .map(|known| timeout(known, config, redactor))
+        .collect();
     PileLine {
-        upstream: text::for_terminal(pile.upstream.as_deref().unwrap_or_default()),
+        upstream: redactor
+            .upstream(pile.upstream.as_deref().unwrap_or_default())
+            .for_terminal(),
         n_upstreams: pile.n_upstreams,
         ending: name(pile.ending),
         phase: pile.phase.name(),
@@ -111,8 +116,8 @@ fn line(pile: &Fingerprint, config: Option<&Config>) -> PileLine {
     }
 }
 
-fn timeout(known: &KnownTimeout, config: Option<&Config>) -> TimeoutLine {
-    let clean = |text: String| text::for_terminal(text.as_bytes());
+fn timeout(known: &KnownTimeout, config: Option<&Config>, redactor: &Redactor) -> TimeoutLine {
+    let clean = |text: String| redactor.said(&text).for_terminal();
     let place = known.position.zip(config);
     let scopes = known.scopes.iter().take(CONTEXTS_MAX);
     TimeoutLine {

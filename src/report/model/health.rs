@@ -5,7 +5,6 @@ use crate::{
     diagnose::{Outage, health::Told},
     event::Timestamp,
     export::{Names, time::rfc3339},
-    text,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -101,7 +100,7 @@ fn line(upstream: &[u8], told: Told, outages: &[&Outage], names: &Names<'_>) -> 
         Told::Checked | Told::NoLive => None,
     };
     OutageLine {
-        upstream: text::for_terminal(upstream),
+        upstream: names.redactor().upstream(upstream).for_terminal(),
         told: match told {
             Told::Disabled { .. } => "disabled",
             Told::Checked => "checked",
@@ -127,6 +126,9 @@ fn interval(outage: &Outage, names: &Names<'_>) -> IntervalLine {
         from: rfc3339(outage.from.0),
         until: time(outage.until),
         n_events: outage.n_events,
-        evidence: text::for_terminal(names.evidence(&outage.evidence).as_bytes()),
+        evidence: names
+            .redactor()
+            .source(names.evidence(&outage.evidence).as_bytes())
+            .for_terminal(),
     }
 }

@@ -13,7 +13,6 @@ use crate::{
     },
     event::{Moment, Timestamp},
     export::time::rfc3339,
-    text,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -153,7 +152,11 @@ const SHOWN_MAX: usize = 8;
 
 fn member_line(member: &Member, findings: &Findings<'_>) -> MemberLine {
     MemberLine {
-        upstream: text::for_terminal(member.upstream.as_deref().unwrap_or_default()),
+        upstream: findings
+            .names
+            .redactor()
+            .upstream(member.upstream.as_deref().unwrap_or_default())
+            .for_terminal(),
         category: member.category.name(),
         phase: member.phase.name(),
         onset: rfc3339(member.onset.0),

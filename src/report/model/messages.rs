@@ -1,8 +1,6 @@
 //! How nginx words it: known messages by signature, unknown ones by shape.
 
-use crate::{
-    aggregate::shapes::Shape, classify::taxonomy::ROWS, engine::Scanned, export::Names, text,
-};
+use crate::{aggregate::shapes::Shape, classify::taxonomy::ROWS, engine::Scanned, export::Names};
 use serde::Serialize;
 use std::cmp::Reverse;
 
@@ -43,11 +41,14 @@ pub(super) fn n_unknown(scanned: &Scanned) -> usize {
 }
 
 pub(super) fn unknown(scanned: &Scanned, names: &Names<'_>, n_top: usize) -> Vec<ShapeLine> {
+    let redactor = names.redactor();
     let line = |(shape, known): (&[u8], &Shape)| ShapeLine {
-        shape: text::for_terminal(shape),
+        shape: redactor.shape(shape).for_terminal(),
         n_events: known.n_events,
-        sample: text::for_terminal(&known.sample),
-        evidence: text::for_terminal(names.evidence(&known.evidence).as_bytes()),
+        sample: redactor.shape(&known.sample).for_terminal(),
+        evidence: redactor
+            .source(names.evidence(&known.evidence).as_bytes())
+            .for_terminal(),
     };
     scanned
         .aggregate

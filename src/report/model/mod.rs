@@ -199,7 +199,9 @@ pub fn build(findings: &Findings<'_>) -> Report {
         span: axis::span(placed),
         bucket: placed.width.name(),
         completeness: read::completeness(findings),
-        config: findings.config.map(config::config),
+        config: findings
+            .config
+            .map(|config| config::config(config, findings.names.redactor())),
         incidents: incidents::incidents(findings),
         n_more_incidents: findings.incidents.list.len().saturating_sub(n_top),
         incident_rule: incidents::rule(findings.incidents),

@@ -7,7 +7,7 @@ use crate::{
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
-    text,
+    redact::Redactor,
     words::grouped,
 };
 
@@ -17,13 +17,19 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
         scanned, placed, ..
     } = *findings;
     let mut notes = Vec::new();
+    if !findings.names.redactor().is_open() {
+        notes.push("redacted: clients are pseudonyms, of URIs the routes and the names of parameters are shown, of messages the words that nginx uses".to_owned());
+    }
     notes.extend(zone(findings));
     notes.extend(sample(findings));
     notes.extend(strangers(findings));
     notes.extend(part(findings));
     notes.extend(limits(findings));
     let gaps = gaps(scanned, &findings.zone.zone, placed.since, placed.until);
-    notes.extend(gaps.iter().map(gap));
+    notes.extend(
+        gaps.iter()
+            .map(|found| gap(found, findings.names.redactor())),
+    );
     notes.extend(source_notes(findings));
     let n_cut: u64 = scanned
         .ledgers
@@ -34,6 +40,11 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
         notes.push(format!("{n_cut} records are cut, most often at 2,048 bytes by nginx: what they lack, such as an upstream, is unknown"));
     }
     notes
+}
+
+/// The name of a source or of a rotated set.
+fn source(name: &[u8], findings: &Findings<'_>) -> String {
+    findings.names.redactor().source(name).for_terminal()
 }
 
 /// Where the zone comes from, unless it was given.
@@ -99,7 +110,8 @@ fn strangers(findings: &Findings<'_>) -> Option<String> {
         return None;
     }
     let more = if strangers.len() > 3 { ", …" } else { "" };
-    let shown = text::for_terminal(strangers[..strangers.len().min(3)].join(", ").as_bytes());
+    let shown = strangers[..strangers.len().min(3)].join(", ");
+    let shown = source(shown.as_bytes(), findings);
     Some(format!(
         "not read, because they are no logs: {} ({shown}{more})",
         strangers.len()
@@ -172,20 +184,20 @@ fn limits(findings: &Findings<'_>) -> Vec<String> {
     notes
 }
 
-pub(in crate::report) fn gap(gap: &Gap) -> String {
+pub(in crate::report) fn gap(gap: &Gap, redactor: &Redactor) -> String {
     match gap {
         Gap::Missing { set, numbers } => {
             let shown: Vec<String> = numbers.iter().take(3).map(u64::to_string).collect();
             let more = if numbers.len() > 3 { ", …" } else { "" };
             format!(
                 "files of the rotation of {} are missing: {}{more}",
-                text::for_terminal(set.as_bytes()),
+                redactor.source(set.as_bytes()).for_terminal(),
                 shown.join(", ")
             )
         }
         Gap::Silence { set, from, to } => {
             let set = set.as_deref().map_or_else(String::new, |set| {
-                format!(" in {}", text::for_terminal(set.as_bytes()))
+                format!(" in {}", redactor.source(set.as_bytes()).for_terminal())
             });
             format!(
                 "no record{set} from {} to {}, though the pace of the log promised some: whether nothing failed or nothing was logged, it does not tell",
@@ -207,7 +219,7 @@ fn source_notes(findings: &Findings<'_>) -> Vec<String> {
                 .iter()
                 .map(move |note| format!("{name}: {note}"))
         })
-        .map(|note| text::for_terminal(note.as_bytes()))
+        .map(|note| findings.names.redactor().said(&note).for_terminal())
         .collect();
     let more = (all.len() > SOURCE_NOTES_MAX).then(|| {
         format!(

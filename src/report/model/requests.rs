@@ -4,7 +4,6 @@ use super::{Findings, axis::Axis};
 use crate::{
     aggregate::{Histogram, Requests, TrafficCount, TrafficRow},
     diagnose::Traffic,
-    text,
     words::{grouped, milliseconds},
 };
 use serde::Serialize;
@@ -194,7 +193,7 @@ pub(super) fn traffic(findings: &Findings<'_>, axis: &Axis) -> Vec<TrafficLine> 
         rows.iter().for_each(|row| sum.merge(&row.count));
         let sum = sum.finish();
         TrafficLine {
-            upstream: text::for_terminal(name),
+            upstream: findings.names.redactor().upstream(name).for_terminal(),
             n_requests: sum.n_requests,
             n_attempts: sum.n_attempts,
             n_failed_attempts: sum.n_failed_attempts,
@@ -231,12 +230,13 @@ fn routes(findings: &Findings<'_>, weight: impl Fn(u64, &Histogram) -> u64) -> V
         return Vec::new(); // counted without their times
     }
     let routes = &findings.scanned.aggregate.requests.routes;
+    let redactor = findings.names.redactor();
     let weight =
         |count: &crate::aggregate::requests::RouteCount| weight(count.n_failed, &count.request);
     Requests::top(routes, findings.n_top, weight)
         .into_iter()
         .map(|row| RouteLine {
-            route: text::for_terminal(&row.name.unwrap_or_default()),
+            route: redactor.uri(&row.name.unwrap_or_default()).for_terminal(),
             n_requests: row.count.n_requests,
             n_failed: row.count.n_failed,
             request_ms_p50: row.count.request.quantile(500),
@@ -255,10 +255,13 @@ pub(super) fn clients(findings: &Findings<'_>) -> Vec<ClientLine> {
         return Vec::new();
     }
     let clients = &findings.scanned.aggregate.requests.clients;
+    let redactor = findings.names.redactor();
     Requests::top(clients, findings.n_top, |count| count.n_failed)
         .into_iter()
         .map(|row| ClientLine {
-            client: text::for_terminal(&row.name.unwrap_or_default()),
+            client: redactor
+                .client(&row.name.unwrap_or_default())
+                .for_terminal(),
             n_failed: row.count.n_failed,
         })
         .collect()

@@ -1,7 +1,7 @@
 //! Figures of a group of rows of the table `failures`.
 
 use super::axis::time;
-use crate::{aggregate::Clients, diagnose::Failure, export::Names, text};
+use crate::{aggregate::Clients, diagnose::Failure, export::Names};
 
 pub(super) fn sum(rows: &[&Failure]) -> u64 {
     rows.iter().map(|row| row.n_events).sum()
@@ -25,6 +25,7 @@ pub(super) fn last(rows: &[&Failure]) -> Option<String> {
 pub(super) fn evidence(rows: &[&Failure], names: &Names<'_>) -> String {
     let first = rows.iter().map(|row| row.evidence).min();
     first.map_or_else(String::new, |at| {
-        text::for_terminal(names.evidence(&at).as_bytes())
+        let evidence = names.evidence(&at);
+        names.redactor().source(evidence.as_bytes()).for_terminal()
     })
 }

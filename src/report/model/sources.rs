@@ -1,7 +1,7 @@
 //! The account of each source.
 
 use super::Findings;
-use crate::{aggregate::LineClass, text};
+use crate::aggregate::LineClass;
 use serde::Serialize;
 
 #[derive(Clone, Debug, Serialize)]
@@ -30,6 +30,7 @@ pub(super) fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
     let Findings {
         scanned, account, ..
     } = *findings;
+    let redactor = findings.names.redactor();
     scanned
         .sources
         .iter()
@@ -37,7 +38,9 @@ pub(super) fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
         .zip(&account.sources)
         .enumerate()
         .map(|(index, ((state, ledger), account))| SourceLine {
-            source: text::for_terminal(findings.names.of(index).as_bytes()),
+            source: redactor
+                .source(findings.names.of(index).as_bytes())
+                .for_terminal(),
             kind: state.kind.name(),
             decode: state.decode.clone(),
             size_bytes: state.size_bytes,
@@ -51,7 +54,11 @@ pub(super) fn sources(findings: &Findings<'_>) -> Vec<SourceLine> {
             n_injected: ledger.n_of(LineClass::Injected),
             n_unparsed: ledger.n_of(LineClass::Unparsed),
             n_blank: ledger.n_of(LineClass::Blank),
-            problems: account.problems.clone(),
+            problems: account
+                .problems
+                .iter()
+                .map(|problem| redactor.said(problem).for_page())
+                .collect(),
         })
         .collect()
 }

@@ -4,7 +4,7 @@ use super::{
     axis::Axis,
     rows::{evidence, first, last, n_clients, sum},
 };
-use crate::{diagnose::Failure, event::Category, export::Names, text};
+use crate::{diagnose::Failure, event::Category, export::Names};
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -49,7 +49,7 @@ pub(super) fn upstreams(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Ve
     let mut lines: Vec<UpstreamLine> = groups
         .into_iter()
         .map(|(upstream, rows)| UpstreamLine {
-            upstream: text::for_terminal(upstream),
+            upstream: names.redactor().upstream(upstream).for_terminal(),
             n_failures: sum(&rows),
             n_clients: n_clients(&rows),
             categories: counts(&rows, axis),

@@ -5,7 +5,6 @@ use crate::{
     diagnose::Failure,
     event::{Category, Timestamp},
     export::{Names, time::rfc3339},
-    text,
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -51,7 +50,7 @@ pub(super) fn worst(rows: &[&Failure], n_top: usize, names: &Names<'_>) -> Vec<W
                 bucket: rfc3339(start.0),
                 n_failures: sum(&rows),
                 category: category.name(),
-                upstream: text::for_terminal(upstream),
+                upstream: names.redactor().upstream(upstream).for_terminal(),
                 n_of_these: sum(these),
                 evidence: evidence(these, names),
             })

@@ -85,7 +85,11 @@ fn down_draft(
     let (_, end) = facts.span();
     let is_back = last.ok_after.is_some();
     let lasts = !is_back && end.0 - last.last.0 <= NEAR_END_S;
+    let left = left_by_reload(facts, upstream, last.last).filter(|_| !is_back);
     let title = match (lasts, episodes.len()) {
+        _ if left.is_some() => {
+            format!("nobody listened at {shown} any more, until nginx was told to ask elsewhere")
+        }
         (true, _) => format!("{shown} is down, up to the end of the logs"),
         (false, 1) => format!(
             "{shown} was down for {}",
@@ -106,6 +110,7 @@ fn down_draft(
         claim.push_str(&format!(" Most of them {times}."));
     }
     claim.push_str(&around(facts, episodes));
+    claim.push_str(&left.unwrap_or_default());
     claim.push_str(&before(facts, episodes[0].first));
     claim.push_str(&format!(" {}.", capital(&facts.toll(&draft))));
     let mut evidence = draft.evidence.clone();
@@ -130,6 +135,26 @@ fn down_draft(
         evidence,
         ..draft
     }
+}
+
+/// Seconds from the last refusal to the reload that ended them.
+const RELOAD_S: i64 = 60;
+
+/// That a reload ended the refusals because nginx asks another port of that host since.
+fn left_by_reload(facts: &Facts<'_>, upstream: &[u8], last: Timestamp) -> Option<String> {
+    let until = Timestamp(last.0 + RELOAD_S);
+    let reload = facts.marks(Moment::Reload, last, until).next()?;
+    let others = other_ports(facts, upstream);
+    let (other, _) = others.into_iter().find(|(_, service)| {
+        service
+            .first_ok_after(Timestamp(reload.first.0 - 1))
+            .is_some()
+    })?;
+    Some(format!(
+        " Since the reload at {} nginx asks {} instead, which answers: the backend had moved there, and nginx had not been told.",
+        facts.clock(reload.first),
+        name(other)
+    ))
 }
 
 /// When it answered before and after.

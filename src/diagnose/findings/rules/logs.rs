@@ -17,7 +17,7 @@ fn source_of(facts: &Facts<'_>, set: Option<&str>) -> Option<usize> {
             set.is_none_or(|set| rotation_set(&String::from_utf8_lossy(&state.name)).0 == set)
         })
         .map(|(index, _)| index)
-        .last()
+        .next_back()
 }
 
 fn source(index: usize, what: &str) -> Exhibit {

@@ -9,8 +9,11 @@ mod backend;
 mod connect;
 mod gateway;
 mod groups;
+mod limits;
+mod lints;
 mod logs;
 mod names;
+mod peers;
 mod rest;
 mod sockets;
 mod timeouts;
@@ -141,6 +144,32 @@ pub const RULES: &[Rule] = rules! {
         unless "Somebody sent that signal on purpose.";
     "backend-errors" Failure Upstream5xx backend::errors: "the backend itself answered 5xx",
         unless "The upstream header time of these requests is absent: then the gateway made the answer.";
+    "limit-of-upstream" Failure PrematureClose limits::of_upstream: "attempts end at one age, by no timeout of the gateway",
+        unless "nginx's own timeouts had that value, or the ages are spread out in a log of more requests.";
+    "localhost-two-addresses" Failure Refused peers::localhost: "localhost is two addresses, and one refuses",
+        unless "`ss -lnt` shows the backend listening at [::1] in this time.";
+    "peer-other-port" Failure Config peers::other_port: "a peer fails that the configuration lists with another port",
+        unless "`nginx -T` of the running gateway names this very address.";
+    "config-harm" Failure Config lints::harmful: "the configuration is wrong, and requests failed by it",
+        unless "`nginx -T` of the running gateway differs from the configuration that was read.";
+    "peer-not-listed" Warning Config peers::unknown_peer: "a peer fails that the configuration does not list",
+        unless "`nginx -T` of the running gateway names this address.";
+    "peer-marked-down" Warning Config peers::marked_down: "a peer was asked that the configuration marks down",
+        unless "The mark was made after the last of these records.";
+    "backup-failed" Warning Config peers::backup_failed: "a backup was asked, and failed as well",
+        unless "The peer was no backup in the configuration of that time.";
+    "name-resolved-at-start" Warning Dns peers::resolved_at_start: "an address that a name may no longer have",
+        unless "The name still has this address, or nginx was reloaded after it moved.";
+    "max-fails-zero" Warning Health peers::never_taken_out: "a peer that fails is never taken out",
+        unless "max_fails was another in the configuration of that time.";
+    "timeout-not-in-force" Warning Config limits::not_in_force: "a timeout was in force that the configuration does not have",
+        unless "These requests took a location of another server, or of another gateway.";
+    "tunnel-lifetime" Warning Timeout limits::upgraded: "upgraded connections end at one age",
+        unless "Both ends kept talking through that age.";
+    "config-refused" Warning Config lints::refused: "nginx would refuse the configuration",
+        unless "`nginx -t` accepts it.";
+    "config-risk" Warning Config lints::risks: "the configuration has a weakness, of which these logs show no harm",
+        unless "`nginx -T` of the running gateway differs from the configuration that was read.";
     "rate-limited" Warning RateLimited gateway::requests_limited: "requests beyond limit_req",
         unless "The answers came from the upstream ($upstream_status is not empty).";
     "connections-limited" Warning RateLimited gateway::connections_limited: "connections beyond limit_conn",
@@ -161,6 +190,10 @@ pub const RULES: &[Rule] = rules! {
         unless "It was a test of a file that is not in use.";
     "temporary-files" Warning Buffer answers::spill: "bodies go to temporary files",
         unless "Nothing needs to be refuted: it is told so that nobody takes it for the cause.";
+    "config-blind" Note Config lints::blind_spots: "the configuration hides failures",
+        unless "`nginx -T` of the running gateway differs from the configuration that was read.";
+    "peer-never-asked" Note Config peers::never_asked: "a peer got no request",
+        unless "The peer was added after these logs, or other gateways ask it.";
     "missing-files" Note Other logs::missing_files: "files of a rotated set are missing",
         unless "The numbering of the set has holes by design.";
     "silence" Note Other logs::silence: "a log says nothing for long",

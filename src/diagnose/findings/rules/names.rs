@@ -140,7 +140,7 @@ pub(super) fn server(facts: &Facts<'_>, told: &mut Told) {
         claim: format!(
             "{} {} to resolve names at run time failed {}: {}. Errors of several kinds, or silence, are the server's, not the name's. {}.",
             grouped(n),
-            plural(n, "attempt").replace("attempts", "attempts"),
+            plural(n, "attempt"),
             facts.during(draft.first, draft.last),
             kinds.join(", "),
             capital(&facts.toll(&draft))

@@ -91,7 +91,7 @@ pub(super) fn verify(facts: &Facts<'_>, told: &mut Told) {
                 10 => {
                     "It was valid until the first of these: all gateways fail at that second, and a renewed certificate ends it."
                 }
-                18 | 19 | 20 | 21 => {
+                18..=21 => {
                     "nginx does not know who signed it: proxy_ssl_trusted_certificate lacks that issuer, or the backend sends its certificate without the intermediate ones."
                 }
                 22 => "The chain is longer than proxy_ssl_verify_depth allows, 1 by default.",

@@ -1,0 +1,145 @@
+//! What a finding says of directives, made exact by the configuration: which value holds where requests pass to its upstream, and what to
+//! write instead, in which block.
+//!
+//! Rules say the same of any gateway; here is what differs. Without a configuration, or where it does not know the upstream, their own
+//! words stand.
+
+mod groups;
+mod limits;
+
+use super::{Draft, Exhibit, Facts, facts::name, rules::Rule};
+use crate::config::{Config, GroupId, Groups, Pass, Position, ScopeId, Version, lint::Advice};
+
+/// The version from which connections to the peers of a block are kept by default.
+const KEEPALIVE_BY_DEFAULT: Version = Version(1, 29, 7);
+
+/// What the configuration adds.
+#[derive(Default)]
+struct Exact {
+    /// Sentences, each ended.
+    claim: String,
+    /// In place of the rule's; empty: its own stand.
+    changes: Vec<Advice>,
+    evidence: Vec<Exhibit>,
+}
+
+/// Makes `draft` of `rule` exact.
+pub(super) fn sharpen(facts: &Facts<'_>, rule: &Rule, draft: &mut Draft) {
+    let Some(exact) = exact(facts, rule.id, draft) else {
+        return;
+    };
+    if !exact.claim.is_empty() {
+        draft.claim = format!("{} {}", draft.claim, exact.claim);
+    }
+    if !exact.changes.is_empty() {
+        draft.changes = exact.changes;
+    }
+    for exhibit in exact.evidence {
+        if !draft
+            .evidence
+            .iter()
+            .any(|known| known.cite == exhibit.cite)
+        {
+            draft.evidence.push(exhibit);
+        }
+    }
+}
+
+fn exact(facts: &Facts<'_>, rule: &str, draft: &Draft) -> Option<Exact> {
+    let config = facts.material.config?;
+    match rule {
+        "worker-connections" => return Some(limits::connections(facts, config)),
+        "open-files" => return Some(limits::files(facts, config)),
+        "rate-limited" => return limits::zones(facts, config, draft, "limit_req"),
+        "connections-limited" => return limits::zones(facts, config, draft, "limit_conn"),
+        "dns-server" => return limits::resolver(facts, config),
+        _ => {}
+    }
+    let to = To::of(facts, config, draft.upstream.as_deref()?)?;
+    match rule {
+        "timeout-connect" | "timeout-tls" => Some(limits::timeout(&to, "connect_timeout")),
+        "timeout-send" => Some(limits::timeout(&to, "send_timeout")),
+        "timeout-header" | "timeout-body" | "timeout-tunnel" => {
+            Some(limits::timeout(&to, "read_timeout"))
+        }
+        "header-too-big" => limits::header_buffer(&to),
+        "ports-used-up" => limits::ports(&to),
+        "keepalive-race" => groups::kept(&to),
+        "no-peer-left" => groups::no_peer(&to),
+        "tls-name" | "tls-unknown-name" | "tls-handshake" => limits::tls_name(&to),
+        _ => None,
+    }
+}
+
+/// Where requests pass to one upstream.
+struct To<'f, 'a> {
+    facts: &'f Facts<'a>,
+    config: &'a Config,
+    groups: &'f Groups<'a>,
+    id: GroupId,
+    /// At least one.
+    passes: Vec<&'f Pass<'a>>,
+}
+
+impl<'f, 'a> To<'f, 'a> {
+    /// The first group that lists `upstream`, or is called so, and that requests pass to.
+    fn of(facts: &'f Facts<'a>, config: &'a Config, upstream: &[u8]) -> Option<To<'f, 'a>> {
+        let groups = facts.groups.as_ref()?;
+        let to = |id: GroupId| To {
+            facts,
+            config,
+            groups,
+            id,
+            passes: groups.passes_to(id).collect(),
+        };
+        let mut all = facts.group_ids(upstream).into_iter().map(to);
+        all.find(|to| !to.passes.is_empty())
+    }
+
+    fn context(&self, scope: ScopeId) -> String {
+        context(self.config, scope)
+    }
+
+    fn exhibit(&self, position: Position, what: &str) -> Exhibit {
+        self.facts.config_exhibit(position, what)
+    }
+
+    /// `upstream api`; `None` of a group that only an address makes.
+    fn block(&self) -> Option<String> {
+        let group = self.groups.group(self.id);
+        group
+            .scope
+            .map(|_| format!("upstream {}", name(&group.name)))
+    }
+
+    /// The version does not keep connections by itself, or is not known.
+    fn is_before_keepalive(&self) -> bool {
+        self.config
+            .version
+            .is_none_or(|version| version < KEEPALIVE_BY_DEFAULT)
+    }
+}
+
+fn context(config: &Config, scope: ScopeId) -> String {
+    name(config.name_of(scope).as_bytes())
+}
+
+/// `set in nginx.conf:12`, or `its default`.
+fn origin(config: &Config, position: Option<Position>) -> String {
+    position.map_or_else(
+        || "its default".to_owned(),
+        |position| format!("set in {}", name(config.cite(position).as_bytes())),
+    )
+}
+
+fn advice(
+    directive: impl Into<String>,
+    context: impl Into<String>,
+    value: impl Into<String>,
+) -> Advice {
+    Advice {
+        directive: directive.into(),
+        context: context.into(),
+        value: value.into(),
+    }
+}
