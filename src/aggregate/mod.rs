@@ -10,6 +10,7 @@ mod cells;
 pub mod clients;
 pub mod evidence;
 pub mod failures;
+pub mod forged;
 pub mod histogram;
 pub mod intern;
 pub mod ledger;
@@ -26,6 +27,7 @@ pub use bucket::Width;
 pub use clients::Clients;
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
+pub use forged::Forged;
 pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
 pub use moments::{MomentRow, Moments};
@@ -44,6 +46,8 @@ pub struct Aggregate {
     pub n_by_signature: Vec<u64>,
     /// Events that may be forged and therefore are in no count above.
     pub n_doubtful: u64,
+    /// Lines that are, and are in no count above either.
+    pub forged: Forged,
     pub requests: Requests,
 }
 
@@ -57,6 +61,7 @@ impl Aggregate {
             shapes: Shapes::default(),
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
+            forged: Forged::default(),
             requests: Requests::new(grain),
         }
     }
@@ -69,6 +74,7 @@ impl Aggregate {
             *mine += theirs;
         }
         self.n_doubtful += other.n_doubtful;
+        self.forged.merge(other.forged);
         self.requests.merge(other.requests);
     }
 }

@@ -163,7 +163,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     };
     plan.engine.digests = has(&schema::SOURCES);
     plan.incidents = has(&schema::INCIDENTS);
-    plan.joins = has(&schema::REQUESTS);
+    plan.joins = is_replayed;
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         let missed = write_table(&read, args, table, format, output)?;

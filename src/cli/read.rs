@@ -166,14 +166,19 @@ pub(super) fn expected(found: &[Found]) -> Progress {
 impl Read {
     /// Why requests failed, where there are both kinds of log; a filter may keep one side of a failure and not the other.
     pub(super) fn causes(&self) -> Option<Causes> {
-        let case = Case {
+        let case = self.case();
+        let is_whole = self.plan.engine.filter.is_open() && !case.errors.is_empty();
+        (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
+    }
+
+    /// Records and attempts, and how they belong together.
+    pub(super) fn case(&self) -> Case<'_> {
+        Case {
             errors: self.scanned.errors.as_slice(),
             attempts: self.scanned.attempts.as_slice(),
             joined: &self.joined,
             zone: &self.zone.zone,
-        };
-        let is_whole = self.plan.engine.filter.is_open() && !case.errors.is_empty();
-        (is_whole && !case.attempts.is_empty()).then(|| Causes::of(&case, &self.placed))
+        }
     }
 
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {

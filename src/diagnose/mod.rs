@@ -14,7 +14,7 @@ pub mod placed;
 pub mod zone_inference;
 
 pub use account::{Account, account};
-pub use causes::{Case, Cause, Causes, StatusCauses};
+pub use causes::{Case, Cause, Causes, Names, StatusCauses};
 pub use fingerprint::{Durations, Fingerprint, KnownTimeout, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};

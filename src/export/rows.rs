@@ -6,7 +6,7 @@ use crate::{
     classify::taxonomy::ROWS,
     diagnose::{Account, Confidence, Failure, Incident, Traffic},
     engine::{Scanned, SourceState},
-    event::{Category, LocalTime, Timestamp},
+    event::{Basis, Category, LocalTime, Timestamp},
     parse::access::{Attempt, Field, attempts, unescape, value},
     scan::{Event, Request},
     text,
@@ -191,7 +191,13 @@ fn milliseconds(ms: Option<u32>, sheet: &mut Sheet) {
 }
 
 /// Writes a row of `events`.
-pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Sheet) {
+pub fn event(
+    event: &Event<'_>,
+    upstream: Option<(&[u8], Basis)>,
+    zone: &Zone,
+    names: &Names<'_>,
+    sheet: &mut Sheet,
+) {
     let Event { head, known, .. } = event;
     let request = known.tail.request.unwrap_or_default();
     let mut words = request.splitn(3, |&b| b == b' ');
@@ -212,7 +218,7 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
         0 => sheet.null(),
         errno => sheet.integer(i64::from(errno)),
     }
-    bytes(known.upstream, sheet);
+    bytes(upstream.map(|(name, _)| name), sheet);
     bytes(known.tail.server, sheet);
     bytes(known.tail.host(), sheet);
     bytes(known.tail.client, sheet);
@@ -227,6 +233,10 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
     sheet.text(names.source(&event.evidence));
     count(event.evidence.offset, sheet);
     count(names.line(&event.evidence), sheet);
+    match upstream {
+        Some((_, basis)) => sheet.word(basis.name()),
+        None => sheet.null(),
+    }
     sheet.end_row();
 }
 

@@ -21,10 +21,14 @@ mod config_model;
 mod config_nginx;
 mod containers;
 mod corpus;
+#[cfg(target_os = "linux")]
+mod cut;
 mod enveloped;
 mod envelopes;
 mod every_path;
 mod fault_rows;
+#[cfg(target_os = "linux")]
+mod forged;
 mod generate;
 #[cfg(unix)]
 mod holes;
