@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod foreign;
 mod quick;
 mod requests;
 mod torn;
@@ -18,6 +19,7 @@ use crate::{
     parse::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
+        forged::{self, Lookout},
         head::{Unparsed, is_head},
         record, usual,
         wrapper::Chain,
@@ -33,6 +35,8 @@ pub struct Event<'a> {
     pub trust: Trust,
     /// A client could have written all of it: it is shown, but not counted among the failures.
     pub is_doubtful: bool,
+    /// The client of the record that holds it, if it is injected and that one tells.
+    pub sender: Option<&'a [u8]>,
     pub evidence: Evidence,
     /// The host, pod or container that the envelope of the line names.
     pub machine: Option<&'a [u8]>,
@@ -96,6 +100,7 @@ struct Run<'a> {
     at: usize,
     /// Lines before it.
     n_lines: u32,
+    lookout: Lookout,
 }
 
 impl Run<'_> {
@@ -198,6 +203,7 @@ impl<'c> Scanner<'c> {
             end: range.end,
             at: range.start,
             n_lines: 0,
+            lookout: Lookout::default(),
         };
         while run.at < run.end {
             match Window::at(block.bytes, run.at) {
@@ -219,6 +225,12 @@ impl<'c> Scanner<'c> {
         ledger.n_hole_bytes += n_hole as u64;
         let at = first.start;
         let place = run.place(first);
+        if self.heads.is_head(&bytes[at..])
+            && let Some(group) = forged::find_group(block.bytes, at, &mut run.lookout)
+            && group.next <= run.end
+        {
+            return self.read_group(&group, place, run, ledger, sink);
+        }
         run.n_lines += 1;
         run.at = first.next;
         if !self.heads.is_head(&bytes[at..]) {
@@ -290,6 +302,10 @@ impl<'c> Scanner<'c> {
         let known = self
             .classifier
             .classify(&mut self.searcher, &head, &text[head.len..]);
+        if let Some(own) = self.own_reading(&head, text, &known) {
+            let known = self.classifier.classify(&mut self.searcher, &head, &own);
+            return emit_record(head, known, text.len(), place, ledger, sink);
+        }
         emit_record(head, known, text.len(), place, ledger, sink);
     }
 
@@ -474,6 +490,7 @@ fn emit_whole_or_cut(
             known,
             trust,
             is_doubtful: false,
+            sender: None,
             evidence: place.evidence,
             machine: None,
         },
@@ -484,6 +501,7 @@ fn emit_whole_or_cut(
 
 #[inline(always)]
 fn emit(event: Event<'_>, ledger: &mut Ledger, sink: &mut impl Sink) {
-    ledger.collect_event(event.time());
+    // The time of what somebody may have forged is his, too.
+    ledger.collect_event(event.time().filter(|_| !event.is_doubtful));
     sink.collect(&event);
 }

@@ -11,6 +11,7 @@ pub mod clients;
 pub mod durations;
 pub mod evidence;
 pub mod failures;
+pub mod forged;
 pub mod histogram;
 pub mod intern;
 pub mod ledger;
@@ -30,6 +31,7 @@ pub use clients::Clients;
 pub use durations::{Durations, Ending, Series};
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
+pub use forged::Forged;
 pub use histogram::Histogram;
 pub use ledger::{Ledger, LineClass};
 pub use moments::{MomentRow, Moments};
@@ -52,6 +54,8 @@ pub struct Aggregate {
     pub n_by_signature: Vec<u64>,
     /// Events that may be forged and therefore are in no count above.
     pub n_doubtful: u64,
+    /// Lines that are, and are in no count above either.
+    pub forged: Forged,
     pub requests: Requests,
 }
 
@@ -66,6 +70,7 @@ impl Aggregate {
             signs: Signs::new(grain.observed()),
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
+            forged: Forged::default(),
             requests: Requests::new(grain),
         }
     }
@@ -79,6 +84,7 @@ impl Aggregate {
             *mine += theirs;
         }
         self.n_doubtful += other.n_doubtful;
+        self.forged.merge(other.forged);
         self.requests.merge(other.requests);
     }
 }

@@ -108,7 +108,8 @@ impl Classifier {
     }
 
     /// Like [`classify`](Self::classify), for a record in a window that ends before the newline at `end`, whose message begins
-    /// at `at`: `None` if the message is unlike those met before, or the tail is unusual.
+    /// at `at`: `None` if the message is unlike those met before, or the tail is unusual. Also whether what a client or an
+    /// application wrote may stand in the message, or in the tail decoded.
     #[inline(always)] // the result is large: it should be made where it is used
     pub fn recall<'a>(
         &self,
@@ -117,18 +118,19 @@ impl Classifier {
         window: Window<'a>,
         level: Level,
         (at, end): (usize, usize),
-    ) -> Option<Classified<'a>> {
+    ) -> Option<(Classified<'a>, bool)> {
         let ways = &mut searcher.memo.ways;
         let recalled = ways.recall(cpu, &self.matcher, window, level, (at, end))?;
+        let mut is_foreign = recalled.is_variable;
         let (tail, upstream) = match recalled.client {
-            Some(client) => usual::parse_tail(cpu, window, client, end)?,
+            Some(client) => usual::parse_tail(cpu, window, client, end, &mut is_foreign)?,
             None => (Tail::default(), None),
         };
         if recalled.names_peer && tail.upstream.is_none() {
             return None;
         }
         let meaning = recalled.meaning;
-        Some(Classified {
+        let known = Classified {
             signature: meaning.signature,
             category: meaning.category,
             phase: meaning.phase,
@@ -137,7 +139,8 @@ impl Classifier {
             upstream,
             message: window.slice(at, recalled.message_end),
             tail,
-        })
+        };
+        Some((known, is_foreign))
     }
 
     /// Classifies without looking at what was met before.

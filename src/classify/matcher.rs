@@ -16,7 +16,7 @@ use crate::{
     lines::near::find_text_near,
     parse::{Head, Side, action, tail},
 };
-use memchr::{memchr, memrchr_iter};
+use memchr::{memchr, memmem, memrchr_iter};
 use regex_automata::{Anchored, Input, meta, util::syntax};
 use std::sync::OnceLock;
 
@@ -171,7 +171,8 @@ impl Matcher {
                 }
             }
         }
-        let (row, shape, by) = match self.find_cut(text) {
+        let cut = self.find_cut(text);
+        let (row, shape, by) = match cut.or_else(|| self.find_cut_by_errno(text, &mut accepts)) {
             Some((row, shape)) => (row, shape, By::Cut),
             None => {
                 let (row, shape) = self.find_floating(scratch, text, accepts)?;
@@ -353,6 +354,32 @@ impl Matcher {
         ))
     }
 
+    /// The best pattern of a message that nginx cut to make room for its errno: `open() "/a/long/path... (2: …`
+    /// (`ngx_log_errno`).
+    #[cold]
+    fn find_cut_by_errno<A>(&self, text: &[u8], accepts: &mut A) -> Option<(u16, Shape)>
+    where
+        A: FnMut(u16, &Shape) -> bool,
+    {
+        let mark = memmem::rfind(&text[..tail::find_tail(text)], b"... (")?;
+        let (message, end) = (&text[..mark], mark + 3);
+        let rest = parse_rest(text, end)?;
+        let shape = Shape {
+            rest,
+            pattern_end: end,
+            peer: None,
+        };
+        let mut passed = [0u16; 16];
+        let n_passed = self.walk(message, &mut passed);
+        let begun = passed[..n_passed].iter().rev();
+        begun
+            .flat_map(|&node| &self.nodes[usize::from(node)].patterns)
+            .map(|&index| &self.patterns[usize::from(index)])
+            .filter(|pattern| is_begun(pattern, message))
+            .map(|pattern| (pattern.row, shape))
+            .find(|(row, shape)| rest.errno != 0 && accepts(*row, shape))
+    }
+
     /// The node whose words `text` ends in, if it goes that far.
     fn end_of(&self, text: &[u8]) -> Option<u16> {
         let (first, mut rest) = text.split_first()?;
@@ -493,16 +520,22 @@ fn is_cut(pattern: &Pattern, text: &[u8]) -> bool {
     if head.len() < CUT_LEN_MIN || !text.starts_with(head) {
         return false;
     }
+    is_begun(pattern, text)
+        || matches!(pattern.pieces.last(), Some(Piece::Literal(last)) if last == b"\"")
+}
+
+/// Whether `text`, which begins like `pattern`, ends before all of its words have come.
+fn is_begun(pattern: &Pattern, text: &[u8]) -> bool {
     // A literal that is missing is one the cut took; if all are there, something else is wrong with the message. A lone
     // quote at the end of a template may be the application's own, so it proves nothing.
-    let mut at = head.len();
+    let mut at = pattern.opening_len;
     for closing in pattern.closings.iter().flatten() {
         match find_text_near(closing, &text[at..]) {
             Some(found) => at += found + closing.len(),
             None => return true,
         }
     }
-    matches!(pattern.pieces.last(), Some(Piece::Literal(last)) if last == b"\"")
+    false
 }
 
 /// How much the conditions of a row say: ` while …` tells more than a number, a number more than a level.

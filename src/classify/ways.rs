@@ -96,6 +96,8 @@ pub(super) struct Recalled {
     pub client: Option<usize>,
     /// The message itself names an address, which counts where the tail has none.
     pub names_peer: bool,
+    /// Not all of the message is nginx's own words.
+    pub is_variable: bool,
 }
 
 /// What [`Ways::add`] is told about a message.
@@ -378,6 +380,7 @@ impl Way {
             message_end,
             client,
             names_peer: self.variables.as_ref().is_some_and(|it| it.names_peer),
+            is_variable: self.variables.is_some(),
         }
     }
 }

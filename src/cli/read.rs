@@ -199,18 +199,26 @@ impl Read {
         let keeps_upstream = |upstream: &[u8]| filter.keeps_upstream(Some(upstream));
         let keeps_category = |category| filter.keeps_verdict(category);
         let case = Case {
+            asked_for: (!filter.is_open()).then_some(AskedFor {
+                upstream: &keeps_upstream,
+                category: &keeps_category,
+            }),
+            ..self.case()
+        };
+        let has_both = !case.errors.is_empty() && !case.attempts.is_empty();
+        has_both.then(|| Causes::of(&case, &self.placed))
+    }
+
+    /// Records and attempts, and how they belong together; all of them are asked for.
+    pub(super) fn case(&self) -> Case<'_> {
+        Case {
             errors: self.scanned.errors.as_slice(),
             attempts: self.scanned.attempts.as_slice(),
             joined: &self.joined,
             zone: &self.zone.zone,
             is_sample: self.scanned.errors.is_sample() || self.scanned.attempts.is_sample(),
-            asked_for: (!filter.is_open()).then_some(AskedFor {
-                upstream: &keeps_upstream,
-                category: &keeps_category,
-            }),
-        };
-        let has_both = !case.errors.is_empty() && !case.attempts.is_empty();
-        has_both.then(|| Causes::of(&case, &self.placed))
+            asked_for: None,
+        }
     }
 
     /// What follows from the counts and is used more than once.

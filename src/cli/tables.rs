@@ -11,7 +11,7 @@ use crate::{
     diagnose::{self, Placed},
     engine,
     error::Error,
-    event::Timestamp,
+    event::{Basis, Timestamp, Trust},
     export::{self, Format, Names, NewDirectories, Output, Sheet, Table, Target, rows, schema},
     scan::{Event, Request, Sink},
     text,
@@ -112,6 +112,7 @@ pub(super) fn write_table(
         Ok(())
     };
     let names = Names::new(&read.scanned, &read.plan.redactor);
+    let upstreams = diagnose::Names::of(&read.placed);
     let zone = &read.zone.zone;
     let mut missed = Vec::new();
     match table.name {
@@ -164,6 +165,7 @@ pub(super) fn write_table(
             let make = || Rows {
                 read,
                 names: &names,
+                upstreams: &upstreams,
                 is_of_events: table.name == "events",
                 all_requests: args.all_requests,
                 sheet: sheet(),
@@ -191,12 +193,21 @@ pub(super) fn write_table(
 struct Rows<'a> {
     read: &'a Read,
     names: &'a Names<'a>,
+    /// Those that records may have lost.
+    upstreams: &'a diagnose::Names,
     is_of_events: bool,
     all_requests: bool,
     sheet: Sheet,
 }
 
 impl Rows<'_> {
+    /// The upstream that a record was cut before, as the access log tells.
+    #[cold]
+    fn lost_upstream(&self, event: &Event<'_>) -> Option<Arc<[u8]>> {
+        let upstream = self.read.case().repaired(&event.evidence)?;
+        self.upstreams.of_hash(upstream)
+    }
+
     /// Whether a time was asked for.
     fn is_asked_for(&self, time: Option<Timestamp>) -> bool {
         let Placed { since, until, .. } = self.read.placed;
@@ -209,7 +220,13 @@ impl Sink for Rows<'_> {
         let zone = &self.read.zone.zone;
         let time = || event.time().map(|time| zone.instant(time).0);
         if self.is_of_events && self.read.keeps(event) && self.is_asked_for(time()) {
-            rows::event(event, zone, self.names, &mut self.sheet);
+            let lost = match (event.known.upstream, event.trust) {
+                (None, Trust::Cut) => self.lost_upstream(event),
+                _ => None,
+            };
+            let own = event.known.upstream.map(|name| (name, Basis::ErrorLog));
+            let upstream = own.or(lost.as_deref().map(|name| (name, Basis::AccessLog)));
+            rows::event(event, upstream, zone, self.names, &mut self.sheet);
         }
     }
 

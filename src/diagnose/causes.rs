@@ -12,7 +12,10 @@ use super::{
     placed::{Placed, is_between},
 };
 use crate::{
-    aggregate::traces::{AttemptTrace, ErrorTrace, TextHash},
+    aggregate::{
+        Evidence,
+        traces::{AttemptTrace, ErrorTrace, TextHash},
+    },
     event::{Category, Severity, Timestamp},
     zone::Zone,
 };
@@ -189,6 +192,22 @@ impl Case<'_> {
         counts.sum()
     }
 
+    /// The upstream of a record that names none, as the attempt tells that it explains.
+    pub fn repaired(&self, record: &Evidence) -> Option<TextHash> {
+        let index = self
+            .errors
+            .partition_point(|error| error.evidence.is_before(record));
+        let error = self.errors.get(index)?;
+        let is_it = !record.is_before(&error.evidence) && !error.upstream.is_some();
+        match self.joined.errors.get(index) {
+            Some(&Fate::Explains(attempt)) if is_it => {
+                let upstream = self.attempts[attempt].upstream;
+                upstream.is_some().then_some(upstream)
+            }
+            _ => None,
+        }
+    }
+
     fn left(&self, is_asked_for: impl Fn(Timestamp) -> bool) -> Vec<(Leftover, u64)> {
         let mut left: BTreeMap<Leftover, u64> = BTreeMap::new();
         for (error, fate) in self.errors.iter().zip(&self.joined.errors) {
@@ -262,10 +281,12 @@ impl Sums {
 }
 
 /// Names of upstreams by their hashes.
-struct Names(HashMap<TextHash, Arc<[u8]>>);
+#[derive(Debug)]
+pub struct Names(HashMap<TextHash, Arc<[u8]>>);
 
 impl Names {
-    fn of(placed: &Placed) -> Names {
+    /// Those of all that was counted.
+    pub fn of(placed: &Placed) -> Names {
         let failures = placed.rows.iter().filter_map(|row| row.upstream.as_ref());
         let traffic = placed
             .traffic
@@ -287,7 +308,7 @@ impl Names {
         Names(names)
     }
 
-    fn of_hash(&self, hash: TextHash) -> Option<Arc<[u8]>> {
+    pub fn of_hash(&self, hash: TextHash) -> Option<Arc<[u8]>> {
         self.0.get(&hash).cloned()
     }
 }

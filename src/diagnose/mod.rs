@@ -16,7 +16,7 @@ pub mod placed;
 pub mod zone_inference;
 
 pub use account::{Account, account};
-pub use causes::{AskedFor, Case, Cause, Causes, StatusCauses};
+pub use causes::{AskedFor, Case, Cause, Causes, Names, StatusCauses};
 pub use findings::{Facts, Finding, Material, Observed};
 pub use fingerprint::{Fingerprint, KnownTimeout, KnownTimeouts, fingerprints};
 pub use gaps::{Gap, gaps};

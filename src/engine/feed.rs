@@ -373,7 +373,10 @@ impl OpenMember {
         let chain = state.reading.chain;
         let find_cut = |bytes: &[u8]| match chain.block() {
             Some(_) => last_entry_end(&chain, bytes, scratch),
-            None if chain.is_bare() => last_start(bytes, record::may_start),
+            None if chain.is_bare() => {
+                let n_known = bytes.len().saturating_sub(record::START_KNOWN_LEN);
+                last_start(&bytes[..n_known], |_, at| record::may_start(bytes, at))
+            }
             None => {
                 // What comes behind the cut must be at hand to see that it goes on with nothing before.
                 let n_known = bytes.len().saturating_sub(PIECE_GAP_MAX as usize + 1);

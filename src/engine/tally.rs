@@ -13,7 +13,7 @@ use crate::{
         Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
         taxonomy::ROWS,
     },
-    event::{Basis, Category, LocalTime, Moment, Phase, Severity},
+    event::{Basis, Category, LocalTime, Moment, Phase, Severity, Trust},
     filter::Filter,
     parse::access::{Attempt, Field, FieldSet, value, write_route},
     scan::{Block, Event, Reading, Request, Scanner, Sink},
@@ -263,8 +263,7 @@ impl Counts<'_> {
         #[cfg(test)]
         panic::trip(panic::WHILE_SCANNING, event.known.message);
         if event.is_doubtful {
-            self.aggregate.n_doubtful += 1;
-            return;
+            return self.collect_doubtful(event);
         }
         let known = &event.known;
         self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
@@ -289,6 +288,14 @@ impl Counts<'_> {
         }
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
+        }
+    }
+
+    #[cold]
+    fn collect_doubtful(&mut self, event: &Event<'_>) {
+        match event.trust {
+            Trust::Injected => self.aggregate.forged.collect(event.sender, event.evidence),
+            _ => self.aggregate.n_doubtful += 1,
         }
     }
 

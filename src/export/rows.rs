@@ -10,7 +10,7 @@ use crate::{
         findings::{Cite, change_text},
     },
     engine::{Scanned, SourceState},
-    event::{Category, LocalTime, Timestamp},
+    event::{Basis, Category, LocalTime, Timestamp},
     parse::access::{Attempt, Escape, Field, attempts, unescape, value},
     redact::{Redactor, Saying, Shown},
     scan::{Event, Request},
@@ -221,7 +221,13 @@ fn milliseconds(ms: Option<u32>, sheet: &mut Sheet) {
 }
 
 /// Writes a row of `events`.
-pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Sheet) {
+pub fn event(
+    event: &Event<'_>,
+    named: Option<(&[u8], Basis)>,
+    zone: &Zone,
+    names: &Names<'_>,
+    sheet: &mut Sheet,
+) {
     let Event { head, known, .. } = event;
     let request = known.tail.request.unwrap_or_default();
     let mut words = request.splitn(3, |&b| b == b' ');
@@ -243,7 +249,7 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
         errno => sheet.integer(i64::from(errno)),
     }
     let redactor = names.redactor();
-    upstream(known.upstream, names, sheet);
+    upstream(named.map(|(name, _)| name), names, sheet);
     shown(known.tail.server.map(|name| redactor.host(name)), sheet);
     shown(known.tail.host().map(|name| redactor.host(name)), sheet);
     shown(known.tail.client.map(|text| redactor.client(text)), sheet);
@@ -258,6 +264,10 @@ pub fn event(event: &Event<'_>, zone: &Zone, names: &Names<'_>, sheet: &mut Shee
     sheet.text(names.source(&event.evidence));
     count(event.evidence.offset, sheet);
     count(names.line(&event.evidence), sheet);
+    match named {
+        Some((_, basis)) => sheet.word(basis.name()),
+        None => sheet.null(),
+    }
     sheet.end_row();
 }
 

@@ -85,7 +85,7 @@ pub static FAILURES: Table = Table {
         ),
         text(
             "upstream",
-            "address, or the group where no peer could be chosen; empty where the record names none",
+            "address, or the group where no peer could be chosen; empty where the record names none, or was cut before it",
         ),
         text("category", "what went wrong"),
         text("phase", "what nginx was doing"),
@@ -139,10 +139,17 @@ pub static EVENTS: Table = Table {
             "message",
             "the message with errno and action, without the fields after it",
         ),
-        text("trust", "confirmed, cut, torn or injected"),
+        text(
+            "trust",
+            "confirmed; cut: part of it is missing; torn: two heads in one line; injected: a line that somebody else wrote to look like a record, which counts nowhere",
+        ),
         text("source", "file the record is in"),
         integer("offset", "offset of its first byte in the decoded stream"),
         integer("line", "line number, from 1"),
+        text(
+            "upstream_basis",
+            "what names the upstream: error-log, or access-log where the record is cut before its upstream and the request that failed tells it; empty where nothing does",
+        ),
     ],
 };
 
@@ -373,14 +380,20 @@ pub static SOURCES: Table = Table {
         ),
         integer("n_lines", "lines; the sum of the eight classes below"),
         integer("n_records", "first lines of whole records"),
-        integer("n_events", "events; a torn line holds two"),
+        integer(
+            "n_events",
+            "events, injected ones included; a torn line holds two",
+        ),
         integer("n_continuation", "further lines of records"),
         integer(
             "n_cut",
             "first lines of records that are cut or have lost their head",
         ),
         integer("n_torn", "lines that hold two heads"),
-        integer("n_injected", "lines a client smuggled in"),
+        integer(
+            "n_injected",
+            "lines a client, or an application behind FastCGI, smuggled in",
+        ),
         integer("n_unparsed", "lines that are no records"),
         time("first_time", "oldest record"),
         time("last_time", "newest record"),

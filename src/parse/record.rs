@@ -3,9 +3,10 @@
 //! A record begins at a line with a head and may span lines: FastCGI stderr, decoded file names and Lua tracebacks hold raw
 //! newlines. A line without head belongs to the record before it while that record is unfinished (it has a connection
 //! number, so a tail must come, and no `, client: ` yet), or if it is indented like a traceback. No record is longer
-//! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length.
+//! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length;
+//! unless the head is [forged](super::forged), and the line one of a record before it.
 
-use super::head::is_head;
+use super::{forged, head::is_head};
 use memchr::{memchr_iter, memrchr_iter};
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
@@ -40,10 +41,14 @@ pub fn is_cut(len: usize) -> bool {
     len == NGINX_RECORD_LEN - 1 || len == RECORD_LEN_MAX - 1
 }
 
-/// Whether a chunk may begin at the line that starts at `at`: nothing before it can reach it.
+/// Bytes that [`may_start`] looks at behind a line: a record that begins before it may end there, at a head.
+pub const START_KNOWN_LEN: usize = RECORD_LEN_MAX + 64;
+
+/// Whether a chunk may begin at the line that starts at `at`: nothing before it can reach it. Looks [`RECORD_LEN_MAX`] bytes back
+/// and [`START_KNOWN_LEN`] ahead, which must be there unless the source begins or ends.
 pub fn may_start(bytes: &[u8], at: usize) -> bool {
     if is_head(&bytes[at..]) {
-        return true;
+        return !forged::is_inside(bytes, at);
     }
     let from = at.saturating_sub(RECORD_LEN_MAX);
     let is_head_start = |start: usize| is_head(&bytes[start..at]);

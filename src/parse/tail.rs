@@ -43,6 +43,12 @@ impl<'a> Tail<'a> {
         self.later().1
     }
 
+    /// Whether another tail begins behind the upstream: then one of the two is somebody else's.
+    #[inline]
+    pub fn is_doubled(&self) -> bool {
+        super::record::has_tail(self.rest)
+    }
+
     fn later(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
         let rest = self.rest;
         let (mut host, mut at) = (None, 0);

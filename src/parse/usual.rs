@@ -2,6 +2,7 @@
 //! to [`head`](super::head) and [`tail`](super::tail), which decide what it means; here it is `None`.
 
 use super::{
+    forged::path,
     head::{Head, TIME_LEN, fits, value},
     tail::Tail,
     upstream,
@@ -165,13 +166,14 @@ fn number(window: Window<'_>, at: usize, n_digits: usize) -> u64 {
 }
 
 /// The tail whose client's address begins at `client`, behind its key, in a record that ends before the newline at `end`; and the
-/// [address](upstream::address) in its upstream value.
+/// [address](upstream::address) in its upstream value. Says in `is_foreign` if its request holds an encoded newline.
 #[inline(always)] // a tail is large: it should be made where it is used
 pub fn parse_tail<'a>(
     cpu: impl Cpu,
     window: Window<'a>,
     client: usize,
     end: usize,
+    is_foreign: &mut bool,
 ) -> Option<(Tail<'a>, Option<&'a [u8]>)> {
     let after_client = window.find(cpu, b',', client, end);
     let server = after_client + SERVER.len();
@@ -202,6 +204,11 @@ pub fn parse_tail<'a>(
         return None;
     }
     tail.request = Some(window.slice(request, close));
+    let near = cpu.equal(window.block(request, 0), b'%');
+    let next = cpu.equal(window.block(request, 1), b'%');
+    if (near | next != 0) | (close > request + 2 * BLOCK_LEN) {
+        *is_foreign |= holds_newline(window.slice(request, close));
+    }
     let mut address = None;
     if is_at(window, close, UPSTREAM) {
         let upstream = close + UPSTREAM.len();
@@ -268,6 +275,11 @@ fn parse_address<'a>(
 #[inline(never)]
 fn unusual_address<'a>(value: &'a [u8], request: Option<&[u8]>) -> Option<&'a [u8]> {
     upstream::address(value, request, false)
+}
+
+#[inline(never)]
+fn holds_newline(request: &[u8]) -> bool {
+    path::holds_newline(request)
 }
 
 const HTTP: u64 = wide(b"http://").0 as u64;

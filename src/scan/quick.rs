@@ -7,7 +7,7 @@ use crate::{
     classify::Classified,
     event::{LocalTime, Trust},
     lines::{Cpu, Window, window::WINDOW_LEN},
-    parse::{Head, head::is_head, record, usual},
+    parse::{Head, forged, head::is_head, record, usual},
 };
 
 /// Where a line of a window ends.
@@ -29,6 +29,15 @@ struct Extent {
     n_stops: usize,
     /// Lines that continue the first.
     n_further: u32,
+}
+
+/// A usual record.
+struct Usually<'a> {
+    head: Head,
+    known: Classified<'a>,
+    extent: Extent,
+    /// Not all of its text is nginx's own.
+    is_foreign: bool,
 }
 
 /// What the ledger is to be told of usual records.
@@ -68,8 +77,15 @@ impl Scanner<'_> {
             }
             let ending = self.line_end(window, at, &mut n_stops);
             if let Ending::At(end) = ending
-                && let Some((head, known, extent)) =
-                    self.read_usual(cpu, window, (at, end), n_stops, limit)
+                && let Some(Usually {
+                    head,
+                    known,
+                    extent,
+                    is_foreign,
+                }) = self.read_usual(cpu, window, (at, end), n_stops, limit)
+                && !(is_foreign
+                    && (known.tail.is_doubled()
+                        || run.holds_lines(base + at, known.tail.client.is_some())))
             {
                 if head.time != usual.time {
                     usual.time = head.time;
@@ -82,6 +98,7 @@ impl Scanner<'_> {
                     known,
                     trust: Trust::Confirmed,
                     is_doubtful: false,
+                    sender: None,
                     evidence: run.evidence(base + at),
                     machine: None,
                 });
@@ -138,7 +155,7 @@ impl Scanner<'_> {
         (at, end): (usize, usize),
         n_stops: usize,
         limit: usize,
-    ) -> Option<(Head, Classified<'a>, Extent)> {
+    ) -> Option<Usually<'a>> {
         let time = self.heads.time_of(window.bytes(at))?;
         let head = usual::parse_head(cpu, window, at, time, &mut self.layout)?;
         let message = at + head.len;
@@ -154,10 +171,15 @@ impl Scanner<'_> {
         if window.byte(end - 1) == b'\r' || record::is_cut(end - at) {
             return None;
         }
-        let known =
+        let (known, is_foreign) =
             self.classifier
                 .recall(cpu, &mut self.searcher, window, head.level?, (message, end))?;
-        Some((head, known, extent))
+        Some(Usually {
+            head,
+            known,
+            extent,
+            is_foreign,
+        })
     }
 
     /// Like [`extend`](Scanner::extend), for a record in a window that has a connection; `None` if any line is unusual.
@@ -196,6 +218,16 @@ impl Scanner<'_> {
                 n_further: extent.n_further + 1,
             };
         }
+    }
+}
+
+impl Run<'_> {
+    /// Whether the record at `at` is to be read with those behind it: lines that look like records may be text of its own.
+    #[inline(never)]
+    fn holds_lines(&mut self, at: usize, has_tail: bool) -> bool {
+        let bytes = self.block.bytes;
+        let is_asked = !has_tail || forged::may_begin(bytes, at, &mut self.lookout);
+        is_asked && forged::find_group(bytes, at, &mut self.lookout).is_some()
     }
 }
 

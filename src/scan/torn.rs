@@ -49,6 +49,7 @@ impl Scanner<'_> {
             known,
             trust: Trust::Torn,
             is_doubtful: false,
+            sender: None,
             evidence: place.evidence,
             machine: None,
         };
@@ -83,6 +84,7 @@ impl Scanner<'_> {
                     known,
                     trust: Trust::Torn,
                     is_doubtful: is_open,
+                    sender: None,
                     evidence,
                     machine: None,
                 },

@@ -118,6 +118,19 @@ fn every_envelope_gives_the_failures_of_the_bare_log() {
     }
 }
 
+/// fixme: lines forged through `%0A` are told apart in bare logs only. When they are in envelopes, this fails, and `text_log` need not
+/// leave such records out any more.
+#[test]
+fn forged_lines_in_envelopes_are_believed() {
+    let lab = Lab::new();
+    let kept = include_str!("../data/forged-nginx.txt");
+    let plain = kept.split("\n= ").next().expect("one at least");
+    let log = plain.split_once('\n').expect("behind its header").1;
+    let n_forged = |source: &[u8]| lab.scan(source).aggregate.forged.n_lines;
+    let wrapped = docker(format!("{log}\n").as_bytes(), 16_384);
+    assert_eq!((n_forged(log.as_bytes()), n_forged(&wrapped)), (1, 0));
+}
+
 #[test]
 fn texts_in_pieces_give_the_failures_of_the_bare_log() {
     let lab = Lab::new();

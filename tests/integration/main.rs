@@ -22,6 +22,8 @@ mod config_model;
 mod config_nginx;
 mod containers;
 mod corpus;
+#[cfg(target_os = "linux")]
+mod cut;
 mod enveloped;
 mod envelopes;
 mod every_path;
@@ -30,6 +32,8 @@ mod fault_rows;
 mod findings;
 mod findings_config;
 mod fingerprints;
+#[cfg(target_os = "linux")]
+mod forged;
 mod forms;
 mod generate;
 #[cfg(unix)]

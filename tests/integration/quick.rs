@@ -30,6 +30,7 @@ impl Sink for Told {
             known,
             trust,
             is_doubtful,
+            sender: _,
             evidence,
             machine: _,
         } = event;
@@ -113,6 +114,29 @@ fn logs_are_read_alike() {
         &mut scanner,
         include_bytes!("../data/nginx-observed-1.22.1.txt"),
     );
+}
+
+#[test]
+fn forged_lines_are_read_alike() {
+    let classifier = Classifier::default();
+    let mut scanner = Scanner::new(&classifier);
+    let mut rng = Rng::new(9);
+    let kept = include_bytes!("../data/forged-nginx.txt");
+    // More than once, and among others: the second time most messages are known.
+    for _ in 0..2 {
+        check(&mut scanner, kept);
+    }
+    let mut mixed = Vec::new();
+    for line in kept.split_inclusive(|&byte| byte == b'\n') {
+        match rng.below(40) {
+            0 => mixed.extend(log(&mut rng, 3)),
+            1 => continue,
+            2 => mixed.extend(mutate(&mut rng, line)),
+            _ => {}
+        }
+        mixed.extend_from_slice(line);
+    }
+    check(&mut scanner, &mixed);
 }
 
 #[test]

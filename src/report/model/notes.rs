@@ -10,6 +10,7 @@ use crate::{
     redact::Redactor,
     words::grouped,
 };
+use std::cmp::Reverse;
 
 /// All of them, those that touch every number first.
 pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
@@ -23,6 +24,7 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
     notes.extend(zone(findings));
     notes.extend(sample(findings));
     notes.extend(strangers(findings));
+    notes.extend(forged(findings));
     notes.extend(part(findings));
     notes.extend(limits(findings));
     let gaps = gaps(scanned, &findings.zone.zone, placed.since, placed.until);
@@ -37,7 +39,7 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
         .map(|ledger| ledger.n_of(LineClass::Cut))
         .sum();
     if n_cut > 0 {
-        notes.push(format!("{n_cut} records are cut, most often at 2,048 bytes by nginx: what they lack, such as an upstream, is unknown"));
+        notes.push(format!("{n_cut} records are cut, most often at 2,048 bytes by nginx: what they lack, such as an upstream, is unknown, unless an access log tells it"));
     }
     notes
 }
@@ -98,6 +100,38 @@ fn sample(findings: &Findings<'_>) -> Option<String> {
         )
     })
 }
+
+/// Lines that somebody wrote into the log to be taken for records.
+fn forged(findings: &Findings<'_>) -> Option<String> {
+    let forged = &findings.scanned.aggregate.forged;
+    let redactor = findings.names.redactor();
+    let first = forged.places.first()?;
+    let mut senders: Vec<(&[u8], u64)> = forged.senders.iter().map(|(s, &n)| (&**s, n)).collect();
+    senders.sort_by_key(|&(_, n)| Reverse(n)); // stable: ties by address
+    let shown = senders.iter().take(SENDERS_SHOWN);
+    let mut shown: Vec<String> = shown
+        .map(|&(sender, n)| {
+            format!(
+                "{} ({})",
+                redactor.client(sender).for_terminal(),
+                grouped(n)
+            )
+        })
+        .collect();
+    if senders.len() > SENDERS_SHOWN || forged.n_by_others > 0 {
+        shown.push("others".to_owned());
+    }
+    let place = findings.names.evidence(first);
+    Some(format!(
+        "{} forged lines look like records of nginx but came from outside, most often through %0A in a URI: sent by {}; they are in `events` as injected, and counted nowhere else; the first is {}",
+        grouped(forged.n_lines),
+        shown.join(", "),
+        redactor.source(place.as_bytes()).for_terminal()
+    ))
+}
+
+/// Clients shown that forged lines.
+const SENDERS_SHOWN: usize = 3;
 
 /// Files that are no logs.
 fn strangers(findings: &Findings<'_>) -> Option<String> {

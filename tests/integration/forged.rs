@@ -1,0 +1,650 @@
+//! Forged lines: attacks on a real nginx, mixed with true failures, and what must be told of its log.
+//!
+//! The table is [`attacks`]. The truth is known because this test asks nginx itself: every forged head carries the connection
+//! [`MARK`], every other forged line begins with `~`, and true failures are those of one closed port. What a run leaves is kept in
+//! `tests/data/forged-nginx.txt` for machines without nginx (`CORONER_BLESS=1` writes it anew).
+
+use crate::{
+    every_path::{config, digest, placed, replay},
+    packed::gzip,
+    real_nginx::{Gateway, ONE_RUN, TempDir, fastcgi_answer, find_or_skip, worker_user},
+    support::root,
+};
+use coroner::{
+    aggregate::LineClass,
+    classify::Classifier,
+    engine::{self, Scanned},
+    event::Severity,
+    input,
+};
+use std::{
+    fmt::Write as _,
+    fs,
+    io::{self, Read, Write as _},
+    net::{TcpListener, TcpStream},
+    path::Path,
+    sync::PoisonError,
+    time::Duration,
+};
+
+/// The connection of forged heads.
+const MARK: &str = "*666666 ";
+
+const HEAD: &str = "2026/11/20 10:00:00 [error] 1#1: *666666 ";
+const TAIL: &str = ", client: 192.0.2.66, server: x, request: \"GET /f HTTP/1.1\", \
+    upstream: \"http://192.0.2.66:80/f\", host: \"x\"";
+
+/// A forged record of a failure.
+fn failure() -> String {
+    format!("{HEAD}connect() failed (111: Connection refused) while connecting to upstream{TAIL}")
+}
+
+/// One attack: what is asked, and the category of its own record.
+struct Attack {
+    name: String,
+    request: Vec<u8>,
+    own: &'static str,
+    /// True failures it makes itself.
+    n_failures: u64,
+}
+
+impl Attack {
+    /// Not all go into the corpus: many differ little.
+    fn is_kept(&self) -> bool {
+        let is_apart = memchr::memmem::find(&self.request, b"Host: apart").is_some();
+        let is_one_of_many = |n: usize| !n.is_multiple_of(3);
+        let number = self
+            .name
+            .rsplit([' ', '('])
+            .find_map(|word| word.parse().ok());
+        !(self.name.starts_with("cut at a newline") && number.is_some_and(is_one_of_many))
+            && (!is_apart || ["plain", "own head last", "many slashes"].contains(&&*self.name))
+    }
+}
+
+/// A URI that nginx decodes to `path`.
+fn encode(path: &str) -> String {
+    let mut uri = String::new();
+    for byte in path.bytes() {
+        match byte {
+            b'\n' | b'\r' | b' ' | b'"' | b'%' | b'?' | b'#' | 0x80.. => {
+                write!(uri, "%{byte:02X}").expect("memory");
+            }
+            _ => uri.push(char::from(byte)),
+        }
+    }
+    uri
+}
+
+fn request(line: &str, host: &str, more: &str) -> Vec<u8> {
+    format!("{line}\r\nHost: {host}\r\nConnection: close\r\n{more}\r\n").into_bytes()
+}
+
+/// All attacks, by name.
+fn attacks() -> Vec<Attack> {
+    let f = failure();
+    let gone = " failed (2: No such file or directory), client: 192.0.2.66, server: x, \
+        request: \"GET /s/a HTTP/1.1\", host: \"x\"";
+    let full = gone.replace("2: No such file or directory", "24: Too many open files");
+    let with_upstream = full.replace(
+        "HTTP/1.1\"",
+        "HTTP/1.1\", upstream: \"http://192.0.2.66:80/\"",
+    );
+    let alert = "2026/11/20 10:00:00 [alert] 1#1: *666666 worker process 7 exited on signal 9";
+    let live = format!("{HEAD}no live upstreams while connecting to upstream{TAIL}");
+    let stderr = format!(
+        "{HEAD}FastCGI sent in stderr: \"x\" while reading response header from upstream{TAIL}"
+    );
+    let now = f.replace("2026/11/20", "2026/11/27");
+    let open = format!("{HEAD}open() \"/www/x");
+    let pad = |n: usize| "x".repeat(n);
+    // Paths, with what the own record is.
+    let mut paths: Vec<(String, String, &'static str)> = Vec::new();
+    let mut path = |name: &str, path: String, own| paths.push((name.to_owned(), path, own));
+    path("plain", format!("/s/a\n{f}\n"), "static-file");
+    path("own head last", format!("/s/a\n{f}"), "static-file");
+    path("two records", format!("/s/a\n{f}\n{live}\n"), "static-file");
+    path("text behind", format!("/s/a\n{f}\nz"), "static-file");
+    path(
+        "no record at all",
+        "/s/a\n~hello\nz".to_owned(),
+        "static-file",
+    );
+    path(
+        "record and junk",
+        format!("/s/a\n~hello\n{f}\n~you\n"),
+        "static-file",
+    );
+    path("blank lines", format!("/s/a\n\n{f}\n\n\n"), "static-file");
+    path("CR LF", format!("/s/a\r\n{f}\r\n"), "static-file");
+    path(
+        "CR LF, own head last",
+        format!("/s/a\r\n{f}\r\n{live}"),
+        "static-file",
+    );
+    path("dots before", format!("/s/./x/../a\n{f}\n"), "static-file");
+    path(
+        "dots within",
+        format!("/s/a\n{}\n", f.replace("/f", "/./q/../f")),
+        "static-file",
+    );
+    path(
+        "dots over a newline",
+        format!("/s/a\n~gone/../b\n{f}\n"),
+        "static-file",
+    );
+    path(
+        "many slashes",
+        format!("/s/a\n{}\n", f.replace("/f", "////f")),
+        "static-file",
+    );
+    path(
+        "percent signs",
+        format!("/s/a%41\n{}\n", f.replace("/f", "/%2541")),
+        "static-file",
+    );
+    path(
+        "whole first line",
+        format!("/s/a\"{gone}\n{f}\nz"),
+        "static-file",
+    );
+    path(
+        "whole first line, failing",
+        format!("/s/a\"{full}\n{f}\nz"),
+        "static-file",
+    );
+    path(
+        "whole first line, head last",
+        format!("/s/a\"{gone}\n{f}\n{f}"),
+        "static-file",
+    );
+    path(
+        "whole lines only",
+        format!("/s/a\"{with_upstream}\n{f}"),
+        "static-file",
+    );
+    path("one line", format!("/s/a\"{with_upstream}"), "static-file");
+    path(
+        "one line, no host",
+        format!("/s/a\"{}", full.replace(", host: \"x\"", "")),
+        "static-file",
+    );
+    path(
+        "client in the first",
+        format!("/s/a, client: 192.0.2.66, server: x\n{f}\n"),
+        "static-file",
+    );
+    path(
+        "upstream in the last",
+        format!("/s/a\n{f}\nz\"{with_upstream}"),
+        "static-file",
+    );
+    path("quotes", format!("/s/a\"b\"c\n{f}\n\"d"), "static-file");
+    path("of today", format!("/s/a\n{now}\n"), "static-file");
+    path("a crash", format!("/s/a\n{alert}\n"), "static-file");
+    path("stderr", format!("/s/a\n{stderr}\n"), "static-file");
+    path(
+        "an open one within",
+        format!("/s/a\n{f}\n{open}\n{f}\n"),
+        "static-file",
+    );
+    path(
+        "a file, not a directory",
+        format!("/s/file/a\n{f}\n"),
+        "static-file",
+    );
+    path("an alias", format!("/al/a\n{f}\n/b"), "static-file");
+    path("an index", format!("/idx/a\n{f}\n/"), "static-file");
+    path(
+        "an index, head last",
+        format!("/idx/a\n{f}/"),
+        "static-file",
+    );
+    path("rewritten", format!("/rw/a\n{f}\n"), "static-file");
+    path(
+        "rewritten, in part",
+        format!("/part/a\n{f}\nz/end"),
+        "static-file",
+    );
+    path("a cycle", format!("/cyc/a\n{f}\nb"), "config");
+    path("cut", format!("/s/a\n{f}\n+{}", pad(1_800)), "static-file");
+    path(
+        "cut, many",
+        format!("/s/a\n{}", format!("{f}\n").repeat(9)),
+        "static-file",
+    );
+    path(
+        "cut, whole first line",
+        format!("/s/a\"{gone}\n{f}\n+{}", pad(1_800)),
+        "static-file",
+    );
+    path(
+        "cut in a head",
+        format!("/s/a\n~{}\n{}", pad(1_300), format!("{f}\n").repeat(5)),
+        "static-file",
+    );
+    for n in [1_480, 1_520, 1_560, 1_600, 1_640] {
+        let name = format!("cut behind {n}");
+        path(&name, format!("/s/a\n{f}\n~{}\n", pad(n)), "static-file");
+        let name = format!("cut behind {n}, whole first line");
+        path(
+            &name,
+            format!("/s/a\"{gone}\n{f}\n~{}\n", pad(n - 110)),
+            "static-file",
+        );
+    }
+    // The newline comes to stand at the very end, before it or behind it.
+    for n in 1_682..1_700 {
+        path(
+            &format!("cut at a newline, {n} "),
+            format!("/cyc/a\n{f}\n~{}\nzz", pad(n)),
+            "config",
+        );
+    }
+    let mut attacks = Vec::new();
+    for (name, path, own) in paths {
+        let line = format!("GET {} HTTP/1.1", encode(&path));
+        attacks.push(Attack {
+            request: request(&line, "merged", ""),
+            name: format!("{name} (slashes merged)"),
+            own,
+            n_failures: 0,
+        });
+        if own == "static-file" && !name.starts_with("cut") {
+            attacks.push(Attack {
+                request: request(&line, "apart", ""),
+                name,
+                own,
+                n_failures: 0,
+            });
+        }
+    }
+    let mut attack = |name: &str, request, own, n_failures| {
+        attacks.push(Attack {
+            name: name.to_owned(),
+            request,
+            own,
+            n_failures,
+        });
+    };
+    let uri = encode(&format!("/s/a\n{f}\n"));
+    let lower = format!("GET {} HTTP/1.1", uri.replace("%0A", "%0a"));
+    attack(
+        "lower case",
+        request(&lower, "merged", ""),
+        "static-file",
+        0,
+    );
+    let all: String = format!("/s/a\n{f}\n")
+        .bytes()
+        .fold(String::from("/"), |uri, byte| uri + &format!("%{byte:02x}"));
+    attack(
+        "all encoded",
+        request(&format!("GET {all} HTTP/1.1"), "merged", ""),
+        "static-file",
+        0,
+    );
+    let query = format!("GET {uri}?x=%0Ay HTTP/1.1");
+    attack("a query", request(&query, "merged", ""), "static-file", 0);
+    let absolute = format!("GET http://merged{uri} HTTP/1.1");
+    attack(
+        "absolute",
+        request(&absolute, "merged", ""),
+        "static-file",
+        0,
+    );
+    let head = format!("HEAD {uri} HTTP/1.1");
+    attack("HEAD", request(&head, "merged", ""), "static-file", 0);
+    let old = format!("GET {uri} HTTP/1.0\r\n\r\n").into_bytes();
+    attack("no host", old, "static-file", 0);
+    let line = format!("GET {uri} HTTP/1.1");
+    let referer = format!("Referer: x\", request: \"GET /%0A HTTP/1.1\"{TAIL}\r\n");
+    attack(
+        "a referrer, too",
+        request(&line, "merged", &referer),
+        "static-file",
+        0,
+    );
+    // Not through newlines: the referrer must not make others disappear.
+    let referer = "Referer: \", client: 192.0.2.66, server: x, request: \"GET /%22%0A HTTP/1.1\r\n";
+    attack(
+        "a referrer on a true failure",
+        request("GET /up/r HTTP/1.1", "merged", referer),
+        "refused",
+        1,
+    );
+    attack(
+        "a referrer on a missing file",
+        request("GET /s/r HTTP/1.1", "merged", referer),
+        "static-file",
+        0,
+    );
+    // Captures go to the upstream decoded.
+    for (name, path) in [
+        ("upstream", format!("/cap/a\n{f}\n")),
+        ("upstream, text behind", format!("/cap/a\n~hello\n{f}\nz")),
+        (
+            "upstream, whole first line",
+            format!("/cap/a\", host: \"x\"\n{f}\n"),
+        ),
+        ("upstream, not decoded", format!("/up/a\n{f}\n")),
+    ] {
+        let line = format!("GET {} HTTP/1.1", encode(&path));
+        attack(name, request(&line, "merged", ""), "refused", 1);
+    }
+    for name in STDERR.map(|(name, _)| name) {
+        let line = format!("GET /fcgi?{name} HTTP/1.1");
+        attack(name, request(&line, "merged", ""), "app-stderr", 0);
+    }
+    attacks
+}
+
+/// What the application writes to its stderr, by the query.
+const STDERR: [(&str, &str); 4] = [
+    (
+        "trace",
+        "PHP message: x\nStack trace:\n#0 {main}\n  thrown in /a.php",
+    ),
+    ("lines", "PHP message: x\nFORGED\nFORGED\n"),
+    (
+        "lines-in-trace",
+        "PHP message: x\nStack trace:\nFORGED\n#0 {main}",
+    ),
+    (
+        "last",
+        "PHP message: x\nHEADconnect() failed (111: Connection refused) while connecting to upstream",
+    ),
+];
+
+fn nginx_config(dir: &Path, port: u16, closed: &str, fastcgi: &str) -> String {
+    let user = worker_user(dir).map_or(String::new(), |user| format!("user {user};\n"));
+    let dir = dir.display();
+    let server = |name: &str, merges: &str| {
+        format!(
+            r"server {{ listen 127.0.0.1:{port}; server_name {name}; merge_slashes {merges}; root {dir}/www;
+  location /up/ {{ proxy_pass http://{closed}; }}
+  location ~ ^/cap/([\s\S]*) {{ proxy_pass http://{closed}/$1; }}
+  location /rw/ {{ rewrite (?s)^/rw/(.*)$ /s/$1 last; }}
+  location /part/ {{ rewrite (?s)^/part/(.*)/end$ /s/$1 last; }}
+  location /cyc/ {{ rewrite (?s)^(.*)$ $1 last; }}
+  location /al/ {{ alias {dir}/www/s/; }}
+  location /fcgi {{ fastcgi_pass {fastcgi}; fastcgi_param QUERY_STRING $query_string; }} }}
+"
+        )
+    };
+    let (merged, apart) = (server("merged", "on"), server("apart", "off"));
+    format!(
+        r"{user}daemon off; master_process on; worker_processes 1;
+pid {dir}/nginx.pid; lock_file {dir}/nginx.lock; error_log {dir}/error.log info;
+events {{ worker_connections 512; }}
+http {{
+ client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
+ uwsgi_temp_path {dir}/t4; scgi_temp_path {dir}/t5;
+ access_log off; large_client_header_buffers 4 16k;
+ {merged} {apart} }}
+"
+    )
+}
+
+/// Sends `request`, and waits for the end of the answer: by then its records are written.
+fn ask(port: u16, request: &[u8]) -> io::Result<()> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(8)))?;
+    stream.write_all(request)?;
+    io::copy(&mut stream, &mut io::sink())?;
+    Ok(())
+}
+
+/// An application that writes to stderr what the query asks for.
+fn serve_fastcgi() -> String {
+    let door = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
+    let address = door.local_addr().expect("a bound socket").to_string();
+    std::thread::spawn(move || {
+        for mut stream in door.incoming().flatten() {
+            let mut asked = [0; 4096];
+            let n = stream.read(&mut asked).unwrap_or(0);
+            let asked = String::from_utf8_lossy(&asked[..n]);
+            let known = STDERR.iter().rev().find(|(name, _)| asked.contains(name));
+            let text = known.map_or("", |(_, text)| text);
+            let text = text.replace("FORGED", &failure()).replace("HEAD", HEAD);
+            let answer = fastcgi_answer(&text, "Content-Type: text/plain\r\n\r\nok");
+            stream.write_all(&answer).ok();
+        }
+    });
+    address
+}
+
+/// What a log holds, and what must be told of it.
+#[derive(Debug, PartialEq, Eq)]
+struct Truth {
+    /// True failures, all of one upstream.
+    n_failures: u64,
+    /// Failures of others: none is true.
+    n_believed: u64,
+    /// Forged lines that look like records.
+    n_forged: u64,
+    /// Lines that are all somebody else's, or look like records.
+    n_injected: u64,
+    /// Records of other categories than failures, at least one of each.
+    own: Vec<String>,
+}
+
+/// Counts what the test can know by its marks.
+fn truth(log: &[u8], n_failures: u64, own: &[&str]) -> Truth {
+    let lines: Vec<&[u8]> = log.split(|&byte| byte == b'\n').collect();
+    let lines = &lines[..lines.len() - 1];
+    let is_forged = |line: &&&[u8]| {
+        is_head(line)
+            && memchr::memmem::find(&line[..line.len().min(60)], MARK.as_bytes()).is_some()
+    };
+    let n_forged = lines.iter().filter(is_forged).count() as u64;
+    // A line of the client's behind which his record goes on.
+    let others = lines.windows(2).filter(|pair| {
+        let is_his = pair[0].starts_with(b"~") || pair[0].is_empty() || pair[0] == b"\r";
+        is_his && (!is_head(pair[1]) || is_forged(&&pair[1]))
+    });
+    Truth {
+        n_failures,
+        n_believed: 0,
+        n_forged,
+        n_injected: n_forged + others.count() as u64,
+        own: own.iter().map(|&own| own.to_owned()).collect(),
+    }
+}
+
+fn is_head(line: &[u8]) -> bool {
+    line.len() > 20 && line[..4].iter().all(u8::is_ascii_digit) && line[4] == b'/'
+}
+
+fn scan(path: &Path, n_threads: usize, chunk_len: usize, classifier: &Classifier) -> Scanned {
+    let (found, errors) = input::discover(&[path.to_owned()]);
+    assert!(errors.is_empty());
+    let config = config(n_threads, chunk_len);
+    engine::scan(&found, classifier, &config, &Default::default())
+}
+
+/// What coroner tells of a log.
+fn told(scanned: &Scanned, classifier: &Classifier, upstream: &str, own: &[String]) -> Truth {
+    let rows = placed(scanned).rows;
+    let failures = rows
+        .iter()
+        .filter(|row| row.kind.severity == Severity::Failure);
+    let mut n_failures = 0;
+    let mut n_believed = 0;
+    for row in failures {
+        match row.upstream.as_deref() == Some(upstream.as_bytes()) {
+            true => n_failures += row.n_events,
+            false => n_believed += row.n_events,
+        }
+    }
+    let has = |own: &&String| rows.iter().any(|row| row.kind.category.name() == **own);
+    let events = replay(scanned, 1, 1 << 20, classifier);
+    let n_injected_events = events.matches(" Injected ").count() as u64;
+    let ledger = &scanned.ledgers[0];
+    assert_eq!(scanned.aggregate.forged.n_lines, n_injected_events);
+    assert_eq!(ledger.n_events, events.lines().count() as u64);
+    assert_eq!(scanned.aggregate.n_doubtful, 0);
+    Truth {
+        n_failures,
+        n_believed,
+        n_forged: n_injected_events,
+        n_injected: ledger.n_of(LineClass::Injected),
+        own: own.iter().filter(has).cloned().collect(),
+    }
+}
+
+/// Compares what is told of a log on every path with the truth.
+fn check(
+    dir: &Path,
+    name: &str,
+    log: &[u8],
+    want: &Truth,
+    upstream: &str,
+    classifier: &Classifier,
+) -> Vec<String> {
+    let (plain, packed) = (dir.join("x.log"), dir.join("x.log.gz"));
+    fs::write(&plain, log).expect("our own directory");
+    fs::write(&packed, gzip(log)).expect("our own directory");
+    let whole = scan(&plain, 1, 1 << 20, classifier);
+    let mut complaints = Vec::new();
+    let told = told(&whole, classifier, upstream, &want.own);
+    if told != *want {
+        let text = String::from_utf8_lossy(log);
+        complaints.push(format!("{name}: {told:?}\n    instead of {want:?}\n{text}"));
+    }
+    let digest_of_whole = digest(&whole);
+    for (path, n_threads, chunk_len) in [
+        (&plain, 1, 1),
+        (&plain, 3, 700),
+        (&plain, 2, 4_096),
+        (&packed, 2, 1),
+    ] {
+        if digest(&scan(path, n_threads, chunk_len, classifier)) != digest_of_whole {
+            complaints.push(format!(
+                "{name}: differs with {n_threads} threads and chunks of {chunk_len}, {path:?}"
+            ));
+        }
+    }
+    complaints
+}
+
+const FROZEN: &str = "tests/data/forged-nginx.txt";
+
+#[test]
+fn nothing_forged_through_a_real_nginx_is_believed() {
+    let Some(nginx) = find_or_skip() else { return };
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let files = TempDir::create();
+    let dir = &files.0;
+    fs::create_dir_all(dir.join("www/s")).expect("our own directory");
+    fs::create_dir_all(dir.join("www/idx")).expect("our own directory");
+    fs::write(dir.join("www/s/file"), "x").expect("our own directory");
+    let (closed, fastcgi) = ("127.0.0.1:1", serve_fastcgi());
+    let config = |port| nginx_config(dir, port, closed, &fastcgi);
+    let gateway = Gateway::start(&nginx, dir, config, None);
+    let log_path = dir.join("error.log");
+    let read = || fs::read(&log_path).expect("nginx made it");
+    let fail = |port| ask(port, &request("GET /up/x HTTP/1.1", "merged", "")).expect("an answer");
+    let classifier = Classifier::default();
+    let (mut complaints, mut frozen) = (Vec::new(), Vec::new());
+    let start = read().len();
+    let mut all = Truth {
+        n_failures: 0,
+        n_believed: 0,
+        n_forged: 0,
+        n_injected: 0,
+        own: vec![],
+    };
+    let attacks = attacks();
+    assert!(attacks.len() >= 40);
+    for attack in &attacks {
+        let before = read().len();
+        fail(gateway.port);
+        ask(gateway.port, &attack.request).ok();
+        fail(gateway.port);
+        let log = read().split_off(before);
+        let want = truth(&log, 2 + attack.n_failures, &[attack.own]);
+        complaints.extend(check(dir, &attack.name, &log, &want, closed, &classifier));
+        all.n_failures += want.n_failures;
+        all.n_forged += want.n_forged;
+        all.n_injected += want.n_injected;
+        if attack.is_kept() {
+            frozen.extend(freeze(attack, &want, &log));
+        }
+    }
+    let log = read().split_off(start);
+    complaints.extend(check(dir, "all", &log, &all, closed, &classifier));
+    assert!(all.n_forged > 80);
+    let n = complaints.len();
+    complaints.truncate(12);
+    assert!(
+        complaints.is_empty(),
+        "{n} of {}:\n{}",
+        attacks.len(),
+        complaints.join("\n")
+    );
+    if std::env::var_os("CORONER_BLESS").is_some() {
+        fs::write(root().join(FROZEN), frozen).expect("our own tree");
+    }
+}
+
+/// A log with its truth, as the frozen corpus has it: a line of numbers, then so many bytes.
+fn freeze(attack: &Attack, want: &Truth, log: &[u8]) -> Vec<u8> {
+    let Truth {
+        n_failures,
+        n_forged,
+        n_injected,
+        ..
+    } = want;
+    let (own, name) = (attack.own, &attack.name);
+    let header = format!(
+        "= {n_failures} {n_forged} {n_injected} {own} {} {name}\n",
+        log.len()
+    );
+    [header.as_bytes(), log].concat()
+}
+
+#[test]
+fn nothing_forged_in_kept_logs_is_believed() {
+    let kept = fs::read(root().join(FROZEN)).expect("bundled");
+    let dir = tempfile::tempdir().expect("a directory");
+    let classifier = Classifier::default();
+    let (mut rest, mut complaints, mut n_logs) = (&kept[..], Vec::new(), 0);
+    while let Some(end) = memchr::memchr(b'\n', rest) {
+        let header = std::str::from_utf8(&rest[..end]).expect("words and numbers");
+        let mut words = header.splitn(7, ' ').skip(1);
+        let mut number = || {
+            words
+                .next()
+                .and_then(|word| word.parse().ok())
+                .expect("a number")
+        };
+        let (n_failures, n_forged, n_injected) = (number(), number(), number());
+        let own = vec![words.next().expect("a category").to_owned()];
+        let len: usize = words
+            .next()
+            .and_then(|word| word.parse().ok())
+            .expect("a length");
+        let name = words.next().expect("a name");
+        let want = Truth {
+            n_failures,
+            n_believed: 0,
+            n_forged,
+            n_injected,
+            own,
+        };
+        let log = &rest[end + 1..end + 1 + len];
+        complaints.extend(check(
+            dir.path(),
+            name,
+            log,
+            &want,
+            "127.0.0.1:1",
+            &classifier,
+        ));
+        rest = &rest[end + 1 + len..];
+        n_logs += 1;
+    }
+    assert!(n_logs >= 40);
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
