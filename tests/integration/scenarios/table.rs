@@ -120,7 +120,7 @@ pub(super) fn scenarios(w: &mut World, odd: &Odd) {
 
     // Groups.
     let lost = w.closed();
-    w.group("half", &server(&[&format!("{lost} max_fails=0"), &format!("{t} backup")]));
+    w.group("half", &server(&[&format!("{lost} max_fails=0"), &format!("{t} backup max_fails=0")]));
     w.row("masked",         proxy("half"),                       Get,          200, ("refused", &lost));
     w.row("masked-then-cut", proxy("half"),                      Do("close"),  502, ("premature-close", t));
     w.row("masked-then-own", proxy("half"),                      Do("502"),    502, ("upstream-5xx", t));

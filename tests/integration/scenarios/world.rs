@@ -530,6 +530,12 @@ impl Made {
         let done = fakes.to(self.tag);
         let failed = |done: &&super::fakes::Done| !done.deed.category().is_empty();
         let has_left = self.saw == LEFT;
+        // A fake that stood still for so long that the gateway gave up, whatever it did then; only a timer makes 504.
+        if let (504, None, Some(last)) = (self.saw, self.status, done.last())
+            && last.deed != Deed::Answer(504)
+        {
+            return why("timeout", &last.address);
+        }
         // Where it was left depends on how fast it got on.
         if let ("client-abort", Some(last)) = (self.why.0, done.last()) {
             return why("client-abort", &last.address);
