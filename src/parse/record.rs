@@ -4,7 +4,7 @@
 //! newlines. A line without head belongs to the record before it while that record is unfinished (it has a connection
 //! number, so a tail must come, and no `, client: ` yet), or if it is indented like a traceback. No record is longer
 //! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length;
-//! unless the head is [forged](super::forged), and the line one of a record before it.
+//! unless the head is [`super::forged`], and the line one of a record before it.
 
 use super::{forged, head::is_head};
 use memchr::{memchr_iter, memrchr_iter};
