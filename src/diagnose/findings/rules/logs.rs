@@ -88,50 +88,54 @@ pub(super) fn missing_files(facts: &Facts<'_>, told: &mut Told) {
 
 pub(super) fn forged(facts: &Facts<'_>, told: &mut Told) {
     let scanned = facts.material.scanned;
-    let n_doubtful = scanned.aggregate.n_doubtful;
-    let ledgers = scanned.ledgers.iter().enumerate();
-    let forged: Vec<(usize, u64)> = ledgers
-        .map(|(index, ledger)| {
-            // A record within another's text is torn, or forged; which, its line alone does not tell.
-            let n_torn = if n_doubtful > 0 {
-                ledger.n_of(LineClass::Torn)
-            } else {
-                0
-            };
-            (index, ledger.n_of(LineClass::Injected) + n_torn)
-        })
-        .filter(|(_, n)| *n > 0)
-        .collect();
-    let injected = scanned
-        .ledgers
-        .iter()
-        .map(|ledger| ledger.n_of(LineClass::Injected));
-    let n = injected.sum::<u64>() + n_doubtful;
+    let (n_doubtful, forged) = (scanned.aggregate.n_doubtful, &scanned.aggregate.forged);
+    let n = forged.n_lines + n_doubtful;
     if n == 0 {
         return;
     }
+    // A record within another's text is torn, or forged; which, its line alone does not tell.
+    let (certainty, verb) = match (forged.n_lines, n) {
+        (0, _) => (Certainty::Likely, "may be"),
+        (_, 1) => (Certainty::Certain, "is"),
+        _ => (Certainty::Certain, "are"),
+    };
+    let more = match n_doubtful {
+        0 => String::new(),
+        _ if forged.n_lines == 0 => String::new(),
+        n => format!(" Of {} it is not sure.", grouped(n)),
+    };
+    let ledgers = scanned.ledgers.iter().enumerate();
+    let torn = ledgers
+        .filter(|_| n_doubtful > 0)
+        .map(|(index, ledger)| (index, ledger.n_of(LineClass::Torn)))
+        .filter(|(_, n)| *n > 0)
+        .map(|(index, n)| source(index, &format!("holds {} such lines", grouped(n))));
+    let places = forged.places.iter().take(PLACES_CITED);
     told.push(Draft {
-        certainty: Certainty::Likely,
-        title: format!("{} {} in the error log may be forged by clients", grouped(n), plural(n, "record")),
+        certainty,
+        title: format!("{} {} in the error log {verb} forged by clients", grouped(n), plural(n, "record")),
         claim: format!(
-            "{} {} like records and stand where a client's text does: anyone can write whole lines into an error log with %0A in a URL. None of them is in any number here.",
+            "{} {} like records and stand where the text of a client or an application does: anyone can write whole lines into an error log with %0A in a URL. None of them is in any number here.{more}",
             grouped(n),
             match n {
                 1 => "text looks",
                 _ => "texts look",
             }
         ),
-        advice: vec!["Find who sent them (the record before them names the client). Do not feed error logs to tools that believe every line.".to_owned()],
+        advice: vec!["Find who sent them (the notes name clients; so does the record that holds them). Do not feed error logs to tools that believe every line.".to_owned()],
         commands: vec!["grep -nE '%0[aA]' access.log".to_owned()],
-        evidence: forged
-            .iter()
-            .map(|(index, n)| source(*index, &format!("holds {} such lines", grouped(*n))))
+        evidence: places
+            .map(|place| record(*place, "is forged", b""))
+            .chain(torn)
             .collect(),
         subject: "forged".to_owned(),
         n_events: n,
         ..Draft::default()
     });
 }
+
+/// Places of forged lines that are cited.
+const PLACES_CITED: usize = 3;
 
 pub(super) fn unknown(facts: &Facts<'_>, told: &mut Told) {
     if !facts.material.is_whole {
