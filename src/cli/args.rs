@@ -64,7 +64,7 @@ pub struct ReportArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub input: InputArgs,
-    /// The table: failures, traffic, events, requests or sources
+    /// The table: failures, traffic, events, requests, incidents, findings or sources
     #[arg(
         short,
         long,
