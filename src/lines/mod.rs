@@ -4,6 +4,7 @@ pub mod chunk;
 pub mod marks;
 pub mod near;
 pub mod nuls;
+pub mod pair;
 pub mod quotes;
 pub mod window;
 

@@ -204,13 +204,12 @@ pub fn parse_tail<'a>(
         return None;
     }
     tail.request = Some(window.slice(request, close));
-    let near = cpu.equal(window.block(request, 0), b'%');
-    let next = cpu.equal(window.block(request, 1), b'%');
-    if (near | next != 0) | (close > request + 2 * BLOCK_LEN) {
-        *is_foreign |= holds_newline(window.slice(request, close));
-    }
     let mut address = None;
     if is_at(window, close, UPSTREAM) {
+        // Only an upstream can be made of a part of it.
+        if may_hold_newline(cpu, window, request, close) {
+            *is_foreign |= holds_newline(window.slice(request, close));
+        }
         let upstream = close + UPSTREAM.len();
         close = window.find_long(cpu, b'"', upstream, end);
         tail.upstream = Some(window.slice(upstream, close));
@@ -277,6 +276,21 @@ fn unusual_address<'a>(value: &'a [u8], request: Option<&[u8]>) -> Option<&'a [u
     upstream::address(value, request, false)
 }
 
+/// Whether an encoded newline may stand between `from` and `end`: `%0` does, or shortly behind.
+#[inline(always)]
+fn may_hold_newline(cpu: impl Cpu, window: Window<'_>, from: usize, end: usize) -> bool {
+    let mut at = from;
+    while at < end {
+        let percents = cpu.equal(window.block(at, 0), b'%');
+        if percents != 0 && percents & cpu.equal(window.block(at + 1, 0), b'0') != 0 {
+            return true;
+        }
+        at += BLOCK_LEN;
+    }
+    false
+}
+
+#[cold]
 #[inline(never)]
 fn holds_newline(request: &[u8]) -> bool {
     path::holds_newline(request)

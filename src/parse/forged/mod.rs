@@ -246,7 +246,7 @@ impl First<'_> {
                 }
                 if let Some(n) = self.fit(inner, text, &path)
                     && n <= at
-                    && memmem::find(&text[n..at], TAIL).is_some()
+                    && is_first_request(&text[n..at])
                 {
                     return Some(last.start + n);
                 }
@@ -375,6 +375,11 @@ impl First<'_> {
         }
         let rest = &bytes[end + 1..];
         if !rest.is_empty() && !is_head(rest) {
+            return None;
+        }
+        // Where records may be half as long, one of that length can have been cut at the same place.
+        let half = start + NGINX_RECORD_LEN;
+        if len > NGINX_RECORD_LEN && bytes[half - 1] == b'\n' && is_head(&bytes[half..]) {
             return None;
         }
         let is_in = |line: &Line| line.start <= end;
@@ -513,17 +518,20 @@ fn requests(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
             memchr(b' ', &text[at..]),
             // Until 1.21.1 a URI could hold blanks.
             memmem::find(&text[at..], b" HTTP/"),
-            memmem::rfind(&text[at..], b" HTTP/"),
         ];
         let mut uris = ends.map(|end| &text[at..end.map_or(text.len(), |end| at + end)]);
-        for later in 1..uris.len() {
-            if uris[..later].contains(&uris[later]) {
-                uris[later] = b"";
-            }
+        if uris[0] == uris[1] {
+            uris[1] = b"";
         }
         let is_one = |uri: &&[u8]| !uri.is_empty();
         uris.into_iter().filter(is_one).map(move |uri| (at, uri))
     })
+}
+
+/// Whether a tail begins in `text`, which ends at the URI of a request, and that request is the first: in a header behind it, a client
+/// may say that his request was another.
+fn is_first_request(text: &[u8]) -> bool {
+    has_tail(text) && memmem::find_iter(text, b", request").count() == 1
 }
 
 /// Without the carriage return at its end.
@@ -538,4 +546,63 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 fn common_suffix(a: &[u8], b: &[u8]) -> usize {
     let pairs = a.iter().rev().zip(b.iter().rev());
     pairs.take_while(|(a, b)| a == b).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MISSING: &str = "2026/11/20 11:23:46 [error] 7#7: *1 open() \"/srv/www/a\" failed (2: No such file or directory), client: 192.0.2.1, server: s, request: \"GET /a HTTP/1.1\", host: \"h\"";
+    const REFUSED: &str = "2026/11/20 11:23:46 [error] 7#7: *2 connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.2, server: s, request: \"GET /";
+
+    /// A record of a failure, `len` bytes long with its newline.
+    fn refused(len: usize) -> String {
+        let end = " HTTP/1.1\", upstream: \"http://10.0.0.5:80/\", host: \"h\"\n";
+        let uri = len - REFUSED.len() - end.len();
+        format!("{REFUSED}{}{end}", "x".repeat(uri))
+    }
+
+    /// A record that was cut so long.
+    fn cut(len: usize) -> String {
+        format!("{REFUSED}{}\n", "x".repeat(len - 1 - REFUSED.len()))
+    }
+
+    fn group(log: &str) -> Option<Group> {
+        find_group(log.as_bytes(), 0, &mut Lookout::default())
+    }
+
+    /// True records may be as long together as one that was cut.
+    #[test]
+    fn neighbours_are_not_one_record() {
+        let first = format!("{MISSING}\n");
+        let rest = NGINX_RECORD_LEN - first.len();
+        let whole = [&*first, &refused(rest - 400), &refused(400)].concat();
+        assert_eq!(whole.len(), NGINX_RECORD_LEN);
+        let start = "2026/11/20 11:23:46 [error] 7#7: *3 open() \"/srv/www/";
+        let end = "... (2: No such file or directory), client: 192.0.\n";
+        assert_eq!(end.len(), ERRNO_LEN + 1);
+        let path = "y".repeat(NGINX_RECORD_LEN - start.len() - end.len());
+        let by_errno = format!("{start}{path}{end}");
+        for behind in [refused(300), cut(NGINX_RECORD_LEN), by_errno] {
+            let log = format!("{whole}{behind}{MISSING}\n");
+            assert_eq!(group(&log), None, "{behind}");
+        }
+    }
+
+    /// What a client says of the request in a header is no request.
+    #[test]
+    fn a_referrer_takes_nothing_away() {
+        let referrer = "\", client: 192.0.2.3, server: s, request: \"GET /%22%0A2026/11/20%2011:23:46%20[ HTTP/1.1";
+        for first in [refused(400), format!("{MISSING}\n")] {
+            let log = format!("{first}{MISSING}, referrer: \"{referrer}\"\n{MISSING}\n");
+            assert_eq!(group(&log), None);
+        }
+    }
+
+    #[test]
+    fn debug_records_are_left_alone() {
+        let inner = refused(400);
+        let log = format!("2026/11/20 11:23:46 [debug] 7#7: *1 http uri: \"/a\n{inner}\"\n");
+        assert_eq!(group(&log), None);
+    }
 }

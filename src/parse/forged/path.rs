@@ -3,7 +3,7 @@
 //! `ngx_http_parse_complex_uri` (`http/ngx_http_parse.c`): percent signs are decoded once, `/./` and `/../` resolved, and slashes
 //! merged where `merge_slashes` is on, whether they came encoded or not. What follows `?` or `#` is no part of the path.
 
-use memchr::memchr_iter;
+use crate::lines::pair::find_pair;
 
 /// Whether a newline stands encoded in `text`.
 pub fn holds_newline(text: &[u8]) -> bool {
@@ -24,10 +24,14 @@ pub(super) fn holds_newlines(text: &[u8], n: usize) -> bool {
 
 /// Offset of the first encoded newline at or behind `from`.
 pub(super) fn find_newline(text: &[u8], from: usize) -> Option<usize> {
-    let is_newline = |at: &usize| matches!(text[*at..], [_, b'0', b'A' | b'a', ..]);
-    memchr_iter(b'%', text.get(from..)?)
-        .map(|at| from + at)
-        .find(is_newline)
+    let mut at = from;
+    loop {
+        at = find_pair(text, at, (b'%', b'0'))?;
+        if matches!(text.get(at + 2), Some(b'A' | b'a')) {
+            return Some(at);
+        }
+        at += 2;
+    }
 }
 
 /// Writes the path of `uri`, as it stands in a request line; `None` if nginx refuses it.
