@@ -121,7 +121,9 @@ impl Classifier {
     ) -> Option<(Classified<'a>, bool)> {
         let ways = &mut searcher.memo.ways;
         let recalled = ways.recall(cpu, &self.matcher, window, level, (at, end))?;
-        let mut is_foreign = recalled.is_variable;
+        let message_end = recalled.message_end;
+        let mut is_foreign = recalled.is_foreign
+            || recalled.is_variable && window.find(cpu, b'"', at, message_end) < message_end;
         let (tail, upstream) = match recalled.client {
             Some(client) => usual::parse_tail(cpu, window, client, end, &mut is_foreign)?,
             None => (Tail::default(), None),

@@ -50,6 +50,8 @@ pub(super) struct Way {
     /// Whether the record ends with the message; else `, client: ` follows, and is part of the text below.
     pub ends_record: bool,
     pub meaning: Meaning,
+    /// There is a quote in its words, or it is an application's: a client or an application may have written a part of it.
+    is_foreign: bool,
     start: Start,
     variables: Option<Variables>,
     /// The next way of the slot, or 0.
@@ -96,7 +98,8 @@ pub(super) struct Recalled {
     pub client: Option<usize>,
     /// The message itself names an address, which counts where the tail has none.
     pub names_peer: bool,
-    /// Not all of the message is nginx's own words.
+    /// A client or an application may have written a part of the message: in quotes, or where it `is_variable`.
+    pub is_foreign: bool,
     pub is_variable: bool,
 }
 
@@ -122,6 +125,15 @@ pub(super) struct Words<'a> {
     pub rest: &'a [u8],
     /// No other pattern begins like this one; else the others go on with a quote and a blank.
     pub is_only: bool,
+}
+
+impl Words<'_> {
+    fn are_foreign(&self) -> bool {
+        let is_quoted = |text: &[u8]| text.contains(&b'"');
+        is_quoted(self.start)
+            || self.closings.iter().any(|closing| is_quoted(closing))
+            || self.start.starts_with(b"[lua]")
+    }
 }
 
 /// Text that follows a message that has no tail.
@@ -257,6 +269,7 @@ impl Way {
             level: Level::Debug,
             ends_record: false,
             meaning,
+            is_foreign: false,
             start: Start {
                 blocks: [[0; BLOCK_LEN]; N_BLOCKS],
                 masks: [0; N_BLOCKS],
@@ -290,6 +303,7 @@ impl Way {
             level: known.level,
             ends_record: known.ends_record,
             meaning: known.meaning,
+            is_foreign: known.words.are_foreign(),
             start: Start { blocks, masks, len },
             variables,
             next: 0,
@@ -380,6 +394,7 @@ impl Way {
             message_end,
             client,
             names_peer: self.variables.as_ref().is_some_and(|it| it.names_peer),
+            is_foreign: self.is_foreign,
             is_variable: self.variables.is_some(),
         }
     }

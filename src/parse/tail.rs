@@ -43,10 +43,13 @@ impl<'a> Tail<'a> {
         self.later().1
     }
 
-    /// Whether another tail begins behind the upstream: then one of the two is somebody else's.
+    /// Whether another tail begins behind the upstream: then one of the two is somebody else's. If the first is, the request in the
+    /// other holds all of it.
     #[inline]
     pub fn is_doubled(&self) -> bool {
-        super::record::has_tail(self.rest)
+        let len = |value: Option<&[u8]>| value.map_or(0, <[u8]>::len);
+        let first = len(self.client) + len(self.server) + len(self.request) + len(self.upstream);
+        self.rest.len() > first && super::record::has_tail(self.rest)
     }
 
     fn later(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {

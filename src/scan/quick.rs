@@ -83,9 +83,7 @@ impl Scanner<'_> {
                     extent,
                     is_foreign,
                 }) = self.read_usual(cpu, window, (at, end), n_stops, limit)
-                && !(is_foreign
-                    && (known.tail.is_doubled()
-                        || run.holds_lines(base + at, known.tail.client.is_some())))
+                && !(is_foreign && (known.tail.is_doubled() || run.holds_lines(base + at, &known)))
             {
                 if head.time != usual.time {
                     usual.time = head.time;
@@ -224,9 +222,10 @@ impl Scanner<'_> {
 impl Run<'_> {
     /// Whether the record at `at` is to be read with those behind it: lines that look like records may be text of its own.
     #[inline(never)]
-    fn holds_lines(&mut self, at: usize, has_tail: bool) -> bool {
+    fn holds_lines(&mut self, at: usize, known: &Classified<'_>) -> bool {
         let bytes = self.block.bytes;
-        let is_asked = !has_tail || forged::may_begin(bytes, at, &mut self.lookout);
+        let is_asked =
+            known.tail.client.is_none() || forged::may_begin(bytes, at, &mut self.lookout);
         is_asked && forged::find_group(bytes, at, &mut self.lookout).is_some()
     }
 }

@@ -108,7 +108,7 @@ pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Grou
         quote: own_quote(text).map(|quote| first.start + head.len + quote),
         is_free: text.starts_with(b"[lua]"),
     };
-    let may_be_path = record.is_open || record.quote.is_some() || record.is_free;
+    let may_be_path = record.quote.is_some() || record.is_free;
     let sees = lookout.sees(bytes, at, bytes.len().min(at + RECORD_LEN_MAX));
     let by_path = || record.by_path(may_be_path);
     if let Some(group) = sees.then(by_path).flatten() {
