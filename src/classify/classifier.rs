@@ -6,6 +6,7 @@ use super::{
     memo::Memo,
     rule::{self, Circumstances},
     taxonomy::{ROWS, Row},
+    ways::Foreign,
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
@@ -122,8 +123,11 @@ impl Classifier {
         let ways = &mut searcher.memo.ways;
         let recalled = ways.recall(cpu, &self.matcher, window, level, (at, end))?;
         let message_end = recalled.message_end;
-        let mut is_foreign = recalled.is_foreign
-            || recalled.is_variable && window.find(cpu, b'"', at, message_end) < message_end;
+        let mut is_foreign = match recalled.foreign {
+            Foreign::Never => false,
+            Foreign::IfQuoted => window.find(cpu, b'"', at, message_end) < message_end,
+            Foreign::Always => true,
+        };
         let (tail, upstream) = match recalled.client {
             Some(client) => usual::parse_tail(cpu, window, client, end, &mut is_foreign)?,
             None => (Tail::default(), None),

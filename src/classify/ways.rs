@@ -10,7 +10,9 @@ use crate::{
         marks::BLOCK_LEN,
         near::{find_near, find_text_near},
     },
+    parse::forged::OWN_QUOTED,
 };
+use memchr::memchr;
 
 /// Ways of messages, found by their first words.
 #[derive(Debug, Clone)]
@@ -50,8 +52,7 @@ pub(super) struct Way {
     /// Whether the record ends with the message; else `, client: ` follows, and is part of the text below.
     pub ends_record: bool,
     pub meaning: Meaning,
-    /// There is a quote in its words, or it is an application's: a client or an application may have written a part of it.
-    is_foreign: bool,
+    foreign: Foreign,
     start: Start,
     variables: Option<Variables>,
     /// The next way of the slot, or 0.
@@ -98,9 +99,18 @@ pub(super) struct Recalled {
     pub client: Option<usize>,
     /// The message itself names an address, which counts where the tail has none.
     pub names_peer: bool,
-    /// A client or an application may have written a part of the message: in quotes, or where it `is_variable`.
-    pub is_foreign: bool,
-    pub is_variable: bool,
+    pub foreign: Foreign,
+}
+
+/// Whether a client or an application may have written a part of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Foreign {
+    /// What is not nginx's own words is a number, an address, or a name that the configuration gives.
+    Never,
+    /// If there is a quote in it, which its words have not.
+    IfQuoted,
+    /// Its words have a quote, or it is an application's.
+    Always,
 }
 
 /// What [`Ways::add`] is told about a message.
@@ -128,11 +138,18 @@ pub(super) struct Words<'a> {
 }
 
 impl Words<'_> {
-    fn are_foreign(&self) -> bool {
-        let is_quoted = |text: &[u8]| text.contains(&b'"');
-        is_quoted(self.start)
-            || self.closings.iter().any(|closing| is_quoted(closing))
-            || self.start.starts_with(b"[lua]")
+    fn foreign(&self) -> Foreign {
+        let mut texts = [self.start]
+            .into_iter()
+            .chain(self.closings.iter().copied());
+        let first_quoted = texts.find_map(|text| Some(&text[..memchr(b'"', text)?]));
+        match first_quoted {
+            _ if self.start.starts_with(b"[lua]") => Foreign::Always,
+            Some(before) if before.ends_with(OWN_QUOTED) => Foreign::Never,
+            Some(_) => Foreign::Always,
+            None if self.closings.is_empty() => Foreign::Never,
+            None => Foreign::IfQuoted,
+        }
     }
 }
 
@@ -269,7 +286,7 @@ impl Way {
             level: Level::Debug,
             ends_record: false,
             meaning,
-            is_foreign: false,
+            foreign: Foreign::Never,
             start: Start {
                 blocks: [[0; BLOCK_LEN]; N_BLOCKS],
                 masks: [0; N_BLOCKS],
@@ -303,7 +320,7 @@ impl Way {
             level: known.level,
             ends_record: known.ends_record,
             meaning: known.meaning,
-            is_foreign: known.words.are_foreign(),
+            foreign: known.words.foreign(),
             start: Start { blocks, masks, len },
             variables,
             next: 0,
@@ -394,8 +411,7 @@ impl Way {
             message_end,
             client,
             names_peer: self.variables.as_ref().is_some_and(|it| it.names_peer),
-            is_foreign: self.is_foreign,
-            is_variable: self.variables.is_some(),
+            foreign: self.foreign,
         }
     }
 }

@@ -49,7 +49,7 @@ impl<'a> Tail<'a> {
     pub fn is_doubled(&self) -> bool {
         let len = |value: Option<&[u8]>| value.map_or(0, <[u8]>::len);
         let first = len(self.client) + len(self.server) + len(self.request) + len(self.upstream);
-        self.rest.len() > first && super::record::has_tail(self.rest)
+        self.rest.len() > first + WORDS_LEN && super::record::has_tail(self.rest)
     }
 
     fn later(&self) -> (Option<&'a [u8]>, Option<&'a [u8]>) {
@@ -71,6 +71,9 @@ impl<'a> Tail<'a> {
         (host, referrer)
     }
 }
+
+/// Bytes, at least, that a tail and the end of a message before it have besides the values: `" failed (2: …), client: `, and so on.
+const WORDS_LEN: usize = 48;
 
 /// The quoted keys in the order of `ngx_http_log_error_handler`, each with the text that opens its value.
 const KEYS: [&[u8]; 8] = [

@@ -497,10 +497,14 @@ fn is_limit(len: usize) -> bool {
     len == NGINX_RECORD_LEN || len == RECORD_LEN_MAX
 }
 
-/// Offset of the first quote in `text`, if no tail begins before it.
+/// What stands before a quoted name that the configuration gives.
+pub const OWN_QUOTED: &[u8] = b" zone ";
+
+/// Offset of the first quote in `text`, if no tail begins before it, and not a name of the configuration's.
 fn own_quote(text: &[u8]) -> Option<usize> {
     let quote = memchr(b'"', text)?;
-    (!has_tail(&text[..quote])).then_some(quote)
+    let is_own = text[..quote].ends_with(OWN_QUOTED) || has_tail(&text[..quote]);
+    (!is_own).then_some(quote)
 }
 
 /// What `text` may have as the URI of a request that holds an encoded newline, with its offset.
