@@ -498,6 +498,7 @@ fn last_entry_end(chain: &Chain, bytes: &[u8], scratch: &mut Scratch) -> Option<
     let mut begins = |at: usize| {
         let entry = &bytes[at..at + wrapper::block_len(kind, &bytes[at..])];
         head::is_head(wrapper::strip(chain, entry, scratch).text)
+            && !wrapper::entry_is_inside(chain, bytes, &ends, at, scratch)
     };
     let tried = ends.iter().rev().take(ENTRIES_TRIED);
     tried
