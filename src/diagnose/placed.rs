@@ -77,8 +77,10 @@ pub struct Placed {
     pub narrower_wanted: Option<Width>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// Events at local times that the clock passed twice or skipped.
-    pub n_ambiguous: u64,
+    /// Events at local times that the clock passed twice: the earlier is taken.
+    pub n_twice: u64,
+    /// Events at local times that the clock skipped.
+    pub n_skipped: u64,
     /// Upstreams past the limit are pooled.
     pub is_pooled: bool,
 }
@@ -107,7 +109,8 @@ pub struct Fine {
     widest: Width,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    n_ambiguous: u64,
+    n_twice: u64,
+    n_skipped: u64,
     is_pooled: bool,
     are_sorted: bool,
 }
@@ -142,7 +145,7 @@ impl Fine {
         };
         let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
         let (since, until) = (resolve(placement.since), resolve(placement.until));
-        let mut n_ambiguous = 0;
+        let (mut n_twice, mut n_skipped) = (0, 0);
         let in_zone = |row| in_utc(row, zone);
         let utc = Zone::utc();
         let by_utc = |row| in_utc(row, &utc);
@@ -153,11 +156,11 @@ impl Fine {
             .chain(of_requests.into_iter().map(by_utc))
             .filter(|(failure, _)| is_between(failure.bucket, since, until))
             .map(|(failure, sureness)| {
-                n_ambiguous += if sureness == Sureness::Ambiguous {
-                    failure.n_events
-                } else {
-                    0
-                };
+                match sureness {
+                    Sureness::One => {}
+                    Sureness::Twice => n_twice += failure.n_events,
+                    Sureness::Skipped => n_skipped += failure.n_events,
+                }
                 failure
             })
             .collect();
@@ -173,7 +176,8 @@ impl Fine {
             widest,
             since,
             until,
-            n_ambiguous,
+            n_twice,
+            n_skipped,
             is_pooled,
             are_sorted: zone.is_fixed() && !has_requests,
         }
@@ -192,7 +196,8 @@ impl Fine {
             narrower_wanted: wanted.filter(|wanted| *wanted < width),
             since: self.since,
             until: self.until,
-            n_ambiguous: self.n_ambiguous,
+            n_twice: self.n_twice,
+            n_skipped: self.n_skipped,
             is_pooled: self.is_pooled,
         }
     }
