@@ -21,6 +21,8 @@ pub use tally::Wanted;
 pub use told::KnownFormats;
 pub use walk::walk;
 
+pub use crate::scan::Clocks;
+
 use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
@@ -75,6 +77,8 @@ pub struct EngineConfig {
     pub digests: bool,
     /// Whether files may be mapped.
     pub mmap: Mmap,
+    /// Where machines run in several zones.
+    pub clocks: Option<Arc<Clocks>>,
 }
 
 /// What one pass found.

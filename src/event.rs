@@ -240,6 +240,25 @@ pub struct LocalTime(pub i64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);
 
+/// How the clock of one machine runs, so that its local times can be told as instants.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    /// Seconds east of UTC before the first step.
+    pub first_s: i32,
+    /// From which time by itself on it is so many seconds east of UTC; ascending.
+    pub steps: Vec<(LocalTime, i32)>,
+}
+
+impl Clock {
+    /// The instant at which it first showed `local`.
+    pub fn instant(&self, local: LocalTime) -> Timestamp {
+        let mut steps = self.steps.iter().rev();
+        let step = steps.find(|(by_itself, _)| *by_itself <= local);
+        let offset_s = step.map_or(self.first_s, |&(_, after_s)| after_s);
+        Timestamp(local.0 - i64::from(offset_s))
+    }
+}
+
 /// Index of a row of `classify::taxonomy::ROWS`; the row's `id` is the signature people see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signature(pub u16);

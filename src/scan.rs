@@ -15,7 +15,7 @@ use self::wrapped::Unwrapper;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
-    event::{LocalTime, Trust},
+    event::{Clock, LocalTime, Trust},
     lines::{self, Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
     parse::{
         Head, HeadParser,
@@ -26,7 +26,7 @@ use crate::{
         wrapper::Chain,
     },
 };
-use std::{ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 /// An event as the loop sees it: slices of the source.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +65,27 @@ pub struct Reading {
     pub formats: Option<Arc<Formats>>,
     /// It is an access log; else access lines are the exception among error records.
     pub is_access: bool,
+    /// Where machines run in several zones.
+    pub clocks: Option<Arc<Clocks>>,
+    /// That of the source, if there are such.
+    pub clock: Option<Arc<Clock>>,
+}
+
+/// The clocks of machines that run in several zones: their records are read as if all showed UTC.
+#[derive(Clone, Debug, Default)]
+pub struct Clocks {
+    /// By the name that envelopes give the machine.
+    pub by_machine: BTreeMap<Box<[u8]>, Arc<Clock>>,
+    /// By the name of the source.
+    pub by_source: BTreeMap<Vec<u8>, Arc<Clock>>,
+    /// That of all others.
+    pub other: Arc<Clock>,
+}
+
+impl Clocks {
+    pub fn of_source(&self, name: &[u8]) -> &Arc<Clock> {
+        self.by_source.get(name).unwrap_or(&self.other)
+    }
 }
 
 /// Bytes of a source that lie together: all of a mapped file, or one block of a stream.
@@ -90,6 +111,8 @@ pub struct Scanner<'c> {
     times: TimeReader,
     /// Of the source that is read.
     formats: Option<Arc<Formats>>,
+    clocks: Option<Arc<Clocks>>,
+    clock: Option<Arc<Clock>>,
 }
 
 /// How far a chunk has been read.
@@ -151,6 +174,8 @@ impl<'c> Scanner<'c> {
             unwrapper: Unwrapper::default(),
             times: TimeReader::default(),
             formats: None,
+            clocks: None,
+            clock: None,
         }
     }
 
@@ -165,6 +190,9 @@ impl<'c> Scanner<'c> {
         sink: &mut impl Sink,
     ) {
         self.formats.clone_from(&reading.formats);
+        self.clocks.clone_from(&reading.clocks);
+        self.clock.clone_from(&reading.clock);
+        self.heads.set_clock(self.clock.as_ref());
         match &reading.formats {
             _ if !reading.chain.is_bare() => {
                 self.scan_wrapped(block, range, &reading.chain, ledger, sink)

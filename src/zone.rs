@@ -1,6 +1,6 @@
 //! Local times to instants: the only room that knows time zones.
 
-use crate::event::{LocalTime, Timestamp};
+use crate::event::{Clock, LocalTime, Timestamp};
 use jiff::tz::{self, AmbiguousOffset, TimeZone};
 
 /// The zone of a log whose times carry none.
@@ -127,6 +127,19 @@ impl Zone {
             .take_while(|(second, _)| *second <= last)
             .filter(|&(_, after_s)| std::mem::replace(&mut offset_s, after_s) != after_s)
             .collect()
+    }
+
+    /// How its clock runs within `first..=last`.
+    pub fn clock(&self, first: Timestamp, last: Timestamp) -> Clock {
+        let first_s = self.offset_s(first);
+        let mut before_s = first_s;
+        let step = |(at, after_s): (Timestamp, i32)| {
+            let by_itself = LocalTime(at.0 + i64::from(before_s));
+            before_s = after_s;
+            (by_itself, after_s)
+        };
+        let steps = self.changes(first, last).into_iter().map(step).collect();
+        Clock { first_s, steps }
     }
 
     /// The names of all zones of the time zone database.

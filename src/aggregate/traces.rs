@@ -66,6 +66,8 @@ pub struct ErrorTrace {
     pub is_cut: bool,
     /// It is asked for.
     pub is_kept: bool,
+    /// The name that its envelope gives its machine.
+    pub machine: TextHash,
 }
 
 /// An attempt of a request that an access log shows as failed or retried, or such a request that met no upstream.
@@ -235,6 +237,7 @@ mod tests {
             },
             is_cut: false,
             is_kept: true,
+            machine: TextHash::NONE,
         }
     }
 

@@ -124,6 +124,7 @@ impl Plan {
                 MmapWhen::Auto => Mmap::Auto,
                 MmapWhen::Never => Mmap::Never,
             },
+            clocks: None,
         };
         Ok(Plan {
             engine,

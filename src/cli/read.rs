@@ -14,7 +14,7 @@ use crate::{
     diagnose::{
         self, Account, AskedFor, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap,
         Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
-        Spans, fingerprints, join, placed::Counts,
+        Spans, ZoneBasis, fingerprints, join, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -22,6 +22,7 @@ use crate::{
     input::{self, Found, Place},
     progress::Progress,
     scan::{Event, Request},
+    zone::Zone,
 };
 use std::{path::PathBuf, sync::Arc};
 
@@ -85,6 +86,27 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     let shown_progress = progress::show(args, Arc::clone(&progress));
     let mut scanned = engine::scan(&found, &classifier, &plan.engine, &progress);
     drop(shown_progress);
+    let known_zone = |scanned: &Scanned, given: Option<&Zone>| {
+        let (errors, attempts) = (scanned.errors.as_slice(), scanned.attempts.as_slice());
+        KnownZone::of(given, &scanned.ledgers, errors, attempts)
+    };
+    let mut zone = known_zone(&scanned, plan.zone.as_ref()).with_machines(&scanned);
+    let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
+    if !zone.machines.is_empty() && found.iter().all(can_be_read_again) {
+        plan.engine.clocks = Some(Arc::new(zone.clocks(&scanned)));
+        let progress = Arc::new(expected(&found));
+        let shown_progress = progress::show(args, Arc::clone(&progress));
+        scanned = engine::scan(&found, &classifier, &plan.engine, &progress);
+        drop(shown_progress);
+        let utc = Zone::utc();
+        zone = KnownZone {
+            matches: known_zone(&scanned, Some(&utc)).matches,
+            basis: ZoneBasis::Matched,
+            apart_from: Some(zone.zone),
+            zone: utc,
+            machines: zone.machines,
+        };
+    }
     let account = diagnose::account(&scanned);
     if args.verbose {
         let n_bytes: u64 = scanned.sources.iter().map(|state| state.size_bytes).sum();
@@ -111,12 +133,6 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         None => nginx_config::tell_packed(&scanned),
     }
     let counts = counts(&mut scanned, plan.engine.grain);
-    let zone = KnownZone::of(
-        plan.zone.as_ref(),
-        &scanned.ledgers,
-        scanned.errors.as_slice(),
-        scanned.attempts.as_slice(),
-    );
     let joined = if plan.joins {
         let (errors, attempts) = (scanned.errors.as_slice(), scanned.attempts.as_slice());
         join(errors, attempts, &zone.zone, &Spans::of(&scanned.ledgers))

@@ -113,7 +113,6 @@ pub(super) fn write_table(
     };
     let names = Names::new(&read.scanned, &read.plan.redactor);
     let upstreams = diagnose::Names::of(&read.placed);
-    let zone = &read.zone.zone;
     let mut missed = Vec::new();
     match table.name {
         "failures" => {
@@ -146,7 +145,7 @@ pub(super) fn write_table(
         }
         "sources" => {
             let mut sheet = sheet();
-            rows::sources(&read.scanned, &read.account, &names, zone, &mut sheet);
+            rows::sources(&read.scanned, &read.account, &names, &read.zone, &mut sheet);
             take(sheet)?;
         }
         "traffic" => {

@@ -4,11 +4,16 @@ use super::zone_inference::{Matches, infer_zone, matches_under};
 use crate::{
     aggregate::{
         Ledger,
-        traces::{AttemptTrace, ErrorTrace},
+        traces::{AttemptTrace, ErrorTrace, TextHash},
     },
+    engine::{Clocks, Scanned, SourceState},
+    event::{LocalTime, Timestamp},
     zone::Zone,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 /// A zone, and why it is taken.
 #[derive(Clone, Debug)]
@@ -16,6 +21,21 @@ pub struct KnownZone {
     pub zone: Zone,
     pub basis: ZoneBasis,
     /// How well failures of access logs and records meet in it; `None` where there is nothing to tell by.
+    pub matches: Option<Matches>,
+    /// Where machines run in several zones, that of each.
+    pub machines: Vec<MachineZone>,
+    /// The records of these are read so, and those of others as this zone shows them: then [`zone`](Self::zone) is UTC, by which all
+    /// their times are told.
+    pub apart_from: Option<Zone>,
+}
+
+/// The zone of one machine.
+#[derive(Clone, Debug)]
+pub struct MachineZone {
+    /// As an envelope or the path of its sources names it.
+    pub machine: Box<[u8]>,
+    pub zone: Zone,
+    /// `None`: too few met to tell one of its own, and it is that of the others.
     pub matches: Option<Matches>,
 }
 
@@ -47,6 +67,8 @@ impl KnownZone {
                 zone,
                 basis,
                 matches,
+                machines: Vec::new(),
+                apart_from: None,
             };
         }
         let written = ledgers
@@ -59,14 +81,160 @@ impl KnownZone {
                 zone,
                 basis: ZoneBasis::Matched,
                 matches: Some(matches),
+                machines: Vec::new(),
+                apart_from: None,
             },
             None => KnownZone {
                 zone: Zone::utc(),
                 basis: ZoneBasis::Assumed,
                 matches: matches_under(&Zone::utc(), errors, attempts),
+                machines: Vec::new(),
+                apart_from: None,
             },
         }
     }
+
+    /// The same, with the zone of each machine where they are several: those in which the failures of one meet while they do not in
+    /// that of all.
+    pub fn with_machines(mut self, scanned: &Scanned) -> KnownZone {
+        if self.basis == ZoneBasis::Given {
+            return self;
+        }
+        let machines = records_by_machine(scanned);
+        if machines.len() < 2 {
+            return self;
+        }
+        let zones = machines.iter().take(MACHINES_MAX);
+        let zones: Vec<MachineZone> = zones
+            .map(|(machine, errors)| self.of_machine(machine, errors, scanned))
+            .collect();
+        if zones.iter().any(|own| own.zone.name() != self.zone.name()) {
+            self.machines = zones;
+        }
+        self
+    }
+
+    /// The zone of a machine, which wrote `errors`: that of all, if that shows their times as well.
+    fn of_machine(&self, machine: &[u8], errors: &[ErrorTrace], scanned: &Scanned) -> MachineZone {
+        let written = written_by(scanned, machine);
+        let told = infer_zone(errors, scanned.attempts.as_slice(), &written);
+        let differs = |zone: &Zone| {
+            let differs = |time| zone.instant(time) != self.zone.instant(time);
+            errors.iter().any(|error| differs(error.time))
+        };
+        let (own, matches) = told.unzip();
+        MachineZone {
+            machine: machine.into(),
+            zone: own.filter(differs).unwrap_or_else(|| self.zone.clone()),
+            matches,
+        }
+    }
+
+    /// The clocks of the machines, to read all records by.
+    pub fn clocks(&self, scanned: &Scanned) -> Clocks {
+        const DAY_S: i64 = 86_400;
+        let times = || {
+            scanned
+                .ledgers
+                .iter()
+                .flat_map(|l| [l.first_time, l.last_time])
+                .flatten()
+        };
+        let bound = |time: Option<LocalTime>, s: i64| Timestamp(time.map_or(0, |time| time.0) + s);
+        let (first, last) = (bound(times().min(), -DAY_S), bound(times().max(), DAY_S));
+        let clock = |zone: &Zone| Arc::new(zone.clock(first, last));
+        let by_machine: BTreeMap<_, _> = self
+            .machines
+            .iter()
+            .map(|own| (own.machine.clone(), clock(&own.zone)))
+            .collect();
+        let of_source = |state: &SourceState| {
+            let clock = by_machine.get(state.machine.as_deref()?.as_bytes())?;
+            Some((state.name.clone(), Arc::clone(clock)))
+        };
+        Clocks {
+            by_source: scanned.sources.iter().filter_map(of_source).collect(),
+            other: clock(&self.zone),
+            by_machine,
+        }
+    }
+
+    /// The zones that the records of a source are read in.
+    pub fn of_source(&self, state: &SourceState, ledger: &Ledger) -> Vec<&Zone> {
+        let Some(others) = &self.apart_from else {
+            return vec![&self.zone];
+        };
+        let of = |machine: &[u8]| {
+            let own = self.machines.iter().find(|own| *own.machine == *machine);
+            own.map(|own| &own.zone)
+        };
+        let of_path = state
+            .machine
+            .as_deref()
+            .and_then(|machine| of(machine.as_bytes()));
+        let of_path = of_path.unwrap_or(others);
+        if ledger.machines.is_empty() {
+            return vec![of_path];
+        }
+        let machines = ledger.machines.keys();
+        machines
+            .map(|machine| of(machine).unwrap_or(of_path))
+            .collect()
+    }
+
+    /// Its name, as it stands at the head of reports.
+    pub fn shown(&self) -> String {
+        let name = self.zone.name();
+        match self.apart_from {
+            Some(_) => format!("{name}, the clock of each machine by its own zone"),
+            None => name.to_owned(),
+        }
+    }
+}
+
+/// Machines that are looked at; the names decide which.
+const MACHINES_MAX: usize = 64;
+
+/// Records by the machine that wrote them, of those that are named.
+fn records_by_machine(scanned: &Scanned) -> BTreeMap<Box<[u8]>, Vec<ErrorTrace>> {
+    let in_envelopes = scanned
+        .ledgers
+        .iter()
+        .flat_map(|ledger| ledger.machines.keys());
+    let by_hash: HashMap<TextHash, &[u8]> = in_envelopes
+        .map(|machine| (TextHash::of(machine), &**machine))
+        .collect();
+    let mut records: BTreeMap<Box<[u8]>, Vec<ErrorTrace>> = BTreeMap::new();
+    for error in scanned.errors.as_slice() {
+        let of_path = || {
+            let state = &scanned.sources[scanned.index_of(error.evidence.source)];
+            state.machine.as_deref().map(str::as_bytes)
+        };
+        if let Some(machine) = by_hash.get(&error.machine).copied().or_else(of_path) {
+            records.entry(machine.into()).or_default().push(*error);
+        }
+    }
+    records
+}
+
+/// The offsets that the access lines of a machine are written with; of all, where it has none of its own.
+fn written_by(scanned: &Scanned, machine: &[u8]) -> Vec<i32> {
+    let all = || scanned.sources.iter().zip(&scanned.ledgers);
+    let is_own = |state: &SourceState, ledger: &Ledger| {
+        state.machine.as_deref().map(str::as_bytes) == Some(machine)
+            || ledger.machines.contains_key(machine)
+    };
+    let own: BTreeSet<i32> = all()
+        .filter(|(state, ledger)| is_own(state, ledger))
+        .flat_map(|(_, ledger)| ledger.written_offsets.keys().copied())
+        .collect();
+    if !own.is_empty() {
+        return own.into_iter().collect();
+    }
+    let all: BTreeSet<i32> = all()
+        .flat_map(|(_, ledger)| ledger.written_offsets.keys().copied())
+        .collect();
+    all.into_iter().collect()
 }
 
 /// The offset that the envelopes of most records tell.

@@ -11,7 +11,7 @@
 use super::join::{self, SLACK_S};
 use crate::{
     aggregate::traces::{AttemptTrace, ErrorTrace, RequestKey, TextHash},
-    event::Timestamp,
+    event::{self, LocalTime, Timestamp},
     zone::Zone,
 };
 use std::collections::BTreeMap;
@@ -105,17 +105,11 @@ struct Clock {
 
 impl Clock {
     fn of(zone: &Zone, first: i64, last: i64, rank: usize) -> Clock {
-        let first_s = zone.offset_s(Timestamp(first));
-        let mut before_s = first_s;
-        let step = |(at, after_s): (Timestamp, i32)| {
-            let by_itself = at.0 + i64::from(before_s);
-            before_s = after_s;
-            (by_itself, after_s)
-        };
-        let changes = zone.changes(Timestamp(first), Timestamp(last));
+        let event::Clock { first_s, steps } = zone.clock(Timestamp(first), Timestamp(last));
+        let steps = steps.into_iter().map(|(LocalTime(at), s)| (at, s));
         Clock {
             first_s,
-            steps: changes.into_iter().map(step).collect(),
+            steps: steps.collect(),
             name: zone.name().to_owned(),
             rank,
         }

@@ -35,6 +35,9 @@ impl SourceState {
         let chain = wrapper::detect(sample, |_| false);
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
+        self.reading.clocks.clone_from(&config.clocks);
+        let clocks = config.clocks.as_ref();
+        self.reading.clock = clocks.map(|clocks| Arc::clone(clocks.of_source(&self.name)));
         self.kind = match config.kind {
             Some(kind) if !sample.is_empty() => kind,
             _ if chain.block().is_some() => Kind::NginxError,

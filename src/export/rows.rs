@@ -6,7 +6,7 @@ use crate::{
     classify::taxonomy::ROWS,
     config::Config,
     diagnose::{
-        Account, Confidence, Failure, Finding, Incident, Traffic,
+        Account, Confidence, Failure, Finding, Incident, KnownZone, Traffic,
         findings::{Cite, change_text},
     },
     engine::{Scanned, SourceState},
@@ -369,7 +369,7 @@ pub fn sources(
     scanned: &Scanned,
     account: &Account,
     names: &Names<'_>,
-    zone: &Zone,
+    known: &KnownZone,
     sheet: &mut Sheet,
 ) {
     let redactor = names.redactor();
@@ -390,7 +390,7 @@ pub fn sources(
             true => sheet.word("plain"),
             false => sheet.text(&state.decode),
         }
-        sheet.text(&zones(ledger, zone));
+        sheet.text(&zones(state, ledger, known));
         count(state.size_bytes, sheet);
         count(ledger.n_bytes(), sheet);
         text(state.sha256.as_deref(), sheet);
@@ -406,7 +406,7 @@ pub fn sources(
         ] {
             count(ledger.n_of(class), sheet);
         }
-        let by_clock = |time: Option<LocalTime>| time.map(|time| zone.instant(time).0);
+        let by_clock = |time: Option<LocalTime>| time.map(|time| known.zone.instant(time).0);
         let first = by_clock(ledger.first_time);
         instant(first.into_iter().chain(ledger.first_request).min(), sheet);
         instant(by_clock(ledger.last_time).max(ledger.last_request), sheet);
@@ -428,10 +428,12 @@ pub fn sources(
 }
 
 /// The zone that the clock of the error records was taken for, and the offsets that requests are written with.
-fn zones(ledger: &Ledger, zone: &Zone) -> String {
+fn zones(state: &SourceState, ledger: &Ledger, known: &KnownZone) -> String {
     let mut zones: Vec<String> = Vec::new();
     if ledger.n_requests == 0 || ledger.first_time.is_some() {
-        zones.push(zone.name().to_owned());
+        let of_source = known.of_source(state, ledger).into_iter();
+        zones.extend(of_source.map(|zone| zone.name().to_owned()));
+        zones.sort_unstable();
     }
     let written = ledger.written_offsets.keys();
     zones.extend(written.map(|&offset_s| Zone::fixed(offset_s).name().to_owned()));

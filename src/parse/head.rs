@@ -1,6 +1,7 @@
 //! The head of a record: time, level, process, connection.
 
-use crate::event::{Level, LocalTime};
+use crate::event::{Clock, Level, LocalTime};
+use std::sync::Arc;
 
 /// What stands before the message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,9 +59,18 @@ pub(super) fn fits(word: u64, shape: &[u8; 8]) -> bool {
 pub struct HeadParser {
     /// The 19 bytes `YYYY/MM/DD HH:MM:SS` read last (its first sixteen and its last eight), and the second they name.
     last: Option<([u8; 16], [u8; 8], LocalTime)>,
+    clock: Option<Arc<Clock>>,
 }
 
 impl HeadParser {
+    /// From now on times are those of a clock that shows UTC, where the log's is `clock`; `None`: as they stand there.
+    pub fn set_clock(&mut self, clock: Option<&Arc<Clock>>) {
+        if self.clock.as_ref().map(Arc::as_ptr) != clock.map(Arc::as_ptr) {
+            self.clock = clock.cloned();
+            self.last = None;
+        }
+    }
+
     /// Reads the head of a record that begins at `line[0]`.
     #[inline]
     pub fn parse(&mut self, line: &[u8]) -> Result<Head, Unparsed> {
@@ -133,7 +143,10 @@ impl HeadParser {
         if second > 59 {
             return None;
         }
-        let time = LocalTime(parse_minute(minute)? + second);
+        let mut time = LocalTime(parse_minute(minute)? + second);
+        if let Some(clock) = &self.clock {
+            time = LocalTime(clock.instant(time).0);
+        }
         self.last = Some((*minute, *last, time));
         Some(time)
     }

@@ -197,6 +197,10 @@ impl Scanner<'_> {
         let (Ready::Text(first) | Ready::Group(.., first)) = &ready;
         let facts = first.facts.clone();
         let machine = facts.writer.machine.as_deref();
+        if let Some(clocks) = &self.clocks {
+            let named = machine.and_then(|machine| clocks.by_machine.get(machine));
+            self.heads.set_clock(named.or(self.clock.as_ref()));
+        }
         let mut time = None;
         let mut with_facts = WithFacts {
             sink,

@@ -135,6 +135,116 @@ fn times_that_never_were_are_told() {
     assert!(!report(directory.path(), "+01:00").contains("clock of"));
 }
 
+/// The records of one machine, whose clock is `offset_s` east of UTC, each behind `before`; and what access lines tell of them.
+fn machine(n: usize, offset_s: i64, before: &str) -> (Vec<String>, Vec<String>) {
+    let day = |second: i64| {
+        let (hour, minute) = (second / 3_600, second / 60 % 60);
+        format!("{hour:02}:{minute:02}:{:02}", second % 60)
+    };
+    // At odd distances, so that no other offset fits.
+    let seconds = (0..12).map(|n: i64| 43_200 + n * n * 17);
+    let both = seconds.map(|second| {
+        let (client, request) = (format!("192.0.2.{n}"), format!("GET /{n} HTTP/1.1"));
+        let (by_clock, utc) = (day(second + offset_s), day(second));
+        let record = format!(
+            "{before}2026/11/20 {by_clock} [error] 7#7: *{second} connect() failed (111: Connection refused) while connecting to upstream, \
+             client: {client}, server: s, request: \"{request}\", upstream: \"http://10.0.0.1:80/{n}\", host: \"s\"\n"
+        );
+        let line = format!(
+            "{client} - - [20/Nov/2026:{utc} +0000] \"{request}\" 502 157 rt=0.001 ua=\"10.0.0.1:80\" us=\"502\" urt=\"0.001\"\n"
+        );
+        (record, line)
+    });
+    both.unzip()
+}
+
+const NEW_YORK_S: i64 = -18_000;
+const KATHMANDU_S: i64 = 20_700;
+
+/// Sources with their zones, and what the report says, of logs in which 24 requests failed.
+fn told(directory: &Path, logs: &[&str]) -> (Vec<(String, String)>, String) {
+    let with = |head: &[&str]| {
+        let arguments = [head, logs, &["--log-format", FORMAT]].concat();
+        stdout(&run(directory, &arguments))
+    };
+    let report = with(&["report"]).replace("\n    ", " ");
+    let sources = Rows::parse(&with(&["export", "--table", "sources"]));
+    let zones = (0..sources.len())
+        .map(|n| {
+            (
+                sources.get(n, "source").to_owned(),
+                sources.get(n, "zone").to_owned(),
+            )
+        })
+        .collect();
+    let said = "502 × 24: 100 % refused at 10.0.0.1:80";
+    assert!(report.contains(said), "{report}");
+    let failures = Rows::parse(&with(&["export", "--table", "failures", "--bucket", "1d"]));
+    let days = (0..failures.len()).filter(|n| failures.get(*n, "basis") == "error-log");
+    let days: Vec<_> = days
+        .map(|n| (failures.get(n, "n_events"), failures.get(n, "first_seen")))
+        .collect();
+    assert_eq!(days, [("24", "2026-11-20T12:00:00Z")]);
+    let events = Rows::parse(&with(&["export", "--table", "events"]));
+    let times: Vec<_> = (0..events.len()).map(|n| events.get(n, "time")).collect();
+    assert_eq!(
+        times
+            .iter()
+            .filter(|time| **time == "2026-11-20T12:00:00Z")
+            .count(),
+        2
+    );
+    (zones, report)
+}
+
+#[test]
+fn each_machine_has_a_zone_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let mut access = Vec::new();
+    for (host, n, offset_s) in [("web1", 1, NEW_YORK_S), ("web2", 2, KATHMANDU_S)] {
+        let (records, lines) = machine(n, offset_s, "");
+        let logs = directory.path().join(host).join("var/log/nginx");
+        fs::create_dir_all(&logs).expect("made");
+        fs::write(logs.join("error.log"), records.concat()).expect("written");
+        access.extend(lines);
+    }
+    fs::write(directory.path().join("access.log"), access.concat()).expect("written");
+    let (zones, report) = told(directory.path(), &["access.log", "web1", "web2"]);
+    let want = [
+        ("access.log", "UTC"),
+        ("web1/var/log/nginx/error.log", "'-05:00"),
+        ("web2/var/log/nginx/error.log", "'+05:45"),
+    ];
+    assert_eq!(
+        zones,
+        want.map(|(source, zone)| (source.to_owned(), zone.to_owned()))
+    );
+    for said in [
+        "UTC, the clock of each machine by its own zone",
+        "web1 -05:00 (12 failed tries stand where access logs expect them",
+        "web2 +05:45 (12 failed tries",
+    ] {
+        assert!(report.contains(said), "{said}: {report}");
+    }
+}
+
+#[test]
+fn each_machine_of_one_source_has_a_zone_of_its_own() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let (one, lines) = machine(1, NEW_YORK_S, "[pod/web-1/nginx] ");
+    let (two, more) = machine(2, KATHMANDU_S, "[pod/web-2/nginx] ");
+    let turns = one.into_iter().zip(two).map(|(one, two)| one + &two);
+    fs::write(directory.path().join("pods.log"), turns.collect::<String>()).expect("written");
+    fs::write(
+        directory.path().join("access.log"),
+        [lines, more].concat().concat(),
+    )
+    .expect("written");
+    let (zones, report) = told(directory.path(), &["access.log", "pods.log"]);
+    assert_eq!(zones[1].1, "'+05:45, -05:00");
+    assert!(report.contains("web-1 -05:00 (12 failed tries"), "{report}");
+}
+
 /// Failures are looked at one by one only where those of the other kind can be.
 #[test]
 fn what_cannot_be_joined_is_not_traced() {

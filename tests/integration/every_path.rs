@@ -119,6 +119,7 @@ pub(crate) fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
         limits: Default::default(),
         digests: false,
         mmap: Default::default(),
+        clocks: None,
     }
 }
 

@@ -72,6 +72,7 @@ impl Logs {
             key: key("192.0.2.1", "/"),
             is_cut: false,
             is_kept: true,
+            machine: TextHash::NONE,
         });
         self.errors.last_mut().expect("just pushed")
     }

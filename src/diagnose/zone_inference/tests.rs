@@ -41,6 +41,7 @@ fn logs(
             key,
             is_cut: false,
             is_kept: true,
+            machine: TextHash::NONE,
         };
         let attempt = AttemptTrace {
             evidence: evidence(1),

@@ -39,6 +39,7 @@ fn config(n_threads: usize) -> EngineConfig {
         limits: Default::default(),
         digests: true,
         mmap: Default::default(),
+        clocks: None,
     }
 }
 

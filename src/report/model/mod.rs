@@ -194,7 +194,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
-        zone: findings.zone.zone.name().to_owned(),
+        zone: findings.zone.shown(),
         zone_assumed: findings.zone.basis == ZoneBasis::Assumed && findings.has_records(),
         span: axis::span(placed),
         bucket: placed.width.name(),

@@ -3,7 +3,7 @@
 use super::Findings;
 use crate::{
     aggregate::LineClass,
-    diagnose::{Gap, Matches, ZoneBasis, gaps},
+    diagnose::{Gap, KnownZone, Matches, ZoneBasis, gaps, known_zone::MachineZone},
     event::Timestamp,
     export::time::rfc3339,
     input::Kind,
@@ -53,6 +53,7 @@ fn source(name: &[u8], findings: &Findings<'_>) -> String {
 fn zone(findings: &Findings<'_>) -> Option<String> {
     match findings.zone.basis {
         _ if !findings.has_records() => None,
+        _ if !findings.zone.machines.is_empty() => Some(machines(findings)),
         ZoneBasis::Given => None,
         ZoneBasis::Assumed => Some(
             "times are taken as UTC: error logs carry no zone; --tz names the server's".to_owned(),
@@ -85,6 +86,43 @@ fn zone(findings: &Findings<'_>) -> Option<String> {
             )
         }),
     }
+}
+
+/// That the clocks of machines are of several zones, and which.
+fn machines(findings: &Findings<'_>) -> String {
+    const SHOWN_MAX: usize = 8;
+    let KnownZone {
+        machines,
+        apart_from,
+        zone,
+        ..
+    } = findings.zone;
+    let others = apart_from.as_ref().unwrap_or(zone).name();
+    let of = |own: &MachineZone| {
+        let machine = findings.names.redactor().host(&own.machine).for_terminal();
+        let told = match own.matches {
+            Some(matches) => format!(
+                "{} failed tries stand where access logs expect them, in the next best zone {}",
+                grouped(matches.n_matched),
+                grouped(matches.n_next)
+            ),
+            None => "too few failed tries to tell its own".to_owned(),
+        };
+        format!("{machine} {} ({told})", own.zone.name())
+    };
+    let shown: Vec<String> = machines.iter().take(SHOWN_MAX).map(of).collect();
+    let more = match machines.len().saturating_sub(SHOWN_MAX) {
+        0 => String::new(),
+        n => format!(", and {n} more"),
+    };
+    let what = match apart_from {
+        Some(_) => format!("their records are read so, those of others as {others}"),
+        None => format!("a stream cannot be read twice, so all are read as {others}: name files"),
+    };
+    format!(
+        "the clocks of machines are of several zones: {}{more}; {what}; --tz overrides it",
+        shown.join("; ")
+    )
 }
 
 /// Why requests failed is told of some clients only.
