@@ -13,8 +13,8 @@ use crate::{
     engine::SourceState,
     lines::nuls::find_nuls,
     parse::{
-        record::RECORD_LEN_MAX,
-        wrapper::{self, PIECE_GAP_MAX},
+        record::{self, RECORD_LEN_MAX},
+        wrapper::{self, PIECE_GAP_MAX, Scratch},
     },
     redact::{Redactor, Shown},
     scan::{Block, Reading, Scanner},
@@ -363,13 +363,47 @@ impl<'c> Finder<'c> {
         };
         let mut ledger = Ledger::default();
         self.scan(&text, start, block, reading, &mut ledger, &mut look);
-        let is_event = look.known.is_some();
+        let held = self.in_place(block, start, offset, reading);
+        let is_event = look.known.is_some() || held.is_some();
         let anew = look.anew.or(look.first_anew);
+        let (held, held_anew) = held.unzip();
+        let anew = held_anew.flatten().or(anew);
         let anew = match self.redactor.is_open() {
             true => None,
             false => Some(anew.unwrap_or_else(|| self.hidden(text.len()))),
         };
-        (look.known.or(look.first), is_event, anew)
+        (held.or(look.known).or(look.first), is_event, anew)
+    }
+
+    /// What stands at `offset`, in the line that begins at `start`, read with what stands around it: that a line is forged, or that
+    /// forged ones are part of a record, cannot be told from it alone. And how it may be shown, if not all may.
+    fn in_place(
+        &mut self,
+        block: Block<'_>,
+        start: usize,
+        offset: u64,
+        reading: &Reading,
+    ) -> Option<(Known, Option<Shown<'static>>)> {
+        let (bytes, chain) = (block.bytes, &reading.chain);
+        if chain.block().is_some() {
+            return None; // a message of the journal is one record
+        }
+        let (mut scratch, mut from) = (Scratch::default(), start);
+        let mut may_start = |at: usize| match chain.is_bare() {
+            true => record::may_start(bytes, at),
+            false => wrapper::may_start(chain, bytes, at, &mut scratch),
+        };
+        while from > 0 && start - from < PIECE_GAP_MAX as usize && !may_start(from) {
+            from = memrchr(b'\n', &bytes[..from - 1]).map_or(0, |newline| newline + 1);
+        }
+        let to = line_end(bytes, bytes.len().min(start + PIECE_GAP_MAX as usize));
+        let mut look = Look {
+            offset: Some(offset),
+            ..Look::new(&self.redactor)
+        };
+        let ledger = &mut Ledger::default();
+        self.scan(&bytes[from..to], from, block, reading, ledger, &mut look);
+        Some((look.known?, look.anew))
     }
 
     /// Reads `text`, which begins at `start` in `block`.

@@ -11,7 +11,7 @@ use crate::{
     every_path::{config, digest, placed, replay},
     packed::gzip,
     real_nginx::{Gateway, ONE_RUN, TempDir, fastcgi_answer, find_or_skip, worker_user},
-    support::root,
+    support::{Rows, root, run, stdout},
 };
 use coroner::{
     aggregate::LineClass,
@@ -657,6 +657,28 @@ fn nothing_forged_in_kept_logs_is_believed() {
         ));
     }
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// What a line is, looked at by its place: the same as in the table.
+#[test]
+fn evidence_of_forged_lines_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    for Kept { name, log, .. } in kept().into_iter().step_by(9) {
+        for log in [log.clone(), docker(&log, usize::MAX)] {
+            fs::write(dir.path().join("x.log"), &log).expect("our own directory");
+            let events = run(dir.path(), &["export", "x.log", "--table", "events"]);
+            let events = Rows::parse(&stdout(&events));
+            for n in 0..events.len() {
+                let get = |column| events.get(n, column);
+                let place = format!("x.log:{}@{}", get("line"), get("offset"));
+                let shown = stdout(&run(dir.path(), &["evidence", &place, "x.log"]));
+                let heading = shown.lines().next().unwrap_or_default();
+                let (category, trust) = (get("category"), format!(", {} (", get("trust")));
+                let is_same = heading.contains(category) && heading.contains(&trust);
+                assert!(is_same, "{name}: {heading}: {category}{trust}");
+            }
+        }
+    }
 }
 
 /// The access lines of another stream, between all lines.
