@@ -16,6 +16,7 @@ use crate::{
     error::Error,
     explain,
     export::{self, Format, Names, NewDirectories, Output, Table, Target, schema},
+    input::mmap,
     report, text,
 };
 use clap::CommandFactory;
@@ -26,6 +27,7 @@ use std::{
 
 /// Runs what was asked for; all messages are said.
 pub fn run(args: Args) -> Status {
+    mmap::spare_address_space();
     #[cfg(unix)]
     super::interrupt::install();
     let result = match (args.generate, args.command) {
