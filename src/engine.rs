@@ -135,14 +135,13 @@ pub fn scan(
     }
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
-    // Giving back a mapping of a gigabyte takes as long as merging.
     crew.each(Tally::settle);
     let Crew { pool, states } = crew;
-    let merged = || tally::merged(states);
-    let (aggregate, mut ledgers, lost) = match pool {
-        Some(pool) => pool.join(merged, || drop(files)).0,
-        None => merged(),
-    };
+    if let Some(pool) = pool {
+        // Giving back a mapping of a gigabyte takes as long as merging, and nobody need wait for it.
+        pool.spawn(move || drop(files));
+    }
+    let (aggregate, mut ledgers, lost) = tally::merged(states);
     note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
