@@ -142,23 +142,20 @@ impl Fine {
         let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
         let (since, until) = (resolve(placement.since), resolve(placement.until));
         let mut n_ambiguous = 0;
-        let in_zone = |row| in_utc(row, zone);
-        let utc = Zone::utc();
-        let by_utc = |row| in_utc(row, &utc);
-        let rows = of_records
-            .into_iter()
-            .map(in_zone)
-            .chain(of_requests.into_iter().map(by_utc))
-            .filter(|(failure, _)| is_between(failure.bucket, since, until))
-            .map(|(failure, sureness)| {
-                n_ambiguous += if sureness == Sureness::Ambiguous {
-                    failure.n_events
-                } else {
-                    0
-                };
+        let mut in_time = |rows: Vec<FailureRow>, zone: &Zone| {
+            // In the room that the rows had: large ones take as long to move as to count.
+            let placed = rows.into_iter().map(|row| in_utc(row, zone));
+            let placed = placed.filter(|(failure, _)| is_between(failure.bucket, since, until));
+            let rows = placed.map(|(failure, sureness)| {
+                if sureness == Sureness::Ambiguous {
+                    n_ambiguous += failure.n_events;
+                }
                 failure
-            })
-            .collect();
+            });
+            rows.collect::<Vec<Failure>>()
+        };
+        let mut rows = in_time(of_records, zone);
+        rows.append(&mut in_time(of_requests, &Zone::utc()));
         let traffic = traffic
             .into_rows()
             .map(Traffic::of)
