@@ -77,8 +77,10 @@ pub struct Placed {
     pub narrower_wanted: Option<Width>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// Events at local times that the clock passed twice or skipped.
-    pub n_ambiguous: u64,
+    /// Events at local times that the clock passed twice: the earlier is taken.
+    pub n_twice: u64,
+    /// Events at local times that the clock skipped.
+    pub n_skipped: u64,
     /// Upstreams past the limit are pooled.
     pub is_pooled: bool,
 }
@@ -107,7 +109,8 @@ pub struct Fine {
     widest: Width,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    n_ambiguous: u64,
+    n_twice: u64,
+    n_skipped: u64,
     is_pooled: bool,
 }
 
@@ -141,14 +144,16 @@ impl Fine {
         };
         let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
         let (since, until) = (resolve(placement.since), resolve(placement.until));
-        let mut n_ambiguous = 0;
+        let (mut n_twice, mut n_skipped) = (0, 0);
         let mut in_time = |rows: Vec<FailureRow>, zone: &Zone| {
             // In the room that the rows had: large ones take as long to move as to count.
             let placed = rows.into_iter().map(|row| in_utc(row, zone));
             let placed = placed.filter(|(failure, _)| is_between(failure.bucket, since, until));
             let rows = placed.map(|(failure, sureness)| {
-                if sureness == Sureness::Ambiguous {
-                    n_ambiguous += failure.n_events;
+                match sureness {
+                    Sureness::One => {}
+                    Sureness::Twice => n_twice += failure.n_events,
+                    Sureness::Skipped => n_skipped += failure.n_events,
                 }
                 failure
             });
@@ -168,7 +173,8 @@ impl Fine {
             widest,
             since,
             until,
-            n_ambiguous,
+            n_twice,
+            n_skipped,
             is_pooled,
         }
     }
@@ -186,7 +192,8 @@ impl Fine {
             narrower_wanted: wanted.filter(|wanted| *wanted < width),
             since: self.since,
             until: self.until,
-            n_ambiguous: self.n_ambiguous,
+            n_twice: self.n_twice,
+            n_skipped: self.n_skipped,
             is_pooled: self.is_pooled,
         }
     }
