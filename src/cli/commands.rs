@@ -188,7 +188,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     plan.engine.digests = has(&schema::SOURCES);
     plan.findings = has(&schema::FINDINGS);
     plan.incidents = has(&schema::INCIDENTS) || plan.findings;
-    plan.joins = is_replayed || plan.findings;
+    plan.joins = is_replayed || plan.incidents;
     let mut read = read(plan, named, &args.input);
     for (table, format, output) in outputs {
         let missed = write_table(&read, args, table, format, output)?;
