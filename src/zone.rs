@@ -63,11 +63,6 @@ impl Zone {
         &self.name
     }
 
-    /// Whether the offset from UTC never changes, so that local times and instants have the same order.
-    pub fn is_fixed(&self) -> bool {
-        self.fixed.is_some()
-    }
-
     /// The instant a clock of this zone showed `local`, and whether there is just one.
     pub fn instant(&self, local: LocalTime) -> (Timestamp, Sureness) {
         if let Some(offset) = self.fixed {

@@ -74,13 +74,9 @@ impl RouteCount {
         (self.n_failed > 0).then_some(self.evidence)
     }
 
-    pub fn collect(
-        &mut self,
-        is_failed: bool,
-        is_5xx: bool,
-        request_ms: Option<u32>,
-        evidence: Evidence,
-    ) {
+    /// Counts a request answered with `status`; 0: it is not known.
+    pub fn collect(&mut self, status: u16, request_ms: Option<u32>, evidence: Evidence) {
+        let (is_failed, is_5xx) = (is_failed_status(status), status >= 500);
         self.n_requests += 1;
         self.n_failed += u64::from(is_failed);
         self.n_5xx += u64::from(is_5xx);
@@ -91,6 +87,11 @@ impl RouteCount {
             self.evidence = evidence;
         }
     }
+}
+
+/// Whether a request answered with `status` hurt its client: 5xx, or abandoned (499).
+pub fn is_failed_status(status: u16) -> bool {
+    status >= 500 || status == 499
 }
 
 impl Count for RouteCount {

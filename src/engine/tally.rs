@@ -7,7 +7,8 @@ use super::{
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
-        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
+        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, requests::is_failed_status,
+        served::Answer,
     },
     classify::{
         Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
@@ -405,28 +406,26 @@ impl Counts<'_> {
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
-            self.collect_route(request, status, request_ms);
+            self.collect_route(request, outcome.status.unwrap_or(0), request_ms);
         }
         outcome
     }
 
     /// Counts the route of a request, and its client if it failed.
-    fn collect_route(&mut self, request: &Request<'_>, status: usize, request_ms: Option<u32>) {
+    fn collect_route(&mut self, request: &Request<'_>, status: u16, request_ms: Option<u32>) {
         let requests = &mut self.aggregate.requests;
-        let is_5xx = status >= 500;
-        let is_failed = is_5xx || status == 499;
         if let (_, Some(uri)) = request.method_and_uri() {
             self.route.clear();
             write_route(uri, &mut self.route);
             requests
                 .routes
                 .collect(None, Some(&self.route), 0, |cell, _| {
-                    cell.collect(is_failed, is_5xx, request_ms, request.evidence);
+                    cell.collect(status, request_ms, request.evidence);
                     None
                 });
         }
         if let Some(client) = request.line.value(Field::Client)
-            && is_failed
+            && is_failed_status(status)
         {
             requests.clients.collect(None, Some(client), 0, |cell, _| {
                 cell.n_failed += 1;

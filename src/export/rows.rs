@@ -306,7 +306,8 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
         .collect();
     sheet.text(&categories.join(", "));
     count(incident.n_events, sheet);
-    sheet.null();
+    let hurt = incident.hurt;
+    count(hurt.n_requests, sheet);
     count(incident.n_clients, sheet);
     count(incident.usual_per_hour / 60, sheet);
     count(incident.peak_per_minute, sheet);
@@ -321,6 +322,8 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
     count(incident.usual_per_hour, sheet);
     let at = &incident.evidence;
     sheet.place(names.source(at), names.line(at), at.offset);
+    known(hurt.n_uris, sheet);
+    known(hurt.n_hosts, sheet);
     sheet.end_row();
 }
 
@@ -345,7 +348,11 @@ pub fn finding(
     own(&finding.refuted_by, sheet);
     own(&finding.advice.join(" "), sheet);
     let changes: Vec<String> = finding.changes.iter().map(change_text).collect();
-    own(&changes.join("; "), sheet);
+    let changes = changes.join("; ");
+    shown(
+        (!changes.is_empty()).then(|| redactor.sentence(&changes)),
+        sheet,
+    );
     own(&finding.commands.join("; "), sheet);
     text(finding.incident.as_deref(), sheet);
     let evidence = finding.evidence.iter();
@@ -509,6 +516,13 @@ pub fn saying<'a>(event: &Event<'a>) -> Saying<'a> {
 
 fn count(n: u64, sheet: &mut Sheet) {
     sheet.integer(i64::try_from(n).unwrap_or(i64::MAX));
+}
+
+fn known(n: Option<u64>, sheet: &mut Sheet) {
+    match n {
+        Some(n) => count(n, sheet),
+        None => sheet.null(),
+    }
 }
 
 fn instant(time: Option<Timestamp>, sheet: &mut Sheet) {

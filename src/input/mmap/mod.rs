@@ -1,7 +1,10 @@
 //! Files as memory. This folder holds the only `unsafe` code of the crate.
 
+mod granted;
 #[cfg(unix)]
 mod sigbus;
+
+pub use granted::{files_open_max, spare_address_space};
 
 use super::opening::open_quietly;
 use crate::error::Error;
@@ -122,27 +125,6 @@ impl fmt::Debug for MappedFile {
     }
 }
 
-/// Files that may be held open at a time: half of what the system grants this process, at least one. The rest is for
-/// outputs, pipes and threads.
-#[cfg(unix)]
-#[expect(unsafe_code, reason = "a call of the C library")]
-pub fn files_open_max() -> usize {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    // SAFETY: it writes to a struct of the right type.
-    let is_known = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } == 0;
-    let limit = usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX);
-    if is_known { (limit / 2).max(1) } else { 1 }
-}
-
-/// Files that may be held open at a time; Windows sets no limit of interest.
-#[cfg(not(unix))]
-pub fn files_open_max() -> usize {
-    usize::MAX
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +143,6 @@ mod tests {
             MappedFile::open(directory.path()),
             Err(Error::Open { source, .. }) if source.kind() == io::ErrorKind::IsADirectory
         ));
-        assert!(files_open_max() > 0);
     }
 
     #[cfg(unix)]
