@@ -7,7 +7,8 @@ use super::{
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
-        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, served::Answer,
+        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, requests::RouteRequest,
+        served::Answer,
     },
     classify::{
         Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
@@ -283,7 +284,8 @@ impl Counts<'_> {
         if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
             self.collect_moment(moment, time, event);
         }
-        if self.wanted.signs && known.category != Category::Other {
+        // Of the others, what the kernel refused may be a log that is not written.
+        if self.wanted.signs && (known.category != Category::Other || known.errno != 0) {
             self.collect_sign(event);
         }
         if known.category == Category::Other {
@@ -344,11 +346,17 @@ impl Counts<'_> {
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
         let wants_served = self.wanted.signs;
-        let served = |served: &mut Served, attempt: &Attempt<'_>, verdict: Option<Verdict>| {
+        let served = |served: &mut Served,
+                      attempt: &Attempt<'_>,
+                      verdict: Option<Verdict>,
+                      is_retry: bool| {
             if wants_served && is_asked_for(attempt.addr) {
                 // A format may tell the status of the request alone.
                 let status = attempt.status.or(request.status);
-                let answer = answer(attempt, status, verdict);
+                let answer = Answer {
+                    is_retry,
+                    ..answer(attempt, status, verdict)
+                };
                 served.collect(time, attempt.addr, 0, |cell, second| {
                     cell.collect(answer, second, request.evidence);
                     None
@@ -356,7 +364,7 @@ impl Counts<'_> {
             }
         };
         let outcome = classify_request(line, escape, |attempt, verdict| {
-            served(&mut requests.served, attempt, verdict);
+            served(&mut requests.served, attempt, verdict, last.is_some());
             if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
                 && is_asked_for(attempt.addr)
             {
@@ -405,23 +413,35 @@ impl Counts<'_> {
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
-            self.collect_route(request, status, request_ms);
+            self.collect_route(request, status, upstream, request_ms);
         }
         outcome
     }
 
     /// Counts the route of a request, and its client if it failed.
-    fn collect_route(&mut self, request: &Request<'_>, status: usize, request_ms: Option<u32>) {
+    fn collect_route(
+        &mut self,
+        request: &Request<'_>,
+        status: usize,
+        upstream: Option<&[u8]>,
+        request_ms: Option<u32>,
+    ) {
         let requests = &mut self.aggregate.requests;
         let is_5xx = status >= 500;
         let is_failed = is_5xx || status == 499;
         if let (_, Some(uri)) = request.method_and_uri() {
             self.route.clear();
             write_route(uri, &mut self.route);
+            let counted = RouteRequest {
+                is_failed,
+                is_5xx,
+                is_unfound: status == 404 && upstream.is_none(),
+                request_ms,
+            };
             requests
                 .routes
                 .collect(None, Some(&self.route), 0, |cell, _| {
-                    cell.collect(is_failed, is_5xx, request_ms, request.evidence);
+                    cell.collect(counted, request.evidence);
                     None
                 });
         }
@@ -497,6 +517,8 @@ fn answer(attempt: &Attempt<'_>, status: Option<u16>, verdict: Option<Verdict>) 
         is_failed: is_failed(verdict),
         connect_ms: attempt.connect_ms,
         header_ms: attempt.header_ms,
+        response_ms: attempt.response_ms,
+        is_retry: false,
     }
 }
 
