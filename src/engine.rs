@@ -91,6 +91,8 @@ pub struct Scanned {
     /// Records by which requests may have failed, and such requests: none unless both are there.
     pub errors: Traces<ErrorTrace>,
     pub attempts: Traces<AttemptTrace>,
+    /// Records and attempts looked at one by one for these, whether or not both are there.
+    pub n_traced: u64,
 }
 
 impl Scanned {
@@ -135,21 +137,20 @@ pub fn scan(
     }
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
-    // Giving back a mapping of a gigabyte takes as long as merging.
     crew.each(Tally::settle);
     let Crew { pool, states } = crew;
-    let merged = || tally::merged(states);
-    let (aggregate, mut ledgers, lost) = match pool {
-        Some(pool) => pool.join(merged, || drop(files)).0,
-        None => merged(),
-    };
+    if let Some(pool) = pool {
+        // Giving back a mapping of a gigabyte takes as long as merging, and nobody need wait for it.
+        pool.spawn(move || drop(files));
+    }
+    let (aggregate, mut ledgers, lost) = tally::merged(states);
     note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
         ledger.line_starts.finish();
         ledger
     };
-    let (errors, attempts) = tracer::aligned(traces);
+    let (n_traced, errors, attempts) = tracer::aligned(traces);
     Scanned {
         found,
         beginnings,
@@ -158,6 +159,7 @@ pub fn scan(
         sources,
         errors,
         attempts,
+        n_traced,
     }
 }
 
@@ -292,17 +294,16 @@ fn scan_batch(
     sources: &mut Vec<SourceState>,
     files: &mut Vec<Stored>,
 ) {
-    let same_lens: Vec<usize> = opened
-        .iter_mut()
-        .map(|opened| same_len(opened, world))
-        .collect();
+    for index in 0..opened.len() {
+        let (before, rest) = opened.split_at_mut(index);
+        note_same(&mut rest[0], before, world);
+    }
     let jobs: Vec<Job<'_>> = opened
         .iter()
-        .zip(same_lens)
-        .flat_map(|(opened, same_len)| match opened {
+        .flat_map(|opened| match opened {
             Opened::File(state, file) => {
                 let holes = file.holes(limits::LINE_LEN_MAX);
-                jobs(state, mapped(file), same_len, &holes, world.config)
+                jobs(state, mapped(file), state.same_len, &holes, world.config)
             }
             Opened::Stream(..) | Opened::Failed(_) => vec![],
         })
@@ -347,6 +348,7 @@ fn scan_batch(
         }
     }
     let feeds = crew.drain(feeds, |tally, portion| {
+        let is_traced = is_traced && is_joinable(&portion);
         scan_portion(tally, portion, is_traced, &spares)
     });
     sources.extend(feeds.into_iter().flat_map(|feed| feed.sources));
@@ -369,6 +371,14 @@ fn is_traced(opened: &[Opened<'_>], world: &World<'_>) -> bool {
     world.config.wanted.traces && (has_records && has_requests || !are_all)
 }
 
+/// Whether failures of a stream are wanted one by one, if they are at all: not where it is all there is, and of one kind.
+fn is_joinable(portion: &Portion) -> bool {
+    let Reading {
+        formats, is_access, ..
+    } = &portion.reading;
+    !portion.is_alone || !is_access && formats.is_some()
+}
+
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares: &Spares) {
     let block = portion.block();
     let (reading, machine) = (&portion.reading, portion.machine.as_deref());
@@ -386,20 +396,35 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares
     spares.push(portion.block.bytes);
 }
 
-/// How many bytes of a mapped file an elder one holds too.
-fn same_len(opened: &mut Opened<'_>, world: &World<'_>) -> usize {
+/// Notes how many bytes of a mapped file an elder one holds too, or one of those opened `before` it.
+fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) {
     let Opened::File(state, file) = opened else {
-        return 0;
+        return;
     };
     let bytes = mapped(file);
-    let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-    let Some(mut twin) = world.twin(state, sample, true, &mut None) else {
-        return 0;
-    };
-    let common = twin.common(bytes);
-    let len = feed::cut_at(&state.reading.chain, bytes, common, &mut Scratch::default());
-    state.same_as = (len > 0).then_some(twin.elder);
-    len
+    let common = same_file(state, before).or_else(|| {
+        let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
+        let mut twin = world.twin(state, sample, true, &mut None)?;
+        Some((twin.elder, twin.common(bytes)))
+    });
+    if let Some((elder, common)) = common {
+        let common = common.min(bytes.len());
+        let chain = &state.reading.chain;
+        state.same_len = feed::cut_at(chain, bytes, common, &mut Scratch::default());
+        state.same_as = (state.same_len > 0).then_some(elder);
+    }
+}
+
+/// One that is the same file and not only of the same content, as it was under another name when that was opened: rotation in the
+/// meantime. Its number and length.
+fn same_file(state: &SourceState, before: &[Opened<'_>]) -> Option<(u32, usize)> {
+    let file = state.file.filter(|_| state.is_scanned())?;
+    before.iter().find_map(|opened| match opened {
+        Opened::File(elder, stored) if elder.file.is_some_and(|elder| elder.is(&file)) => {
+            Some((elder.key.stored() as u32, mapped(stored).len()))
+        }
+        _ => None,
+    })
 }
 
 /// Reads the sources of `scanned` again. The events and requests of each chunk go to a sink that `make` makes, on many threads,
@@ -451,9 +476,7 @@ pub fn replay<'c, S: Sink + Send>(
     for (found, stored) in scanned.found.iter().zip(0..) {
         let first = again::of_stored(scanned, stored).first();
         let was_mapped = first.is_some_and(|state| state.is_mapped);
-        let mut opened = open(found, stored, config);
-        let same_len = same_len(&mut opened, &world);
-        let again = match opened {
+        let again = match open(found, stored, config) {
             Opened::Failed(state) => vec![state],
             // Lines are counted from the starts of the chunks, or blocks, of the first pass: others would not do.
             Opened::File(state, file) if was_mapped => {
@@ -463,7 +486,7 @@ pub fn replay<'c, S: Sink + Send>(
                 let bytes = &bytes[..bytes.len().min(len)];
                 let mut holes = file.holes(limits::LINE_LEN_MAX);
                 holes.retain(|hole| hole.end <= len);
-                let same_len = same_len.min(bytes.len());
+                let same_len = first.map_or(0, |state| state.same_len).min(bytes.len());
                 let jobs = jobs(&state, bytes, same_len, &holes, config);
                 let rows = |scanner: &mut Scanner<'c>, job: &Job<'_>| {
                     let is_new = job.part == Part::New;

@@ -61,11 +61,12 @@ pub struct RouteCount {
 }
 
 /// What is counted of a request for its route.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct RouteRequest {
-    pub is_failed: bool,
-    pub is_5xx: bool,
-    pub is_unfound: bool,
+    /// 0: it is not known.
+    pub status: u16,
+    /// It met an upstream.
+    pub has_upstream: bool,
     pub request_ms: Option<u32>,
 }
 
@@ -95,20 +96,32 @@ impl RouteCount {
     }
 
     pub fn collect(&mut self, request: RouteRequest, evidence: Evidence) {
+        let RouteRequest {
+            status,
+            has_upstream,
+            request_ms,
+        } = request;
+        let (is_failed, is_5xx) = (is_failed_status(status), status >= 500);
+        let is_unfound = status == 404 && !has_upstream;
         self.n_requests += 1;
-        self.n_failed += u64::from(request.is_failed);
-        self.n_5xx += u64::from(request.is_5xx);
-        self.n_unfound += u64::from(request.is_unfound);
-        if let Some(ms) = request.request_ms {
+        self.n_failed += u64::from(is_failed);
+        self.n_5xx += u64::from(is_5xx);
+        self.n_unfound += u64::from(is_unfound);
+        if let Some(ms) = request_ms {
             self.request.collect(ms);
         }
-        if request.is_failed && evidence.is_before(&self.evidence) {
+        if is_failed && evidence.is_before(&self.evidence) {
             self.evidence = evidence;
         }
-        if request.is_unfound && evidence.is_before(&self.evidence_unfound) {
+        if is_unfound && evidence.is_before(&self.evidence_unfound) {
             self.evidence_unfound = evidence;
         }
     }
+}
+
+/// Whether a request answered with `status` hurt its client: 5xx, or abandoned (499).
+pub fn is_failed_status(status: u16) -> bool {
+    status >= 500 || status == 499
 }
 
 impl Count for RouteCount {

@@ -136,6 +136,11 @@ impl TrafficCount {
         })
     }
 
+    /// Requests answered 5xx.
+    pub fn n_5xx(&self) -> u64 {
+        self.n_by_class[5]
+    }
+
     pub fn merge(&mut self, other: &TrafficCount) {
         self.n_requests += other.n_requests;
         self.n_attempts += other.n_attempts;

@@ -153,7 +153,7 @@ pub struct CompareArgs {
         env = "CORONER_CUT_AT"
     )]
     pub cut_at: Option<String>,
-    /// Write the comparison to FILE: .md, .json or .txt, by its name; `-` is stdout
+    /// Write the comparison to FILE: .html (one page to hand around), .md, .json or .txt, by its name; `-` is stdout
     #[arg(short, long, value_name = "FILE", env = "CORONER_OUTPUT")]
     pub output: Option<PathBuf>,
     /// Rows of the longest lists

@@ -10,7 +10,7 @@ use super::{
     spool,
 };
 use crate::{
-    aggregate::Width,
+    aggregate::{Width, requests::RouteRequest},
     classify::classify_request,
     diagnose::{
         Mark,
@@ -21,6 +21,7 @@ use crate::{
     error::Error,
     event::{Basis, Moment, Severity, Timestamp},
     export::{self, Names, Output, Target, time::rfc3339},
+    parse::access::{Field, value, write_route},
     report::{
         self,
         compare::{Cut, Told},
@@ -70,6 +71,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Status, Failure> {
             output.write_all(page.as_bytes())
         }
         Form::Markdown => output.write_all(report::compare::markdown::render(&report).as_bytes()),
+        Form::Html => output.write_all(report::html::compare::render(&report).as_bytes()),
         Form::Json => report::json::write(&report, &mut output),
     };
     written.map_err(|source| export::failed(&output.path(), source))?;
@@ -109,6 +111,7 @@ fn check(args: &CompareArgs) -> Result<(), Failure> {
 #[derive(Clone, Copy)]
 enum Form {
     Text,
+    Html,
     Markdown,
     Json,
 }
@@ -124,10 +127,11 @@ impl Form {
         };
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("txt") => Ok(Form::Text),
+            Some("html") => Ok(Form::Html),
             Some("md") => Ok(Form::Markdown),
             Some("json") => Ok(Form::Json),
             _ => Err(Failure::Usage(format!(
-                "-o {}: a comparison is a .md, .json or .txt file",
+                "-o {}: a comparison is a .html, .md, .json or .txt file",
                 text::path_for_terminal(path)
             ))),
         }
@@ -326,6 +330,7 @@ fn tallies(
         read,
         windows,
         tallies: vec![Tally::default(); windows.len()],
+        route: Vec::new(),
     };
     let missed = engine::replay(
         &read.scanned,
@@ -334,7 +339,7 @@ fn tallies(
         &progress,
         make,
         |counter| {
-            let pairs = all.iter_mut().zip(&counter.tallies);
+            let pairs = all.iter_mut().zip(counter.tallies);
             pairs.for_each(|(all, tally)| all.merge(tally));
             Ok(())
         },
@@ -347,6 +352,8 @@ struct Counter<'a> {
     windows: &'a [Window],
     /// By window.
     tallies: Vec<Tally>,
+    /// That of the request at hand.
+    route: Vec<u8>,
 }
 
 impl Counter<'_> {
@@ -389,8 +396,27 @@ impl Sink for Counter<'_> {
             }
         }
         let (status, time) = (request.status, request.end.map(|end| end.second));
-        if let (Some(status), Some(tally)) = (status, self.tally(time)) {
+        let Some(index) = self.windows.iter().position(|window| window.holds(time)) else {
+            return;
+        };
+        let tally = &mut self.tallies[index];
+        if let Some(status) = status {
             *tally.n_by_status.entry(status).or_default() += 1;
+        }
+        if let (_, Some(uri)) = request.method_and_uri() {
+            self.route.clear();
+            write_route(uri, &mut self.route);
+            let request_ms = request.line.value(Field::RequestTime);
+            let request_ms = request_ms.and_then(value::duration_ms);
+            tally.routes.collect(None, Some(&self.route), 0, |cell, _| {
+                let counted = RouteRequest {
+                    status: status.unwrap_or(0),
+                    has_upstream: false, // not looked at here
+                    request_ms,
+                };
+                cell.collect(counted, request.evidence);
+                None
+            });
         }
     }
 }

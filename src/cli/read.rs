@@ -136,7 +136,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         config.version = config.version.or_else(|| diagnose::version(&moments));
     }
     let marks = diagnose::marks(moments, &zone.zone, placed.since, placed.until);
-    Read {
+    let mut read = Read {
         classifier,
         plan,
         scanned,
@@ -149,7 +149,9 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         observed,
         config,
         errors,
-    }
+    };
+    read.tell_hurt();
+    read
 }
 
 /// Takes what findings rest on out of `scanned`.
@@ -207,6 +209,15 @@ impl Read {
         };
         let has_both = !case.errors.is_empty() && !case.attempts.is_empty();
         has_both.then(|| Causes::of(&case, &self.placed))
+    }
+
+    /// Counts whom the incidents hurt.
+    fn tell_hurt(&mut self) {
+        let mut incidents = std::mem::take(&mut self.incidents);
+        if self.plan.joins {
+            diagnose::tell_hurt(&mut incidents, &self.case(), &self.placed);
+        }
+        self.incidents = incidents;
     }
 
     /// Records and attempts, and how they belong together; all of them are asked for.

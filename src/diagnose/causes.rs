@@ -140,13 +140,13 @@ impl Causes {
 }
 
 /// What is told of an attempt: by a record, by the access line alone, or nothing.
-enum Told {
+pub(super) enum Told {
     Cause(Category, TextHash, Option<Confidence>),
     Unexplained(Unexplained),
 }
 
 impl Case<'_> {
-    fn told(&self, attempt: &AttemptTrace, explained: Explained) -> Told {
+    pub(super) fn told(&self, attempt: &AttemptTrace, explained: Explained) -> Told {
         let either = |one: TextHash, other: TextHash| if one.is_some() { one } else { other };
         match (explained, attempt.kind) {
             (Explained::By(error, confidence), _) => {
@@ -184,7 +184,7 @@ impl Case<'_> {
     }
 
     /// Requests of a status in the time asked for, of which traces are a sample.
-    fn n_all(&self, status: u16, placed: &Placed) -> Option<u64> {
+    pub(super) fn n_all(&self, status: u16, placed: &Placed) -> Option<u64> {
         if !self.is_sample || self.asked_for.is_some() {
             return None;
         }

@@ -16,8 +16,12 @@
 //!
 //! Counts are looked at in minutes, or in the buckets that the limit on rows left, if these are wider; so `--bucket` changes nothing.
 
+mod hurt;
+
+pub use hurt::{Hurt, tell_hurt};
+
 use super::{
-    Failure, Fine,
+    Failure, Fine, Traffic,
     burst::{self, Burst, Count, Span, Usual},
 };
 use crate::{
@@ -54,6 +58,8 @@ pub struct Incident {
     pub n_events: u64,
     /// Distinct clients, an estimate.
     pub n_clients: u64,
+    /// Requests that failed because of it.
+    pub hurt: Hurt,
     /// Per hour, of all failures of the logs; 0 if the logs do not tell.
     pub usual_per_hour: u64,
     /// The first of its failures, by file.
@@ -182,6 +188,8 @@ struct Series<'a> {
     span: Span,
     /// First event of any kind.
     first_seen: Timestamp,
+    /// What access logs tell of requests, if there are no error records.
+    answers: Option<&'a [Traffic]>,
 }
 
 /// What is added up, from the finest to the coarsest; later ones look at what earlier ones left.
@@ -268,6 +276,7 @@ impl<'a> Series<'a> {
                 width_s: width.seconds(),
             },
             first_seen,
+            answers: (!has_records).then_some(fine.traffic.as_slice()),
         })
     }
 
@@ -344,6 +353,7 @@ impl<'a> Series<'a> {
             first_mover,
             n_events: members.iter().map(|member| member.n_events).sum(),
             n_clients: clients.finish(),
+            hurt: Hurt::of_counts(&members, (window.first, window.last), self.answers),
             usual_per_hour,
             evidence: rows().map(|(_, row)| row.evidence).min()?,
             members,

@@ -22,7 +22,7 @@ pub use findings::{Facts, Finding, Material, Observed};
 pub use fingerprint::{Fingerprint, KnownTimeout, KnownTimeouts, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};
-pub use incident::{Incident, Incidents, incidents};
+pub use incident::{Hurt, Incident, Incidents, incidents, tell_hurt};
 pub use join::{Confidence, Explained, Fate, Joined, Leftover, Spans, Unexplained, join};
 pub use known_zone::{KnownZone, ZoneBasis};
 pub use marks::{Mark, marks, version};

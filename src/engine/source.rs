@@ -47,6 +47,8 @@ pub struct SourceState {
     pub lost_from: Option<u64>,
     /// Number of the file that holds its first bytes too, where they are counted.
     pub same_as: Option<u32>,
+    /// How many bytes those are, if it was scanned in place.
+    pub same_len: usize,
     /// It was scanned in place; else in blocks of a stream.
     pub is_mapped: bool,
 }
@@ -61,6 +63,12 @@ pub struct FileState {
 }
 
 impl FileState {
+    /// Whether both are one file, whatever happened to it between.
+    pub(super) fn is(&self, other: &FileState) -> bool {
+        let is_known = (self.device, self.inode) != (0, 0);
+        is_known && (self.device, self.inode) == (other.device, other.inode)
+    }
+
     pub(super) fn of(stored: &Stored) -> Option<FileState> {
         let snapshot = stored.snapshot()?;
         let (device, inode) = snapshot.identity;
@@ -96,6 +104,7 @@ impl SourceState {
             changed: None,
             lost_from: None,
             same_as: None,
+            same_len: 0,
             is_mapped: false,
         }
     }

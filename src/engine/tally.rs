@@ -7,7 +7,10 @@ use super::{
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
-        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, requests::RouteRequest,
+        Sign, SourceKey, TrafficCount,
+        failures::Kind,
+        ledger::n_lines,
+        requests::{RouteRequest, is_failed_status},
         served::Answer,
     },
     classify::{
@@ -413,31 +416,22 @@ impl Counts<'_> {
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
-            self.collect_route(request, status, upstream, request_ms);
+            let counted = RouteRequest {
+                status: outcome.status.unwrap_or(0),
+                has_upstream: upstream.is_some(),
+                request_ms,
+            };
+            self.collect_route(request, counted);
         }
         outcome
     }
 
     /// Counts the route of a request, and its client if it failed.
-    fn collect_route(
-        &mut self,
-        request: &Request<'_>,
-        status: usize,
-        upstream: Option<&[u8]>,
-        request_ms: Option<u32>,
-    ) {
+    fn collect_route(&mut self, request: &Request<'_>, counted: RouteRequest) {
         let requests = &mut self.aggregate.requests;
-        let is_5xx = status >= 500;
-        let is_failed = is_5xx || status == 499;
         if let (_, Some(uri)) = request.method_and_uri() {
             self.route.clear();
             write_route(uri, &mut self.route);
-            let counted = RouteRequest {
-                is_failed,
-                is_5xx,
-                is_unfound: status == 404 && upstream.is_none(),
-                request_ms,
-            };
             requests
                 .routes
                 .collect(None, Some(&self.route), 0, |cell, _| {
@@ -446,7 +440,7 @@ impl Counts<'_> {
                 });
         }
         if let Some(client) = request.line.value(Field::Client)
-            && is_failed
+            && is_failed_status(counted.status)
         {
             requests.clients.collect(None, Some(client), 0, |cell, _| {
                 cell.n_failed += 1;

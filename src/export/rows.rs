@@ -14,7 +14,7 @@ use crate::{
     parse::access::{Attempt, Escape, Field, attempts, unescape, value},
     redact::{Redactor, Saying, Shown},
     scan::{Event, Request},
-    zone::Zone,
+    zone::{Sureness, Zone},
 };
 use std::borrow::Cow;
 
@@ -235,7 +235,8 @@ pub fn event(
         words.next().filter(|method| !method.is_empty()),
         words.next(),
     );
-    local(head.time, zone, sheet);
+    let time = head.time.map(|time| zone.instant(time));
+    instant(time.map(|(time, _)| time), sheet);
     sheet.word(known.category.name());
     sheet.word(known.phase.name());
     sheet.word(known.severity.name());
@@ -267,6 +268,11 @@ pub fn event(
     match named {
         Some((_, basis)) => sheet.word(basis.name()),
         None => sheet.null(),
+    }
+    match time.map(|(_, sureness)| sureness) {
+        None | Some(Sureness::One) => sheet.null(),
+        Some(Sureness::Twice) => sheet.word("twice"),
+        Some(Sureness::Skipped) => sheet.word("skipped"),
     }
     sheet.end_row();
 }
@@ -300,7 +306,8 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
         .collect();
     sheet.text(&categories.join(", "));
     count(incident.n_events, sheet);
-    sheet.null();
+    let hurt = incident.hurt;
+    count(hurt.n_requests, sheet);
     count(incident.n_clients, sheet);
     count(incident.usual_per_hour / 60, sheet);
     count(incident.peak_per_minute, sheet);
@@ -315,6 +322,8 @@ pub fn incident(incident: &Incident, names: &Names<'_>, sheet: &mut Sheet) {
     count(incident.usual_per_hour, sheet);
     let at = &incident.evidence;
     sheet.place(names.source(at), names.line(at), at.offset);
+    known(hurt.n_uris, sheet);
+    known(hurt.n_hosts, sheet);
     sheet.end_row();
 }
 
@@ -339,7 +348,11 @@ pub fn finding(
     own(&finding.refuted_by, sheet);
     own(&finding.advice.join(" "), sheet);
     let changes: Vec<String> = finding.changes.iter().map(change_text).collect();
-    own(&changes.join("; "), sheet);
+    let changes = changes.join("; ");
+    shown(
+        (!changes.is_empty()).then(|| redactor.sentence(&changes)),
+        sheet,
+    );
     own(&finding.commands.join("; "), sheet);
     text(finding.incident.as_deref(), sheet);
     let evidence = finding.evidence.iter();
@@ -503,13 +516,16 @@ fn count(n: u64, sheet: &mut Sheet) {
     sheet.integer(i64::try_from(n).unwrap_or(i64::MAX));
 }
 
+fn known(n: Option<u64>, sheet: &mut Sheet) {
+    match n {
+        Some(n) => count(n, sheet),
+        None => sheet.null(),
+    }
+}
+
 fn instant(time: Option<Timestamp>, sheet: &mut Sheet) {
     match time {
         Some(Timestamp(second)) => sheet.time(second),
         None => sheet.null(),
     }
-}
-
-fn local(time: Option<LocalTime>, zone: &Zone, sheet: &mut Sheet) {
-    instant(time.map(|time| zone.instant(time).0), sheet);
 }

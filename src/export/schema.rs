@@ -150,6 +150,10 @@ pub static EVENTS: Table = Table {
             "upstream_basis",
             "what names the upstream: error-log, or access-log where the record is cut before its upstream and the request that failed tells it; empty where nothing does",
         ),
+        text(
+            "clock",
+            "twice: the clock of the zone showed this time twice, and the earlier is taken; skipped: it never did; empty where it did once",
+        ),
     ],
 };
 
@@ -181,7 +185,10 @@ pub static INCIDENTS: Table = Table {
             "what went wrong, by onset; a comma between two",
         ),
         integer("n_events", "failures"),
-        integer("n_requests", "requests hurt; empty: not counted yet"),
+        integer(
+            "n_requests",
+            "requests that failed because of it; without an access log, its records",
+        ),
         integer(
             "n_clients",
             "distinct client addresses: exact up to 192, then an estimate (2.3 % standard error)",
@@ -204,6 +211,14 @@ pub static INCIDENTS: Table = Table {
         text(
             "evidence",
             "its first event in file order, as source:line@offset",
+        ),
+        integer(
+            "n_uris",
+            "distinct methods with their URIs of these requests; empty: not known",
+        ),
+        integer(
+            "n_hosts",
+            "distinct hosts of these requests; empty: not known",
         ),
     ],
 };

@@ -11,77 +11,52 @@ use super::{
 /// Lines up to this length are marked; longer ones are rare.
 const MARKED_MAX: usize = 1024;
 
-/// Places are put down so many at a time, wanted or not: how many quotes a block has cannot be foreseen, that it has no more can.
-const AT_A_TIME: usize = 8;
+/// Room for their blocks and two empty ones behind: a power of two, so that a remainder keeps a place inside.
+const BLOCKS_LEN: usize = 2 * MARKED_MAX / BLOCK_LEN;
 
-/// Room for all of them: a power of two, so that a remainder keeps a place inside.
-const PLACES_LEN: usize = 2 * MARKED_MAX;
-
-/// Places of the quotes of one line, from its start.
-#[derive(Clone, Debug)]
+/// The quotes of one line: bit by bit, from its start.
+#[derive(Clone, Debug, Default)]
 pub struct Quotes {
-    /// Behind the last one comes [`Quotes::END`].
-    places: [u16; PLACES_LEN],
-}
-
-impl Default for Quotes {
-    fn default() -> Quotes {
-        Quotes {
-            places: [Quotes::END; PLACES_LEN],
-        }
-    }
+    /// Those of the line and an empty one; what is behind that are older lines'.
+    blocks: [u64; BLOCKS_LEN],
+    n_blocks: usize,
 }
 
 impl Quotes {
-    const END: u16 = u16::MAX;
-
     /// Marks the line that `window` begins with and forgets all others; its length. `None`: it is too long to be marked.
     #[inline(always)]
     pub fn mark(&mut self, cpu: impl Cpu, window: Window<'_>) -> Option<usize> {
-        let (mut at, mut n) = (0, 0);
-        while at < MARKED_MAX {
+        for nth in 0..MARKED_MAX / BLOCK_LEN {
+            let at = nth * BLOCK_LEN;
             let block = window.block(at, 0);
             let newlines = cpu.equal(block, b'\n');
-            let quotes = cpu.equal(block, b'"');
             let before = newlines ^ newlines.wrapping_sub(1); // all, if there is no newline
-            n = self.put(n, at, quotes & before);
+            self.blocks[nth] = cpu.equal(block, b'"') & before;
             if newlines != 0 {
-                self.places[n % PLACES_LEN] = Quotes::END;
+                self.n_blocks = nth + 1;
+                self.blocks[nth + 1] = 0;
                 return Some(at + newlines.trailing_zeros() as usize);
             }
-            at += BLOCK_LEN;
         }
         None
     }
 
-    /// Puts down the places of `bits` behind the first `n`.
+    /// The place of the first quote that is not before `from`, which is in the line or at its end.
     #[inline(always)]
-    fn put(&mut self, n: usize, from: usize, mut bits: u64) -> usize {
-        let n_bits = bits.count_ones() as usize;
-        let mut at = n;
-        loop {
-            for nth in 0..AT_A_TIME {
-                self.places[(at + nth) % PLACES_LEN] =
-                    (from + bits.trailing_zeros() as usize) as u16;
-                bits &= bits.wrapping_sub(1);
-            }
-            if bits == 0 {
-                return n + n_bits;
-            }
-            at += AT_A_TIME;
+    pub fn next(&self, from: usize) -> Option<usize> {
+        let (nth, shift) = (from / BLOCK_LEN, from % BLOCK_LEN);
+        // Most values are shorter than a block, and then no branch depends on where blocks begin.
+        let near = self.block(nth) >> shift | self.block(nth + 1) << 1 << (BLOCK_LEN - 1 - shift);
+        if near != 0 {
+            return Some(from + near.trailing_zeros() as usize);
         }
+        let nth = (nth + 1..self.n_blocks).find(|nth| self.block(*nth) != 0)?;
+        Some(nth * BLOCK_LEN + self.block(nth).trailing_zeros() as usize)
     }
 
-    /// The place of the first quote that is not before `from`. `passed` is how many quotes were passed so far, 0 at first, and grows:
-    /// what is asked next must not lie before `from`.
     #[inline(always)]
-    pub fn next(&self, passed: &mut usize, from: usize) -> Option<usize> {
-        let mut place = self.places[*passed % PLACES_LEN];
-        while usize::from(place) < from {
-            *passed += 1;
-            place = self.places[*passed % PLACES_LEN];
-        }
-        (place != Quotes::END).then_some(usize::from(place))
+    fn block(&self, nth: usize) -> u64 {
+        self.blocks[nth % BLOCKS_LEN]
     }
 }
 
@@ -108,10 +83,9 @@ mod tests {
                     continue;
                 };
                 let line = window.slice(0, len);
-                let mut passed = 0;
                 for from in 0..=line.len() {
                     let want = memchr::memchr(b'"', &line[from..]).map(|at| from + at);
-                    assert_eq!(quotes.next(&mut passed, from), want);
+                    assert_eq!(quotes.next(from), want);
                 }
             }
         }
@@ -121,7 +95,7 @@ mod tests {
     fn quotes_of_any_line_are_marked() {
         let mut bytes = Vec::new();
         for len in [0, 1, 63, 64, 65, 127, 128, 200, 1023, 1024, 1025, 1500] {
-            for every in [1, 2, 7, 60, 4000] {
+            for every in [1, 2, 7, 60, 100, 150, 300, 4000] {
                 bytes.extend((0..len).map(|at| if at % every == every / 2 { b'"' } else { b'a' }));
                 bytes.push(b'\n');
             }

@@ -8,6 +8,7 @@
 //! | clients, and addresses in text | `client-` and twelve digits of the HMAC-SHA-256 of the address under a key |
 //! | URIs, referrers | the route ([`write_route`]), folded further; of the query only the names of its parameters |
 //! | messages | words that nginx itself uses, numbers it counts with, and the upstream of the record; all else is `*` |
+//! | what is quoted of a configuration | directives, numbers, variables, names of groups and servers; all else is `*` |
 //! | hosts, servers, machines, upstreams, sources | as they are: they are the gateway's own; `*` if they do not look like any |
 //! | everything else a client writes (users, cookies, agents, bodies, stderr of applications) | not shown |
 //!
@@ -17,6 +18,7 @@
 
 mod address;
 mod message;
+mod sentence;
 mod uri;
 mod words;
 
@@ -221,29 +223,10 @@ impl Redactor {
         })
     }
 
-    /// A sentence of this program about what happened: paths in it may be routes.
+    /// A sentence of this program about what happened: paths and URLs in it may be routes, and what it quotes of a configuration may
+    /// hold anything.
     pub fn sentence<'a>(&self, text: &'a str) -> Shown<'a> {
-        self.show(text.as_bytes(), |text, key, out| {
-            for (index, word) in text.split(|&byte| byte == b' ').enumerate() {
-                if index > 0 {
-                    out.push(b' ');
-                }
-                let n_marks = word
-                    .iter()
-                    .take_while(|byte| b"(\"`".contains(byte))
-                    .count();
-                let (marks, word) = word.split_at(n_marks);
-                let is_end = |byte: &&u8| b".,:;)\"`".contains(byte);
-                let n_end = word.iter().rev().take_while(is_end).count();
-                let (path, end) = word.split_at(word.len() - n_end);
-                out.extend_from_slice(marks);
-                match path.first() {
-                    Some(b'/') => uri::write_uri(path, key, out),
-                    _ => out.extend_from_slice(path),
-                }
-                out.extend_from_slice(end);
-            }
-        })
+        self.show(text.as_bytes(), sentence::write_sentence)
     }
 
     /// What a format of access logs is called; one that the lines themselves showed is spelled like them.

@@ -139,10 +139,9 @@ fn incident(line: &IncidentLine, out: &mut String) -> Result {
     )?;
     writeln!(
         out,
-        "- id {}: {} failures, {} clients, {} upstreams; first event {}",
+        "- id {}: {}, {} upstreams; first event {}",
         code(&line.id),
-        grouped(line.n_failures),
-        grouped(line.n_clients),
+        line.hurt(),
         line.n_upstreams,
         code(&line.evidence)
     )?;

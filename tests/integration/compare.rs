@@ -337,7 +337,7 @@ fn the_same_bytes_whatever_the_threads() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path();
     fixed(path);
-    for form in ["x.txt", "x.md", "x.json"] {
+    for form in ["x.txt", "x.md", "x.html", "x.json"] {
         let mut all = Vec::new();
         for (threads, chunk) in [("1", "1M"), ("2", "512"), ("3", "77")] {
             let more = [
@@ -369,7 +369,10 @@ fn what_cannot_be_is_said_first() {
     fixed(path);
     for (arguments, words) in [
         (&["-", "--after", "-"][..], "stdin"),
-        (&["before.error", "-o", "x.html"], ".md, .json or .txt"),
+        (
+            &["before.error", "-o", "x.pdf"],
+            ".html, .md, .json or .txt",
+        ),
         (&["before.error", "--bucket", "1m"], "--bucket"),
         (&["before.error", "--cut-at", "noon"], "--cut-at"),
         (
@@ -403,7 +406,7 @@ fn hostile_names_are_inert() {
         (0..600).step_by(5).map(bad).collect::<String>(),
     );
     write(path, "after.log", failures(3_600..7_200, 100, REFUSED));
-    for form in ["x.txt", "x.md", "x.json"] {
+    for form in ["x.txt", "x.md", "x.html", "x.json"] {
         let output = run(
             path,
             &["compare", "before.log", "--after", "after.log", "-o", form],
@@ -412,6 +415,90 @@ fn hostile_names_are_inert() {
         let text = std::fs::read_to_string(path.join(form)).expect("written");
         assert!(!text.contains('\x1b'), "{form}");
         assert!(form != "x.md" || !text.contains("`|<"), "{text}");
+        assert!(form != "x.html" || !text.contains("<b>"), "{text}");
+    }
+}
+
+/// Routes are set against themselves: what broke, what was mended, and, last, what chance explains. Numbers in each form are those of JSON.
+#[test]
+fn routes_with_the_most_change_come_first() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    // By route: requests and failures before, and after.
+    let routes = [
+        ("/broken", [(400, 0), (400, 300)]),
+        ("/mended/{n}", [(900, 500), (700, 0)]),
+        ("/as-ever", [(600, 30), (600, 31)]),
+        ("/never", [(50, 0), (50, 0)]),
+        ("/gone", [(80, 80), (0, 0)]),
+    ];
+    for (side, name) in ["before.access", "after.access"].into_iter().enumerate() {
+        let mut text = String::new();
+        for (route, sides) in routes {
+            let (n, n_failed) = sides[side];
+            for index in 0..n {
+                let uri = route.replace("{n}", &(10_000 + index).to_string());
+                let (status, ms) = if index < n_failed {
+                    (504, "3.000")
+                } else {
+                    (200, "0.010")
+                };
+                writeln!(
+                    text,
+                    "192.0.2.1 - - [03/Mar/2026:{} +0000] \"GET {uri}?q=1 HTTP/1.1\" {status} 10 \"-\" \"-\" rt={ms} uct=\"0.001\" uht=\"{ms}\" urt=\"{ms}\" us=\"{status}\" ua=\"10.0.0.1:80\"",
+                    clock(side as u64 * 3_600 + index * 3_599 / n),
+                )
+                .expect("memory");
+            }
+        }
+        write(path, name, text);
+    }
+    let both = ["compare", "before.access", "--after", "after.access"];
+    for form in ["x.json", "x.md", "x.html"] {
+        let output = run(path, &[&both[..], &["-o", form]].concat());
+        assert!(matches!(status(&output), 0 | 4), "{}", stderr(&output));
+    }
+    let read = |name: &str| std::fs::read_to_string(path.join(name)).expect("written");
+    let json: serde_json::Value = serde_json::from_str(&read("x.json")).expect("JSON");
+    let told: Vec<String> = json["routes"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|line| {
+            let side = |name: &str| {
+                format!(
+                    "{} of {}",
+                    line["rate"][name]["n"], line["rate"][name]["of"]
+                )
+            };
+            let (route, verdict) = (&line["route"], &line["rate"]["verdict"]);
+            format!("{route} {verdict}: {}, {}", side("before"), side("after")).replace('"', "")
+        })
+        .collect();
+    let mended = "/mended/{} better: 500 of 900, 0 of 700";
+    assert_eq!(told.len(), 4, "{told:#?}");
+    assert!(
+        told[0].starts_with("/mended/") && told[0].ends_with(&mended[10..]),
+        "{told:#?}"
+    );
+    assert_eq!(
+        told[1..],
+        [
+            "/broken worse: 0 of 400, 300 of 400",
+            "/gone cannot tell: 80 of 80, 0 of 0",
+            "/as-ever same: 30 of 600, 31 of 600",
+        ]
+    );
+    let text = stdout(&run(path, &both));
+    for (what, page) in [
+        ("text", text),
+        ("md", read("x.md")),
+        ("html", read("x.html")),
+    ] {
+        let places = ["/mended/", "/broken", "/gone", "/as-ever"].map(|name| page.find(name));
+        assert!(places.iter().all(Option::is_some), "{what}: {places:?}");
+        assert!(places.is_sorted(), "{what}: {places:?}");
+        assert!(!page.contains("/never"), "{what}");
     }
 }
 

@@ -19,9 +19,8 @@ const RECORD: &str = "2026/11/20 11:23:46 [error] 16993#16993: *1 connect() fail
 /// By name for `kill`, by number for the status.
 const SIGNALS: [(&str, i32); 3] = [("HUP", 1), ("INT", 2), ("TERM", 15)];
 
-/// A machine at work may be slow to begin; none is slow to die.
+/// How long a machine at work may be slow.
 const PATIENCE: Duration = Duration::from_secs(30);
-const SOON: Duration = Duration::from_secs(1);
 
 fn wait_until(what: &str, limit: Duration, mut is_so: impl FnMut() -> bool) {
     let started = Instant::now();
@@ -104,7 +103,7 @@ fn a_signal_ends_the_run_and_leaves_nothing() {
             let mut child = start(directory.path(), arguments);
             wait_until("the part is there", PATIENCE, || has_part(directory.path()));
             send(name, &child);
-            let (status, out, err) = end(&mut child, SOON);
+            let (status, out, err) = end(&mut child, PATIENCE);
             assert_eq!(status.signal(), Some(number), "{arguments:?}: {status}");
             assert_eq!((out.as_str(), err.as_str()), ("", ""), "{arguments:?}");
             assert_eq!(names(directory.path()), [""; 0], "{name} {arguments:?}");
@@ -122,7 +121,7 @@ fn a_directory_made_for_a_run_that_is_ended_goes_with_it() {
         deep.exists() && names(&deep).len() == TABLES.len()
     });
     send("TERM", &child);
-    let (status, ..) = end(&mut child, SOON);
+    let (status, ..) = end(&mut child, PATIENCE);
     assert_eq!(status.signal(), Some(15));
     assert_eq!(names(directory.path()), [""; 0]);
 }
@@ -175,7 +174,7 @@ fn what_was_to_be_overwritten_stays_as_it_was() {
         let mut child = start(directory.path(), &arguments);
         wait_until("the part is there", PATIENCE, || has_part(directory.path()));
         send(name, &child);
-        assert_eq!(end(&mut child, SOON).0.signal(), Some(number));
+        assert_eq!(end(&mut child, PATIENCE).0.signal(), Some(number));
         assert_eq!(names(directory.path()), ["failures.csv"]);
         assert_eq!(fs::read_to_string(&old).expect("there"), "old");
     }
@@ -197,7 +196,7 @@ fn what_was_kept_of_a_stream_goes_too() {
         !names(&spools).is_empty() && has_part(directory.path())
     });
     send("INT", &child);
-    assert_eq!(end(&mut child, SOON).0.signal(), Some(2));
+    assert_eq!(end(&mut child, PATIENCE).0.signal(), Some(2));
     assert_eq!(names(directory.path()), ["tmp"]);
     assert_eq!(names(&spools), [""; 0]);
 }
@@ -263,7 +262,7 @@ fn an_ignored_signal_stays_ignored() {
     assert!(child.try_wait().expect("a child").is_none(), "it ended");
     assert!(has_part(directory.path()));
     send("TERM", &child);
-    assert_eq!(end(&mut child, SOON).0.signal(), Some(15));
+    assert_eq!(end(&mut child, PATIENCE).0.signal(), Some(15));
     assert_eq!(names(directory.path()), [""; 0]);
 }
 
@@ -387,7 +386,7 @@ mod terminal {
         let pid = fs::read_to_string(directory.path().join("pid")).expect("written");
         signal("TERM", pid.trim());
         let process = Path::new("/proc").join(pid.trim());
-        wait_until("it has ended", SOON, || {
+        wait_until("it has ended", PATIENCE, || {
             let status = fs::read_to_string(process.join("status"));
             !status.is_ok_and(|status| !status.contains("State:\tZ"))
         });
@@ -411,7 +410,7 @@ mod terminal {
         thread::sleep(Duration::from_millis(600));
         let keys = child.stdin.as_mut().expect("piped");
         keys.write_all(b"\x03").expect("typed");
-        wait_until("the part is gone", SOON, || !has_part(directory.path()));
+        wait_until("the part is gone", PATIENCE, || !has_part(directory.path()));
         let (_, out, _) = end(&mut child, PATIENCE);
         assert!(out.contains("0 B, 0 B/s"), "{out:?}");
         assert_eq!(names(directory.path()), [""; 0], "{out:?}");

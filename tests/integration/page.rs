@@ -240,6 +240,9 @@ fn report(evil: &str, n: usize) -> Report {
         begins_with_logs: true,
         lasts_to_end: true,
         n_failures: 7,
+        n_requests: 6,
+        n_uris: Some(2),
+        n_hosts: None,
         n_clients: 3,
         peak: "2026-11-20T14:02:00Z".into(),
         peak_per_minute: 4,
@@ -519,6 +522,22 @@ fn pages_are_valid_and_ask_for_nothing() {
         assert!(status(&run(&sample, &arguments)) <= 1);
         pages.push(fs::read_to_string(&out).expect("written"));
     }
+    let out = directory.path().join("compare.html");
+    let logs = ["error.log", "access.log", "--cut-at", "2026-11-20 14:39:55"];
+    let to = ["-o", out.to_str().expect("UTF-8")];
+    let sample = root().join("samples/php-fpm-down");
+    let output = run(&sample, &[&["compare"], &logs[..], &to].concat());
+    assert_eq!(status(&output), 0);
+    let comparison = fs::read_to_string(&out).expect("written");
+    for part in [
+        "Fixed",
+        "159 in 325 requests",
+        "/post/*",
+        "How this is judged",
+    ] {
+        assert!(text(&comparison).contains(part), "{part}");
+    }
+    pages.push(comparison);
     for page in pages {
         let dom = parsed(&page);
         assert!(dom.errors.borrow().is_empty(), "{:?}", dom.errors.borrow());

@@ -6,6 +6,16 @@
 use crate::support::{root, run, status, stdout};
 use std::process::Command;
 
+/// All rows of a Parquet or Arrow file as text; `None`, said, where nothing reads it.
+pub(crate) fn text_of(path: &std::path::Path) -> Option<String> {
+    let script = format!(
+        "{AS_TEXT}\nt = pyarrow.parquet.read_table(sys.argv[1]) if sys.argv[1].endswith('parquet') else pyarrow.feather.read_table(sys.argv[1])\n\
+         show(t.column_names, zip(*[c.to_pylist() for c in t.columns]))"
+    );
+    let modules = ["pyarrow", "pyarrow.parquet", "pyarrow.feather"];
+    python(&modules, &script, &[path.to_str().expect("UTF-8")])
+}
+
 /// Runs a script with arguments; `None` if the interpreter or the modules it names are missing.
 fn python(modules: &[&str], script: &str, arguments: &[&str]) -> Option<String> {
     let interpreter = std::env::var("CORONER_PYTHON").unwrap_or_else(|_| "python3".to_owned());

@@ -1,7 +1,10 @@
 //! `--redact`, held to planted secrets: logs with something unique in every field that a client, or an application, writes; then every
 //! command, every form, every table. None of it may be in any output, in any spelling; and all of it is there without `--redact`.
 
-use crate::support::{Rows, run, run_with_input, status, stderr, stdout};
+use crate::{
+    readback,
+    support::{Rows, run, run_with_input, status, stderr, stdout},
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -38,6 +41,10 @@ const PLANTED: &[&str] = &[
     "plantedinvalid",
     "plantedrefused",
     "plantedfile",
+    "plantedconfpass",
+    "plantedconfquery",
+    "plantedconfvalue",
+    "plantedconfroute9x7z3k5w1",
 ];
 
 const UPSTREAM: &str = "10.0.0.5:8080";
@@ -180,6 +187,14 @@ fn docker_log() -> String {
     lines.collect()
 }
 
+/// What stands in a configuration where findings quote it.
+const CONFIG: &str = "worker_processes 1;\nevents { worker_connections plantedconfvalue; }\nhttp {\n\
+    upstream app { server 10.0.0.5:8080; }\n\
+    server {\n listen 80; server_name shop.example;\n\
+    location /reset/plantedconfroute9x7z3k5w1/ {\n\
+    proxy_set_header Authorization \"Basic plantedconfvalue\"; proxy_set_header Upgrade $http_upgrade;\n\
+    proxy_pass http://jane:plantedconfpass@app/x?tok=plantedconfquery; proxy_read_timeout plantedconfvalue; }\n }\n}\n";
+
 const LOGS: [&str; 6] = [
     "error.log",
     "access.log",
@@ -200,6 +215,7 @@ fn plant(directory: &Path) {
     ] {
         fs::write(directory.join(name), text).expect("written");
     }
+    fs::write(directory.join("gateway.conf"), CONFIG).expect("written");
 }
 
 /// What was written under a name, bytes of files and both streams of the program.
@@ -225,16 +241,22 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
         output
     };
     let logs = &LOGS[..];
+    let config = &["--nginx-config", "gateway.conf"][..];
     go(
         "report",
-        &[&["report", "-v", "--top", "100"], logs].concat(),
+        &[&["report", "-v", "--top", "100"], config, logs].concat(),
         None,
     );
     for form in ["txt", "html", "md", "json"] {
         let file = format!("out.{form}");
         go(
             form,
-            &[&["report", "--force", "--top", "100", "-o", &file], logs].concat(),
+            &[
+                &["report", "--force", "--top", "100", "-o", &file],
+                config,
+                logs,
+            ]
+            .concat(),
             None,
         );
     }
@@ -257,6 +279,7 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
                     "--format",
                     format,
                 ],
+                config,
                 logs,
             ]
             .concat(),
@@ -310,7 +333,7 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
     for line in error_log().lines().filter(|line| line.starts_with("2026")) {
         go("explain", &["explain", line], None);
     }
-    for file in ["-", "compare.md", "compare.json"] {
+    for file in ["-", "compare.md", "compare.html", "compare.json"] {
         let name = format!("compare to {file}");
         let before = ["compare", "-v", "--force", "-o", file, "error.log"];
         let after = ["--after", "docker-json.log", "access.log", "refused.log"];
@@ -322,6 +345,7 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
         "out.md",
         "out.json",
         "compare.md",
+        "compare.html",
         "compare.json",
     ]
     .map(|name| directory.join(name));
@@ -331,7 +355,13 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
     let tables = tables.map(|entry| entry.expect("an entry").path());
     for path in files.into_iter().chain(tables) {
         let bytes = fs::read(&path).expect("written");
-        outputs.push((path.display().to_string(), bytes));
+        let name = path.display().to_string();
+        // Columns are compressed: what stands in them, another reader tells.
+        if name.ends_with(".parquet") || name.ends_with(".arrow") {
+            let text = readback::text_of(&path);
+            outputs.extend(text.map(|text| (format!("{name}, read back"), text.into_bytes())));
+        }
+        outputs.push((name, bytes));
     }
     outputs
 }
@@ -397,6 +427,23 @@ fn nothing_planted_is_in_any_output() {
         .collect();
     assert!(unseen.is_empty(), "planted, and never shown: {unseen:?}");
     let hidden = outputs(directory.path(), &["--redact"]);
+    let n_read_back = |format: &str| {
+        let end = format!(".{format}, read back");
+        hidden
+            .iter()
+            .filter(|(name, _)| name.ends_with(&end))
+            .count()
+    };
+    for format in ["parquet", "arrow"]
+        .into_iter()
+        .filter(|format| n_read_back(format) > 0)
+    {
+        let is_of = |(_, name): &(&str, String)| name.ends_with(&format!(".{format}, read back"));
+        assert!(
+            open.iter().any(is_of),
+            "nothing planted is seen in {format} even without --redact"
+        );
+    }
     let found = found_in(&hidden);
     assert!(found.is_empty(), "{found:#?}");
     let all: Vec<u8> = hidden.iter().flat_map(|(_, bytes)| bytes.clone()).collect();

@@ -20,7 +20,7 @@ pub use side::{Counted, Failed, Failing, Key, Side, Span, Tally, Window, span_of
 pub use verdict::{Pair, Rate, Unit, Verdict, Why};
 
 use crate::{
-    aggregate::TrafficRow,
+    aggregate::{TrafficRow, limits::POOLED_UPSTREAM, requests::RouteCount},
     event::{Basis, Category, Severity},
 };
 use exact::holm;
@@ -45,6 +45,8 @@ pub struct Comparison {
     pub messages: Vec<Message>,
     /// Answers 499, 500, 502, 503 and 504, where both sides have access logs.
     pub statuses: Vec<Status>,
+    /// Routes on which other shares of the requests fail than before, the largest change first; then those where chance explains it.
+    pub routes: Vec<Route>,
     /// By upstream, most attempts first; only those that both sides tell times of.
     pub times: Vec<Times>,
     /// What makes the comparison unfair.
@@ -90,6 +92,15 @@ pub struct Status {
     pub judged: Judged,
 }
 
+/// Failed requests (5xx, 499) of one route; gone is only better here, as with [`Status`].
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub route: Arc<[u8]>,
+    pub judged: Judged,
+    pub before: RouteCount,
+    pub after: RouteCount,
+}
+
 /// Times of answers in milliseconds.
 #[derive(Clone, Debug)]
 pub struct Times {
@@ -123,6 +134,7 @@ pub fn compare(before: &Side, after: &Side) -> Comparison {
         rows,
         messages,
         statuses: sides.statuses(),
+        routes: sides.routes(),
         times: sides.times(),
         doubts: doubt::doubts(before, after, basis),
     }
@@ -346,20 +358,74 @@ impl Sides<'_> {
         };
         let pairs: Vec<Pair> = STATUSES.iter().map(pair).collect();
         let adjusted = holm(&pairs.iter().map(Pair::p).collect::<Vec<f64>>());
-        let status = |((status, pair), p)| {
-            let judged = self.judged(pair, p, None);
-            let verdict = match judged.verdict {
-                Verdict::Fixed => Verdict::Better,
-                verdict => verdict,
-            };
-            Status {
-                status,
-                judged: Judged { verdict, ..judged },
-            }
+        let status = |((status, pair), p)| Status {
+            status,
+            judged: self.judged_alone(pair, p),
         };
         let all = STATUSES.into_iter().zip(pairs).zip(adjusted).map(status);
         all.filter(|status| status.judged.why != Why::NeverSeen)
             .collect()
+    }
+
+    /// What is not known to have paused before is never fixed.
+    fn judged_alone(self, pair: Pair, p: f64) -> Judged {
+        let judged = self.judged(pair, p, None);
+        match judged.verdict {
+            Verdict::Fixed => Judged {
+                verdict: Verdict::Better,
+                ..judged
+            },
+            _ => judged,
+        }
+    }
+
+    /// Routes that failed on either side.
+    fn routes(self) -> Vec<Route> {
+        if !self.before.has_requests || !self.after.has_requests {
+            return Vec::new();
+        }
+        let (before, after) = (counts_by_route(self.before), counts_by_route(self.after));
+        let is_pooling = |side: &Side| side.tally.routes.is_pooling();
+        // What one side counts by its name may be in the pool of the other.
+        let are_whole = !is_pooling(self.before) && !is_pooling(self.after);
+        let names: BTreeSet<&Arc<[u8]>> = before.keys().chain(after.keys()).collect();
+        let pair = |name: &Arc<[u8]>| {
+            let (before, after) = (before.get(name), after.get(name));
+            let is_told = are_whole || before.is_some() && after.is_some();
+            let rate = |count: Option<&RouteCount>| {
+                count.map_or_else(Rate::default, |count| Rate {
+                    n: count.n_failed,
+                    of: count.n_requests,
+                })
+            };
+            let pair = Pair {
+                unit: Unit::Requests,
+                before: rate(before),
+                after: rate(after),
+            };
+            (is_told && pair.before.n + pair.after.n > 0).then(|| (Arc::clone(name), pair))
+        };
+        let pairs: Vec<(Arc<[u8]>, Pair)> = names.into_iter().filter_map(pair).collect();
+        let adjusted = holm(&pairs.iter().map(|(_, pair)| pair.p()).collect::<Vec<f64>>());
+        let count = |counts: &BTreeMap<Arc<[u8]>, RouteCount>, name: &Arc<[u8]>| {
+            counts.get(name).cloned().unwrap_or_default()
+        };
+        let mut routes: Vec<Route> = pairs
+            .into_iter()
+            .zip(adjusted)
+            .map(|((route, pair), p)| Route {
+                judged: self.judged_alone(pair, p),
+                before: count(&before, &route),
+                after: count(&after, &route),
+                route,
+            })
+            .collect();
+        routes.sort_by_key(|route| {
+            let pair = &route.judged.pair;
+            let is_chance = route.judged.p > exact::ALPHA;
+            (is_chance, Reverse(pair.n_changed()))
+        });
+        routes
     }
 
     fn times(self) -> Vec<Times> {
@@ -378,6 +444,14 @@ impl Sides<'_> {
         times.sort_by_key(|times| Reverse(times.before.n_attempts + times.after.n_attempts));
         times
     }
+}
+
+fn counts_by_route(side: &Side) -> BTreeMap<Arc<[u8]>, RouteCount> {
+    let rows = side.tally.routes.rows();
+    let named = rows.filter_map(|row| Some((row.name?, row.count)));
+    named
+        .filter(|(name, _)| &name[..] != POOLED_UPSTREAM.as_bytes())
+        .collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! the first counts them without their times.
 
 use crate::{
-    aggregate::{TrafficCount, TrafficRow},
+    aggregate::{Table, TrafficCount, TrafficRow, Width, bucket::Grain, requests::RouteCount},
     diagnose::{Failure, Gap, KnownZone, Traffic, ZoneBasis, account::Account, gaps},
     engine::{Scanned, rotation_set},
     event::{Basis, Category, LocalTime, Severity, Timestamp},
@@ -74,17 +74,31 @@ pub struct Failed {
 }
 
 /// What a second reading counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Tally {
     /// Records of severity failure or warning by signature, by its index in the taxonomy.
     pub n_by_signature: BTreeMap<u16, (Severity, u64)>,
     /// Error records by level.
     pub n_by_level: [u64; 8],
     pub n_by_status: BTreeMap<u16, u64>,
+    /// Requests by route.
+    pub routes: Table<RouteCount>,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally {
+            n_by_signature: BTreeMap::new(),
+            n_by_level: [0; 8],
+            n_by_status: BTreeMap::new(),
+            // No time is told to it, so that any width will do.
+            routes: Table::new(Grain::Fixed(Width::Minute)),
+        }
+    }
 }
 
 impl Tally {
-    pub fn merge(&mut self, other: &Tally) {
+    pub fn merge(&mut self, other: Tally) {
         for (signature, (severity, n)) in &other.n_by_signature {
             let mine = self.n_by_signature.entry(*signature);
             mine.or_insert((*severity, 0)).1 += n;
@@ -95,6 +109,7 @@ impl Tally {
         for (status, n) in &other.n_by_status {
             *self.n_by_status.entry(*status).or_default() += n;
         }
+        self.routes.merge(other.routes);
     }
 }
 

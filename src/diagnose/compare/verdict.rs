@@ -133,6 +133,15 @@ impl Pair {
         }
     }
 
+    /// How many more or fewer there are after than the rate before lets expect; where nothing is known of before or after, all of the other.
+    pub fn n_changed(&self) -> u64 {
+        match (self.before.of, self.after.of) {
+            (0, _) => self.after.n,
+            (_, 0) => self.before.n,
+            _ => (self.after.n as f64 - self.expected()).abs().round() as u64,
+        }
+    }
+
     /// The same before, with `n` of `of` after.
     fn with_after(&self, n: u64, of: u64) -> Pair {
         Pair {

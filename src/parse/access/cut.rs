@@ -68,7 +68,7 @@ impl Cutter {
         for &field in &self.absent {
             out.set(field, None);
         }
-        match cut_by(&self.head, &self.steps, line, &mut Sought, out) {
+        match cut_by(&self.head, &self.steps, line, &Sought, out) {
             Ok(()) => Ok(()),
             Err(failure) => self.second_try(line, out, failure).map_err(|f| f.misfit),
         }
@@ -90,11 +90,7 @@ impl Cutter {
         for &field in &self.absent {
             out.set(field, None);
         }
-        let mut marked = Marked {
-            quotes,
-            n_passed: 0,
-        };
-        match cut_by(&self.head, &self.steps, line, &mut marked, out) {
+        match cut_by(&self.head, &self.steps, line, quotes, out) {
             Ok(()) => Ok(()),
             Err(failure) => {
                 let tried = self.second_try(line.rest(0), out, failure);
@@ -115,7 +111,7 @@ impl Cutter {
     /// What is wrong with `line`.
     pub(super) fn failure(&self, line: &[u8]) -> Option<Failure> {
         let out = &mut AccessLine::default();
-        let failure = cut_by(&self.head, &self.steps, line, &mut Sought, out).err()?;
+        let failure = cut_by(&self.head, &self.steps, line, &Sought, out).err()?;
         self.second_try(line, out, failure).err()
     }
 
@@ -130,7 +126,7 @@ impl Cutter {
         if self.loose.is_empty() || failure.misfit == Misfit::Ambiguous {
             return Err(failure);
         }
-        cut_by(&self.head, &self.loose, line, &mut Sought, out)
+        cut_by(&self.head, &self.loose, line, &Sought, out)
     }
 }
 
@@ -140,7 +136,7 @@ fn cut_by<'a>(
     head: &Literal,
     steps: &[Step],
     line: impl Text<'a>,
-    quotes: &mut impl NextQuote,
+    quotes: &impl NextQuote,
     out: &mut AccessLine<'a>,
 ) -> Result<(), Failure> {
     if !head.is_at(line, 0) {
@@ -182,16 +178,11 @@ fn cut_by<'a>(
     Ok(())
 }
 
-/// The quotes of a line that were marked, and how many of them lie behind.
-struct Marked<'q> {
-    quotes: &'q Quotes,
-    n_passed: usize,
-}
-
-impl NextQuote for Marked<'_> {
+/// Those of a line that were marked.
+impl NextQuote for Quotes {
     #[inline(always)]
-    fn next<'a>(&mut self, line: impl Text<'a>, from: usize) -> Option<usize> {
-        let quote = self.quotes.next(&mut self.n_passed, from)?;
+    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize> {
+        let quote = Quotes::next(self, from)?;
         (quote < line.len()).then_some(quote)
     }
 }

@@ -67,7 +67,7 @@ impl Stop {
         self,
         line: impl Text<'a>,
         from: usize,
-        quotes: &mut impl NextQuote,
+        quotes: &impl NextQuote,
     ) -> Option<usize> {
         match self {
             Stop::Either(a, b) => find_either(a, b, line, from),
@@ -119,8 +119,8 @@ const fn repeated(byte: u8) -> u64 {
 
 /// The quotes of one line, from its start to its end.
 pub(super) trait NextQuote {
-    /// The first from `from` on, which never goes back.
-    fn next<'a>(&mut self, line: impl Text<'a>, from: usize) -> Option<usize>;
+    /// The first from `from` on.
+    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize>;
 }
 
 /// Quotes that are searched for when asked for.
@@ -128,7 +128,7 @@ pub(super) struct Sought;
 
 impl NextQuote for Sought {
     #[inline(always)]
-    fn next<'a>(&mut self, line: impl Text<'a>, from: usize) -> Option<usize> {
+    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize> {
         memchr::memchr(b'"', line.rest(from)).map(|at| from + at)
     }
 }
@@ -153,7 +153,7 @@ impl Step {
         &self,
         line: impl Text<'a>,
         from: usize,
-        quotes: &mut impl NextQuote,
+        quotes: &impl NextQuote,
     ) -> Option<usize> {
         match self.way {
             Way::Form => self.class.end(line, from),

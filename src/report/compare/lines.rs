@@ -2,8 +2,9 @@
 
 use super::say;
 use crate::{
+    aggregate::requests::RouteCount,
     classify::taxonomy::ROWS,
-    diagnose::compare::{Judged, Message, Rate, Row, Side, Status, Times, Unit},
+    diagnose::compare::{Judged, Message, Rate, Route, Row, Side, Status, Times, Unit},
     event::Basis,
     export::time::rfc3339,
     redact::Redactor,
@@ -91,6 +92,17 @@ pub struct MessageLine {
 pub struct StatusLine {
     pub status: u16,
     pub rate: RateLine,
+}
+
+/// Failed requests of one route (5xx, 499), and their times in milliseconds, at most 1 % off.
+#[derive(Clone, Debug, Serialize)]
+pub struct RouteLine {
+    pub route: String,
+    pub rate: RateLine,
+    pub request_ms_p50_before: Option<u32>,
+    pub request_ms_p50_after: Option<u32>,
+    pub request_ms_p99_before: Option<u32>,
+    pub request_ms_p99_after: Option<u32>,
 }
 
 /// Times of answers of one upstream, in milliseconds, at most 1 % off.
@@ -186,6 +198,18 @@ pub(super) fn status(status: &Status) -> StatusLine {
     StatusLine {
         status: status.status,
         rate: rate(&status.judged),
+    }
+}
+
+pub(super) fn route(route: &Route, redactor: &Redactor) -> RouteLine {
+    let quantile = |count: &RouteCount, permille| count.request.quantile(permille);
+    RouteLine {
+        route: redactor.uri(&route.route).for_terminal(),
+        rate: rate(&route.judged),
+        request_ms_p50_before: quantile(&route.before, 500),
+        request_ms_p50_after: quantile(&route.after, 500),
+        request_ms_p99_before: quantile(&route.before, 990),
+        request_ms_p99_after: quantile(&route.after, 990),
     }
 }
 

@@ -29,6 +29,7 @@ fn write_report(report: &ComparisonReport, out: &mut String) -> Result {
     rows(report, out)?;
     messages(report, out)?;
     statuses(report, out)?;
+    routes(report, out)?;
     times(report, out)?;
     for (title, lines) in [
         ("Not read, or not whole", &report.problems),
@@ -94,11 +95,16 @@ fn head(names: &[&str], out: &mut String) -> Result {
 }
 
 fn cells(names: &[String], rate: &RateLine, out: &mut String) -> Result {
+    row(names, rate, &[], out)
+}
+
+/// `names`, what is told of `rate`, and what stands behind that.
+fn row(names: &[String], rate: &RateLine, rest: &[String], out: &mut String) -> Result {
     let count = |n: u64, of: u64| match rate.unit {
         "seconds" => format!("{} in {}", grouped(n), duration(of as i64)),
         unit => format!("{} of {} {unit}", grouped(n), grouped(of)),
     };
-    writeln!(
+    write!(
         out,
         "| {} | {} | {} | {} | {} | {} | {} |",
         names.join(" | "),
@@ -110,7 +116,9 @@ fn cells(names: &[String], rate: &RateLine, out: &mut String) -> Result {
         rate.chance()
             .trim_start_matches("p = ")
             .trim_start_matches("p ")
-    )
+    )?;
+    rest.iter().try_for_each(|cell| write!(out, " {cell} |"))?;
+    writeln!(out)
 }
 
 fn messages(report: &ComparisonReport, out: &mut String) -> Result {
@@ -149,6 +157,25 @@ fn statuses(report: &ComparisonReport, out: &mut String) -> Result {
     head(&["status"], out)?;
     let mut lines = report.statuses.iter();
     lines.try_for_each(|line| cells(&[line.status.to_string()], &line.rate, out))
+}
+
+fn routes(report: &ComparisonReport, out: &mut String) -> Result {
+    if report.routes.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Routes with the most change in failed requests\n")?;
+    writeln!(out, "Failed are those answered 5xx or abandoned (499).\n")?;
+    writeln!(
+        out,
+        "| route | verdict | failed before | rate (95 %) | failed after | rate (95 %) | p | p99 before | after |"
+    )?;
+    writeln!(out, "|---|---|---:|---|---:|---|---:|---:|---:|")?;
+    for line in &report.routes {
+        let p99 = [line.request_ms_p99_before, line.request_ms_p99_after];
+        let [before, after] = p99.map(milliseconds);
+        row(&[code(&line.route)], &line.rate, &[before, after], out)?;
+    }
+    more(report.n_more_routes, out)
 }
 
 fn times(report: &ComparisonReport, out: &mut String) -> Result {

@@ -6,7 +6,9 @@ pub mod markdown;
 mod notes;
 mod say;
 
-pub use lines::{MessageLine, RateLine, RateSide, RowLine, SideLine, StatusLine, TimesLine};
+pub use lines::{
+    MessageLine, RateLine, RateSide, RouteLine, RowLine, SideLine, StatusLine, TimesLine,
+};
 
 use crate::{
     diagnose::{
@@ -81,6 +83,9 @@ pub struct ComparisonReport {
     pub n_more_messages: usize,
     /// Answers 499, 500, 502, 503 and 504.
     pub statuses: Vec<StatusLine>,
+    /// Routes with the most change in failed requests (5xx, 499).
+    pub routes: Vec<RouteLine>,
+    pub n_more_routes: usize,
     /// Times of answers, by upstream.
     pub times: Vec<TimesLine>,
     pub n_more_times: usize,
@@ -129,6 +134,13 @@ pub fn build(told: &Told<'_>) -> ComparisonReport {
             .collect(),
         n_more_messages: n_more(comparison.messages.len()),
         statuses: comparison.statuses.iter().map(lines::status).collect(),
+        routes: comparison
+            .routes
+            .iter()
+            .take(n_top)
+            .map(|route| lines::route(route, redactor))
+            .collect(),
+        n_more_routes: n_more(comparison.routes.len()),
         times: comparison
             .times
             .iter()

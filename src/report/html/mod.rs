@@ -6,6 +6,7 @@
 //! did, [`lock`]'s policy would keep it from running. What is said is the [`model`](super::model)'s; charts are [`chart`]'s.
 
 mod chart;
+pub mod compare;
 mod lock;
 mod say;
 mod sections;

@@ -92,7 +92,11 @@ fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> Findi
         claim: redactor.sentence(&finding.claim).for_terminal(),
         refuted_by: shown(&finding.refuted_by),
         advice: finding.advice.iter().map(shown).collect(),
-        directives: finding.changes.iter().map(change_text).collect(),
+        directives: finding
+            .changes
+            .iter()
+            .map(|change| redactor.sentence(&change_text(change)).for_terminal())
+            .collect(),
         commands: finding.commands.iter().map(shown).collect(),
         incident: finding.incident.clone().unwrap_or_default(),
         evidence: evidence(&finding.evidence, finding.category, made_of),

@@ -117,15 +117,15 @@ fn line(pile: &Fingerprint, config: Option<&Config>, redactor: &Redactor) -> Pil
 }
 
 fn timeout(known: &KnownTimeout, config: Option<&Config>, redactor: &Redactor) -> TimeoutLine {
-    let clean = |text: String| redactor.said(&text).for_terminal();
     let place = known.position.zip(config);
     let scopes = known.scopes.iter().take(CONTEXTS_MAX);
     TimeoutLine {
         directive: known.directive.clone(),
         ms: known.ms,
-        place: place.map(|(position, config)| clean(config.cite(position))),
+        place: place.map(|(position, config)| redactor.said(&config.cite(position)).for_terminal()),
         contexts: scopes
-            .filter_map(|&scope| Some(clean(config?.name_of(scope))))
+            .filter_map(|&scope| Some(config?.name_of(scope)))
+            .map(|name| redactor.sentence(&name).for_terminal())
             .collect(),
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     },
     event::{Moment, Timestamp},
     export::time::rfc3339,
+    words::{grouped, plural},
 };
 use serde::Serialize;
 use std::{cmp::Reverse, collections::BTreeMap};
@@ -29,6 +30,11 @@ pub struct IncidentLine {
     /// The logs end before it is known to be over.
     pub lasts_to_end: bool,
     pub n_failures: u64,
+    /// Requests that failed because of it; without an access log, its records.
+    pub n_requests: u64,
+    /// Distinct methods with URIs, and hosts, of these; `None`: not known.
+    pub n_uris: Option<u64>,
+    pub n_hosts: Option<u64>,
     pub n_clients: u64,
     /// Start of the bucket with most failures, and failures per minute in it.
     pub peak: String,
@@ -57,6 +63,26 @@ impl IncidentLine {
             (false, true) => ", not known to be over",
             (false, false) => "",
         }
+    }
+
+    /// `163 failures hurt 160 requests of 20 clients, for 4 URIs of 1 host`
+    pub fn hurt(&self) -> String {
+        let counted = |n: u64, word: &str| format!("{} {}", grouped(n), plural(n, word));
+        let mut text = counted(self.n_failures, "failure");
+        let clients = counted(self.n_clients, "client");
+        if self.n_uris.is_none() && self.n_requests == self.n_failures {
+            // Most likely records were all there was to count.
+            return format!("{text}, {clients}");
+        }
+        let requests = counted(self.n_requests, "request");
+        text.push_str(&format!(" hurt {requests} of {clients}"));
+        if let Some(n) = self.n_uris {
+            text.push_str(&format!(", for {}", counted(n, "URI")));
+        }
+        if let Some(n) = self.n_hosts {
+            text.push_str(&format!(" of {}", counted(n, "host")));
+        }
+        text
     }
 
     /// Whether `member` is the first mover.
@@ -128,6 +154,9 @@ fn line(incident: &Incident, findings: &Findings<'_>) -> IncidentLine {
         begins_with_logs: incident.begins_with_logs,
         lasts_to_end: incident.lasts_to_end,
         n_failures: incident.n_events,
+        n_requests: incident.hurt.n_requests,
+        n_uris: incident.hurt.n_uris,
+        n_hosts: incident.hurt.n_hosts,
         n_clients: incident.n_clients,
         peak: rfc3339(incident.peak.0),
         peak_per_minute: incident.peak_per_minute,

@@ -22,6 +22,7 @@ pub fn render(report: &ComparisonReport, style: Style, width: usize) -> String {
     page.failures(report);
     page.one_sided(report);
     page.statuses(report);
+    page.changed_routes(report);
     page.times(report);
     page.items("Not read, or not whole", &report.problems);
     page.items("Where the comparison may be unfair", &report.doubts);
@@ -146,6 +147,23 @@ impl Page {
             ]);
         }
         self.show(table, &[]);
+    }
+
+    fn changed_routes(&mut self, report: &ComparisonReport) {
+        if report.routes.is_empty() {
+            return;
+        }
+        self.title("Routes with the most change in failed requests (5xx, 499)");
+        for line in &report.routes {
+            self.rate(&line.rate, &line.route);
+            if let (Some(before), Some(after)) =
+                (line.request_ms_p99_before, line.request_ms_p99_after)
+            {
+                let [before, after] = [before, after].map(|ms| milliseconds(Some(ms)));
+                self.indented(&format!("99 % took at most {before} before, {after} after"));
+            }
+        }
+        self.more(report.n_more_routes);
     }
 
     fn times(&mut self, report: &ComparisonReport) {

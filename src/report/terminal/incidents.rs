@@ -4,7 +4,7 @@ use super::page::{BAD, DIM, Page};
 use crate::{
     report::{
         model::{IncidentLine, IntervalLine, MarkLine, MemberLine, OutageLine, Report},
-        words::{duration, grouped, plural},
+        words::{duration, grouped},
     },
     text::{truncated, wrapped},
 };
@@ -28,15 +28,12 @@ impl Page {
 
     fn incident(&mut self, line: &IncidentLine, report: &Report) {
         let head = format!(
-            "{} to {} ({}){}: {} {}, {} {}",
+            "{} to {} ({}){}: {}",
             clock(&line.start, report),
             clock(&line.end, report),
             duration(line.seconds),
             line.ends(),
-            grouped(line.n_failures),
-            plural(line.n_failures, "failure"),
-            grouped(line.n_clients),
-            plural(line.n_clients, "client")
+            line.hurt()
         );
         let id = self.styled(DIM, &line.id);
         for (index, text) in wrapped(&head, self.width - 4).iter().enumerate() {
