@@ -391,6 +391,14 @@ fn a_limit_is_replayed_over_its_refusals() {
         "{said}"
     );
     assert!(!said.contains("was in force"), "{said}");
+    // What a minute cannot drain is no burst.
+    let many = errors(90, message, "10.0.0.5:80").replace("14:01", "14:00");
+    let answers_to_many = requests(90, 503, "-", 0).replace("14:01", "14:00");
+    let said = claim("rate-limited", (&config, &many, &answers_to_many));
+    assert!(
+        said.contains("even burst=50 would have let through only 45 of the 90"),
+        "{said}"
+    );
     // Where nothing joins, there is nothing to replay.
     assert!(!claim("rate-limited", (&config, &limited, "")).contains("Replayed"));
     let other = limited.replace("5.967", "20.100");
@@ -410,7 +418,7 @@ fn max_fails_is_replayed_over_the_failures() {
     let said = claim("no-peer-left", (&http(GROUP), &log, &served));
     assert!(
         said.contains(
-            "these values leave no peer for 10 s in all; max_fails=3 would have left none for 0 s."
+            "these values leave no peer for 10 s in all; with max_fails=3 it would have been 0 s, and more"
         ),
         "{said}"
     );

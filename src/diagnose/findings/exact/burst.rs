@@ -83,7 +83,12 @@ pub(super) fn replayed(
             .map(|seconds| replay::let_through(seconds, limit, burst))
             .sum()
     };
-    let larger: Vec<u64> = BURSTS.into_iter().filter(|&tried| tried > burst).collect();
+    // What takes longer than a minute to drain is no burst.
+    let largest = per_minute.max(BURSTS[1]);
+    let larger: Vec<u64> = BURSTS
+        .into_iter()
+        .filter(|&tried| tried > burst && tried <= largest)
+        .collect();
     let enough = larger
         .iter()
         .copied()

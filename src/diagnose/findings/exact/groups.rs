@@ -105,7 +105,7 @@ fn replayed(to: &To<'_, '_>, up: &[&Peer<'_>]) -> Option<String> {
     let (now, then) = (without(None), without(Some(ALLOWED)));
     (now > 0).then(|| {
         format!(
-            " Replayed over these records, these values leave no peer for {} s in all; max_fails={ALLOWED} would have left none for {} s{}.",
+            " Replayed over these records, these values leave no peer for {} s in all; with max_fails={ALLOWED} it would have been {} s{}, and more requests would have tried the peers that fail.",
             now,
             then,
             match then * 2 > now {
