@@ -51,9 +51,23 @@ pub struct RouteCount {
     /// Answered 5xx or abandoned (499).
     pub n_failed: u64,
     pub n_5xx: u64,
+    /// Answered 404 without an upstream: looked for among files.
+    pub n_unfound: u64,
     pub request: Histogram,
     /// The first that failed; without any, behind every place.
     evidence: Evidence,
+    /// The first that was not found.
+    evidence_unfound: Evidence,
+}
+
+/// What is counted of a request for its route.
+#[derive(Clone, Copy, Debug)]
+pub struct RouteRequest {
+    /// 0: it is not known.
+    pub status: u16,
+    /// It met an upstream.
+    pub has_upstream: bool,
+    pub request_ms: Option<u32>,
 }
 
 impl Default for RouteCount {
@@ -62,8 +76,10 @@ impl Default for RouteCount {
             n_requests: 0,
             n_failed: 0,
             n_5xx: 0,
+            n_unfound: 0,
             request: Histogram::default(),
             evidence: Evidence::LAST,
+            evidence_unfound: Evidence::LAST,
         }
     }
 }
@@ -74,17 +90,31 @@ impl RouteCount {
         (self.n_failed > 0).then_some(self.evidence)
     }
 
-    /// Counts a request answered with `status`; 0: it is not known.
-    pub fn collect(&mut self, status: u16, request_ms: Option<u32>, evidence: Evidence) {
+    /// The first request that was not found among files.
+    pub fn first_unfound(&self) -> Option<Evidence> {
+        (self.n_unfound > 0).then_some(self.evidence_unfound)
+    }
+
+    pub fn collect(&mut self, request: RouteRequest, evidence: Evidence) {
+        let RouteRequest {
+            status,
+            has_upstream,
+            request_ms,
+        } = request;
         let (is_failed, is_5xx) = (is_failed_status(status), status >= 500);
+        let is_unfound = status == 404 && !has_upstream;
         self.n_requests += 1;
         self.n_failed += u64::from(is_failed);
         self.n_5xx += u64::from(is_5xx);
+        self.n_unfound += u64::from(is_unfound);
         if let Some(ms) = request_ms {
             self.request.collect(ms);
         }
         if is_failed && evidence.is_before(&self.evidence) {
             self.evidence = evidence;
+        }
+        if is_unfound && evidence.is_before(&self.evidence_unfound) {
+            self.evidence_unfound = evidence;
         }
     }
 }
@@ -105,8 +135,10 @@ impl Count for RouteCount {
         self.n_requests += other.n_requests;
         self.n_failed += other.n_failed;
         self.n_5xx += other.n_5xx;
+        self.n_unfound += other.n_unfound;
         self.request.merge(&other.request);
         self.evidence = self.evidence.min(other.evidence);
+        self.evidence_unfound = self.evidence_unfound.min(other.evidence_unfound);
     }
 }
 

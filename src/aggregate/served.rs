@@ -28,12 +28,19 @@ pub struct ServedCount {
     pub n_ok: u64,
     /// Of these, 401 and 403.
     pub n_denied: u64,
+    /// Of these, 400, 404, 421 and 426: what a backend says to a request with the wrong host or without the headers it needs.
+    pub n_unfit: u64,
     /// Failed, the connection being there at once and no header come: as on a connection that was kept.
     pub n_cut_at_once: u64,
+    /// Attempts that were not the first of their request.
+    pub n_retries: u64,
+    /// Milliseconds that attempts took, as far as it is told.
+    pub busy_ms: u64,
     first_ok: u32,
     last_ok: u32,
     evidence_ok: Evidence,
     evidence_denied: Evidence,
+    evidence_unfit: Evidence,
 }
 
 /// What is counted of an attempt.
@@ -44,6 +51,9 @@ pub struct Answer {
     pub is_failed: bool,
     pub connect_ms: Option<u32>,
     pub header_ms: Option<u32>,
+    pub response_ms: Option<u32>,
+    /// Not the first attempt of its request.
+    pub is_retry: bool,
 }
 
 /// Counts that merge exactly, in bounded memory: see [`limits`](super::limits).
@@ -55,11 +65,15 @@ impl Default for ServedCount {
             n_attempts: 0,
             n_ok: 0,
             n_denied: 0,
+            n_unfit: 0,
             n_cut_at_once: 0,
+            n_retries: 0,
+            busy_ms: 0,
             first_ok: u32::MAX,
             last_ok: 0,
             evidence_ok: Evidence::LAST,
             evidence_denied: Evidence::LAST,
+            evidence_unfit: Evidence::LAST,
         }
     }
 }
@@ -84,8 +98,15 @@ impl ServedCount {
         (self.n_denied > 0).then_some(self.evidence_denied)
     }
 
+    /// The first that was answered 400, 404, 421 or 426.
+    pub fn evidence_unfit(&self) -> Option<Evidence> {
+        (self.n_unfit > 0).then_some(self.evidence_unfit)
+    }
+
     pub fn collect(&mut self, answer: Answer, second: u32, evidence: Evidence) {
         self.n_attempts += 1;
+        self.n_retries += u64::from(answer.is_retry);
+        self.busy_ms += u64::from(answer.response_ms.unwrap_or(0));
         let is_ok = !answer.is_failed && answer.status.is_some_and(|status| status < 499);
         if is_ok {
             self.n_ok += 1;
@@ -96,6 +117,10 @@ impl ServedCount {
         if is_ok && matches!(answer.status, Some(401 | 403)) {
             self.n_denied += 1;
             self.evidence_denied = self.evidence_denied.min(evidence);
+        }
+        if is_ok && matches!(answer.status, Some(400 | 404 | 421 | 426)) {
+            self.n_unfit += 1;
+            self.evidence_unfit = self.evidence_unfit.min(evidence);
         }
         let is_cut = answer.is_failed && answer.header_ms.is_none();
         self.n_cut_at_once += u64::from(is_cut && answer.connect_ms == Some(0));
@@ -113,11 +138,15 @@ impl Count for ServedCount {
         self.n_attempts += other.n_attempts;
         self.n_ok += other.n_ok;
         self.n_denied += other.n_denied;
+        self.n_unfit += other.n_unfit;
         self.n_cut_at_once += other.n_cut_at_once;
+        self.n_retries += other.n_retries;
+        self.busy_ms += other.busy_ms;
         self.first_ok = self.first_ok.min(other.first_ok);
         self.last_ok = self.last_ok.max(other.last_ok);
         self.evidence_ok = self.evidence_ok.min(other.evidence_ok);
         self.evidence_denied = self.evidence_denied.min(other.evidence_denied);
+        self.evidence_unfit = self.evidence_unfit.min(other.evidence_unfit);
     }
 }
 

@@ -4,7 +4,7 @@ use super::{classifier::Classified, errno};
 use crate::event::Category;
 use memchr::memmem;
 
-/// Of a connection that the upstream ended: the request is of a method that nginx does not send twice
+/// Of a connection that the upstream ended, or that ended by a timeout: the request is of a method that nginx does not send twice
 /// (`ngx_http_upstream.c: ngx_http_upstream_next`, `NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT`).
 pub const NOT_REPEATED: u8 = 1;
 
@@ -14,7 +14,7 @@ pub const FATAL: u8 = 1;
 /// The aspect of a record: [`NOT_REPEATED`], [`FATAL`], else the errno as Linux numbers it; 0 where there is none.
 pub fn aspect(known: &Classified<'_>) -> u8 {
     match known.category {
-        Category::PrematureClose | Category::Reset => {
+        Category::PrematureClose | Category::Reset | Category::Timeout => {
             let request = known.tail.request.unwrap_or_default();
             let is_repeated = ![&b"POST "[..], b"LOCK ", b"PATCH "]
                 .iter()

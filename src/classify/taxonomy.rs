@@ -564,7 +564,7 @@ pub static ROWS: &[Row] = &[
     row("http-is-not-a-directory", "\"{file}\" is not a directory", Is(StaticFile)),
     row("http-is-forbidden", "\"{file}\" is forbidden", Is(AccessDenied)),
     row("http-is-not-found", "\"{file}\" is not found", Is(StaticFile)),
-    row("http-send-to-syslog-failed", "send() to syslog failed", Is(ResourceExhausted)),
+    row("http-send-to-syslog-failed", "send() to syslog failed", Is(ResourceExhausted)).warning(),
     row("http-send-to-syslog-has-written-only-of", "send() to syslog has written only {n} of {size}", Is(Other)),
     row("http-write-to-failed", "write() to \"{name}\" failed", Is(ResourceExhausted)),
     row("http-write-to-was-incomplete-of", "write() to \"{name}\" was incomplete: {n} of {size}", Is(ResourceExhausted)),
@@ -917,6 +917,11 @@ pub static ROWS: &[Row] = &[
     row("angie-zone-restore", "failed to restore zone from \"{file}\"", Is(Config)),
     row("angie-doh", "DoH upstream sent {too short response: N|response with mismatched query ID|DNS message with QR=0 (not a response)}", Is(InvalidResponse)),
     row("angie-chunk-extensions", "client sent too many chunk extensions[ or trailer headers]", Is(ClientError)),
+    // `ngx_syslog.c` of old versions (1.22.1) writes neither the action nor the server; no other socket fails so bare.
+    row("x-syslog-send-bare", "send() failed", Is(Other)).level(Level::Error).bare(),
+    row("x-syslog-send", "send() failed", Is(Other)).doing("logging to syslog"),
+    row("x-syslog-connect-stale", "connect() failed", Is(Other)).errno(111).level(Level::Alert).bare(),
+    row("x-syslog-connect-missing", "connect() failed", Is(Other)).errno(2).level(Level::Alert).bare(),
     // Seen in public logs, in no catalogue.
     row("seen-open-event", "OpenEvent(\"{name}\") failed", Is(Lifecycle)),
     row("seen-host-not-found-in-resolver", "host not found in resolver {name}", Is(Dns)),

@@ -86,7 +86,7 @@ pub struct ExportArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ExplainArgs {
-    /// A log line, a category such as `refused`, or a signature such as `http-no-live-upstreams`; `-` reads lines from stdin
+    /// A log line, a category such as `refused`, a signature such as `http-no-live-upstreams`, or a status such as `502`; `-` reads lines from stdin
     #[arg(value_name = "TEXT|CATEGORY|SIGNATURE", required = true)]
     pub text: Vec<String>,
     /// Of a line, show no client and nothing of what it sent

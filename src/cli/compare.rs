@@ -10,7 +10,7 @@ use super::{
     spool,
 };
 use crate::{
-    aggregate::Width,
+    aggregate::{Width, requests::RouteRequest},
     classify::classify_request,
     diagnose::{
         Mark,
@@ -409,7 +409,12 @@ impl Sink for Counter<'_> {
             let request_ms = request.line.value(Field::RequestTime);
             let request_ms = request_ms.and_then(value::duration_ms);
             tally.routes.collect(None, Some(&self.route), 0, |cell, _| {
-                cell.collect(status.unwrap_or(0), request_ms, request.evidence);
+                let counted = RouteRequest {
+                    status: status.unwrap_or(0),
+                    has_upstream: false, // not looked at here
+                    request_ms,
+                };
+                cell.collect(counted, request.evidence);
                 None
             });
         }

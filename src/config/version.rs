@@ -7,6 +7,9 @@ use std::fmt;
 pub struct Version(pub u16, pub u16, pub u16);
 
 impl Version {
+    /// From this one on, connections to the peers of a block are kept by default (nginx's CHANGES).
+    pub const KEEPS_CONNECTIONS: Version = Version(1, 29, 7);
+
     /// The version in `nginx/1.22.1`, `openresty/1.27.1.2` or `1.22.1 (Ubuntu)`; `None` if there is none.
     pub fn parse(text: &[u8]) -> Option<Version> {
         let behind_slash = text.iter().position(|&b| b == b'/').map_or(0, |at| at + 1);

@@ -13,6 +13,7 @@ pub mod join;
 pub mod known_zone;
 pub mod marks;
 pub mod placed;
+pub mod replay;
 pub mod zone_inference;
 
 pub use account::{Account, account};

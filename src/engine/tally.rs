@@ -7,7 +7,10 @@ use super::{
 use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
-        Sign, SourceKey, TrafficCount, failures::Kind, ledger::n_lines, requests::is_failed_status,
+        Sign, SourceKey, TrafficCount,
+        failures::Kind,
+        ledger::n_lines,
+        requests::{RouteRequest, is_failed_status},
         served::Answer,
     },
     classify::{
@@ -284,7 +287,8 @@ impl Counts<'_> {
         if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
             self.collect_moment(moment, time, event);
         }
-        if self.wanted.signs && known.category != Category::Other {
+        // Of the others, what the kernel refused may be a log that is not written.
+        if self.wanted.signs && (known.category != Category::Other || known.errno != 0) {
             self.collect_sign(event);
         }
         if known.category == Category::Other {
@@ -345,11 +349,17 @@ impl Counts<'_> {
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
         let wants_served = self.wanted.signs;
-        let served = |served: &mut Served, attempt: &Attempt<'_>, verdict: Option<Verdict>| {
+        let served = |served: &mut Served,
+                      attempt: &Attempt<'_>,
+                      verdict: Option<Verdict>,
+                      is_retry: bool| {
             if wants_served && is_asked_for(attempt.addr) {
                 // A format may tell the status of the request alone.
                 let status = attempt.status.or(request.status);
-                let answer = answer(attempt, status, verdict);
+                let answer = Answer {
+                    is_retry,
+                    ..answer(attempt, status, verdict)
+                };
                 served.collect(time, attempt.addr, 0, |cell, second| {
                     cell.collect(answer, second, request.evidence);
                     None
@@ -357,7 +367,7 @@ impl Counts<'_> {
             }
         };
         let outcome = classify_request(line, escape, |attempt, verdict| {
-            served(&mut requests.served, attempt, verdict);
+            served(&mut requests.served, attempt, verdict, last.is_some());
             if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
                 && is_asked_for(attempt.addr)
             {
@@ -406,13 +416,18 @@ impl Counts<'_> {
         let status = usize::from(outcome.status.unwrap_or(0));
         requests.by_status[status] += 1;
         if self.wanted.routes {
-            self.collect_route(request, outcome.status.unwrap_or(0), request_ms);
+            let counted = RouteRequest {
+                status: outcome.status.unwrap_or(0),
+                has_upstream: upstream.is_some(),
+                request_ms,
+            };
+            self.collect_route(request, counted);
         }
         outcome
     }
 
     /// Counts the route of a request, and its client if it failed.
-    fn collect_route(&mut self, request: &Request<'_>, status: u16, request_ms: Option<u32>) {
+    fn collect_route(&mut self, request: &Request<'_>, counted: RouteRequest) {
         let requests = &mut self.aggregate.requests;
         if let (_, Some(uri)) = request.method_and_uri() {
             self.route.clear();
@@ -420,12 +435,12 @@ impl Counts<'_> {
             requests
                 .routes
                 .collect(None, Some(&self.route), 0, |cell, _| {
-                    cell.collect(status, request_ms, request.evidence);
+                    cell.collect(counted, request.evidence);
                     None
                 });
         }
         if let Some(client) = request.line.value(Field::Client)
-            && is_failed_status(status)
+            && is_failed_status(counted.status)
         {
             requests.clients.collect(None, Some(client), 0, |cell, _| {
                 cell.n_failed += 1;
@@ -496,6 +511,8 @@ fn answer(attempt: &Attempt<'_>, status: Option<u16>, verdict: Option<Verdict>) 
         is_failed: is_failed(verdict),
         connect_ms: attempt.connect_ms,
         header_ms: attempt.header_ms,
+        response_ms: attempt.response_ms,
+        is_retry: false,
     }
 }
 

@@ -57,6 +57,16 @@ pub struct ErrnoNote {
     pub note: &'static str,
 }
 
+/// What to look for behind a status that clients saw.
+pub struct StatusNote {
+    pub status: u16,
+    /// As nginx's own page says it.
+    pub page: &'static str,
+    /// Whose topic says more.
+    pub category: Category,
+    pub note: &'static str,
+}
+
 /// What one signature, an id of `tests/data/nginx-messages.tsv`, adds to its category.
 pub struct SignatureNote {
     pub signature: &'static str,
@@ -2495,6 +2505,46 @@ pub const PHASE_NOTES: &[PhaseNote] = &[
         category: Category::ClientError,
         phase: Phase::Client,
         note: "Refused before any upstream was asked: 400, 408, 413, 414.",
+    },
+];
+
+/// Statuses of a gateway in trouble. Where several classes make one, the topic is `other`, which says how to search.
+pub const STATUS_NOTES: &[StatusNote] = &[
+    StatusNote {
+        status: 499,
+        page: "Client Closed Request",
+        category: Category::ClientAbort,
+        note: "Nobody saw a 499: the client had left. It stands in the access log alone.",
+    },
+    StatusNote {
+        status: 500,
+        page: "Internal Server Error",
+        category: Category::ResourceExhausted,
+        note: "nginx makes a 500 itself when it has no connection, file or memory left, and for \
+            loops of rewrites; with $upstream_status 500 it is the application's (upstream-5xx).",
+    },
+    StatusNote {
+        status: 502,
+        page: "Bad Gateway",
+        category: Category::Other,
+        note: "nginx could not reach the last upstream it tried, or got no valid answer. The error \
+            log has a line that says which: ask for that line, or for its class: refused, \
+            premature-close, reset, buffer, invalid-response, no-live-upstreams, dns, unreachable, \
+            permission, socket-missing, tls. A timeout is a 504.",
+    },
+    StatusNote {
+        status: 503,
+        page: "Service Temporarily Unavailable",
+        category: Category::RateLimited,
+        note: "nginx makes a 503 itself where limit_req or limit_conn refuses; with \
+            $upstream_status 503 it is the upstream's own.",
+    },
+    StatusNote {
+        status: 504,
+        page: "Gateway Time-out",
+        category: Category::Timeout,
+        note: "A timer of nginx ran out at the last upstream it tried; with $upstream_status 504 \
+            and a header time it was passed on.",
     },
 ];
 

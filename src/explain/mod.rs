@@ -33,7 +33,7 @@ impl std::fmt::Debug for Topic {
     }
 }
 
-/// Explains a category's name, a signature, or a log line, in this order; `None` if it is none of them.
+/// Explains a category's name, a signature, a log line, or a status, in this order; `None` if it is none of them.
 pub fn explain(input: &[u8], redactor: &Redactor) -> Option<Explanation> {
     let word = String::from_utf8_lossy(input.trim_ascii()).into_owned();
     if let Some(category) = Category::from_name(&word.to_lowercase()) {
@@ -42,8 +42,25 @@ pub fn explain(input: &[u8], redactor: &Redactor) -> Option<Explanation> {
     if let Some(row) = ROWS.iter().skip(1).find(|row| row.id == word) {
         return Some(of_signature(row));
     }
-    of_line(input, redactor)
+    of_line(input, redactor).or_else(|| of_status(&word))
 }
+
+/// A status that a client saw, as a number, as the page that nginx makes of it, or in a `grep` for it.
+fn of_status(word: &str) -> Option<Explanation> {
+    let note = knowledge::STATUS_NOTES.iter().find(|note| {
+        let number = note.status.to_string();
+        let is_page = word.contains(note.page) && word.len() < PAGE_LEN_MAX;
+        let is_search = word.contains("grep") && word.contains(&number);
+        word == number || is_page || is_search
+    })?;
+    let mut explanation = of_category(note.category);
+    explanation.facts = vec![("status", format!("{} {}", note.status, note.page))];
+    explanation.notes.insert(0, note.note);
+    Some(explanation)
+}
+
+/// A longer text is no status.
+const PAGE_LEN_MAX: usize = 1_000;
 
 fn of_category(category: Category) -> Explanation {
     let notes = PHASE_NOTES
@@ -184,6 +201,23 @@ mod tests {
         assert!(line.facts.contains(&("upstream", "10.0.0.1:80".to_owned())));
         assert!(!line.notes.is_empty());
         assert!(explain(b"how are you", &Redactor::open()).is_none());
+    }
+
+    #[test]
+    fn statuses_pages_and_searches_for_them() {
+        for (text, category) in [
+            ("502", Category::Other),
+            ("504", Category::Timeout),
+            ("<center><h1>502 Bad Gateway</h1></center>", Category::Other),
+            ("grep -i 'upstream|502' error.log", Category::Other),
+        ] {
+            let explained = explain(text.as_bytes(), &Redactor::open()).expect("a status");
+            assert_eq!(explained.category, category, "{text}");
+        }
+        let page = explain(b"502", &Redactor::open()).expect("a status");
+        let page = render(&page, false, 80);
+        assert!(page.contains("without -E the bar"), "{page}");
+        assert!(explain(b"501", &Redactor::open()).is_none());
     }
 
     #[test]

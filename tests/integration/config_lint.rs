@@ -105,6 +105,16 @@ const CASES: &[Case] = &[
     has("websocket-headers", "no `proxy_set_header Connection \"upgrade\"`", "server { location / { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_pass http://10.0.0.1; } }"),
     has("websocket-headers", "no `proxy_http_version 1.1`", "server { location / { proxy_set_header Connection upgrade; proxy_set_header Upgrade $http_upgrade; proxy_pass http://10.0.0.1; } }"),
     lacks("websocket-headers", "server { location / { proxy_http_version 1.1; proxy_set_header Connection $connection_upgrade; proxy_set_header Upgrade $http_upgrade; proxy_pass http://10.0.0.1; } location /b { proxy_set_header Upgrade \"\"; proxy_pass http://10.0.0.1; } }"),
+    has("websocket-idle", "silent for 60 s", "server { location /ws { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_pass http://10.0.0.1; } }"),
+    lacks("websocket-idle", "server { location /ws { proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; proxy_read_timeout 1h; proxy_pass http://10.0.0.1; } \
+        location / { proxy_set_header Upgrade \"\"; proxy_pass http://10.0.0.1; } location /n { proxy_pass http://10.0.0.1; } }"),
+    has("connection-always-upgrade", "also with those that are no WebSocket", "upstream a { server 10.0.0.1; keepalive 8; } server { location / { proxy_http_version 1.1; proxy_set_header Connection upgrade; proxy_pass http://a; } }"),
+    lacks("connection-always-upgrade", "upstream a { server 10.0.0.1; keepalive 8; } upstream b { server 10.0.0.1; keepalive 0; } server { location / { proxy_set_header Connection $connection_upgrade; proxy_pass http://a; } \
+        location /b { proxy_set_header Connection upgrade; proxy_pass http://b; } }"),
+    has("constant-scheme", "also of plain HTTP", "server { listen 80; location / { proxy_set_header X-Forwarded-Proto https; proxy_pass http://10.0.0.1; } }"),
+    lacks("constant-scheme", "server { listen 443 ssl; location / { proxy_set_header X-Forwarded-Proto https; proxy_pass http://10.0.0.1; } } server { listen 81; location / { proxy_set_header X-Forwarded-Proto $scheme; proxy_pass http://10.0.0.1; } }"),
+    has("buffering-off", "holds for all that is passed there", "proxy_buffering off; server { location / { proxy_pass http://10.0.0.1; } }"),
+    lacks("buffering-off", "server { location / { proxy_buffering off; proxy_pass http://10.0.0.1; } location /b { proxy_pass http://10.0.0.1; } }"),
     has("retry-without-limit", "2 peers on http_502", "upstream a { server 10.0.0.1; server 10.0.0.2; } server { location / { proxy_pass http://a; proxy_next_upstream error http_502; } }"),
     lacks("retry-without-limit", "upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.1; } server { location / { proxy_pass http://a; } location /b { proxy_pass http://b; proxy_next_upstream http_502; } \
         location /c { proxy_pass http://a; proxy_next_upstream http_502; proxy_next_upstream_tries 2; } location /d { proxy_pass http://a; proxy_next_upstream error invalid_header; } }"),
@@ -116,6 +126,8 @@ const CASES: &[Case] = &[
     lacks("connections-exceed-files", "main events { worker_connections 4096; }"),
     has("limit-status", "answers 502", "limit_req_status 502;"),
     lacks("limit-status", "limit_req_status 429; limit_conn_status 503;"),
+    has("error-log-debug", "level `debug`", "error_log /e debug;"),
+    lacks("error-log-debug", "error_log /e info; error_log /debug;"),
     has("error-page-hides-status", "a 502 or 504 becomes 200", "error_page 404 502 504 =200 /x;"),
     has("error-page-hides-status", "the status of @x", "error_page 502 = @x;"),
     lacks("error-page-hides-status", "error_page 500 502 503 504 /50x.html; error_page 404 =200 /x; error_page 502 =502 /y;"),

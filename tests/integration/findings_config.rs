@@ -24,7 +24,7 @@ pub(crate) const RULES: [&str; 15] = [
 ];
 
 /// The findings of one rule, as the report tells them.
-fn found(rule: &str, config: &str, error_log: &str, access_log: &str) -> Vec<Value> {
+pub(crate) fn found(rule: &str, config: &str, error_log: &str, access_log: &str) -> Vec<Value> {
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("nginx.conf"), config).expect("written");
     fs::write(directory.path().join("error.log"), error_log).expect("written");
@@ -54,22 +54,45 @@ fn found(rule: &str, config: &str, error_log: &str, access_log: &str) -> Vec<Val
     let text = fs::read_to_string(directory.path().join("r.json")).expect("written");
     let report: Value = serde_json::from_str(&text).expect("JSON");
     let findings = report["findings"].as_array().expect("a list").clone();
-    let prefix = format!("F-{rule}-");
+    let prefix = match rule {
+        "" => "F-".to_owned(),
+        rule => format!("F-{rule}-"),
+    };
     let is_it = |finding: &Value| {
         finding["id"]
             .as_str()
             .is_some_and(|id| id.starts_with(&prefix))
     };
+    for finding in &findings {
+        for field in [
+            "title",
+            "claim",
+            "refuted_by",
+            "advice",
+            "commands",
+            "evidence",
+        ] {
+            let is_empty = match &finding[field] {
+                Value::String(text) => text.is_empty(),
+                Value::Array(list) => list.is_empty(),
+                _ => true,
+            };
+            assert!(!is_empty, "{} has no {field}", finding["id"]);
+        }
+        let claim = finding["claim"].as_str().unwrap_or_default();
+        let is_clean = !claim.contains("  ") && !claim.contains(" .") && !claim.contains("..");
+        assert!(is_clean && claim.ends_with('.'), "{claim}");
+    }
     findings.into_iter().filter(is_it).collect()
 }
 
 /// `lines` of `http`.
-fn http(lines: &str) -> String {
+pub(crate) fn http(lines: &str) -> String {
     format!("events {{}}\nhttp {{\n{lines}\n}}\n")
 }
 
 /// `n` error records about `upstream`, a second apart.
-fn errors(n: usize, message: &str, upstream: &str) -> String {
+pub(crate) fn errors(n: usize, message: &str, upstream: &str) -> String {
     (0..n)
         .map(|n| {
             let (minute, second) = (n / 60, n % 60);
@@ -81,7 +104,7 @@ fn errors(n: usize, message: &str, upstream: &str) -> String {
         .collect()
 }
 
-fn refused(n: usize, upstream: &str) -> String {
+pub(crate) fn refused(n: usize, upstream: &str) -> String {
     errors(
         n,
         "connect() failed (111: Connection refused) while connecting to upstream",
@@ -90,7 +113,7 @@ fn refused(n: usize, upstream: &str) -> String {
 }
 
 /// `n` requests that `upstream` answered, or not.
-fn requests(n: usize, status: u16, upstream: &str, ms: u64) -> String {
+pub(crate) fn requests(n: usize, status: u16, upstream: &str, ms: u64) -> String {
     let took = |ms: u64| format!("{}.{:03}", ms / 1_000, ms % 1_000);
     (0..n)
         .map(|n| {
@@ -106,7 +129,7 @@ fn requests(n: usize, status: u16, upstream: &str, ms: u64) -> String {
 }
 
 /// The only finding of `rule`; its title holds `title`, its claim `claim`, its changes `change`.
-fn check(
+pub(crate) fn check(
     rule: &str,
     (config, error_log, access_log): (&str, &str, &str),
     title: &str,
@@ -132,7 +155,7 @@ fn check(
     assert!(cites_config, "{rule}: {evidence:#?}");
 }
 
-fn check_none(rule: &str, config: &str, error_log: &str, access_log: &str) {
+pub(crate) fn check_none(rule: &str, config: &str, error_log: &str, access_log: &str) {
     let found = found(rule, config, error_log, access_log);
     assert!(found.is_empty(), "{rule}: {found:#?}");
 }

@@ -32,6 +32,8 @@ mod evidence;
 mod fault_rows;
 mod findings;
 mod findings_config;
+mod findings_effects;
+mod findings_real;
 mod fingerprints;
 #[cfg(target_os = "linux")]
 mod forged;

@@ -1128,7 +1128,7 @@ impl Gateway {
             .collect()
     }
 
-    fn reload(&self) {
+    pub(crate) fn reload(&self) {
         let started = self.count_in_log("start worker process ");
         signal(self.master.id(), "HUP");
         let renewed =

@@ -175,6 +175,145 @@ pub(super) fn websocket(context: &Context<'_>, told: &mut Told<'_>) {
     }
 }
 
+/// An upgraded connection ends when the upstream is silent for `proxy_read_timeout`, 60 s where nothing is written.
+pub(super) fn websocket_idle(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    for pass in &context.groups.passes {
+        let upgrade = config
+            .header(pass.scope, "proxy_set_header", "Upgrade")
+            .filter(|header| pass.family == Family::Proxy && !header.value.is_empty());
+        let is_written = !config.set(pass.scope, "proxy_read_timeout").is_empty();
+        let (Some(upgrade), false) = (upgrade, is_written) else {
+            continue;
+        };
+        let place = context.name_of(pass.scope);
+        let claim = format!(
+            "{place} passes `Upgrade` on and has proxy_read_timeout at its default: a WebSocket in which the backend is silent for 60 s is closed"
+        );
+        told.push(
+            claim,
+            [pass.directive.position]
+                .into_iter()
+                .chain(upgrade.origin.position())
+                .collect(),
+            vec![advice("proxy_read_timeout", place, "3600s")],
+        );
+    }
+}
+
+/// `Connection: upgrade` whatever the client asked, so that no connection to the group is kept (the `map` of nginx.org's page on
+/// WebSockets is for that).
+pub(super) fn always_upgrade(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    for pass in &context.groups.passes {
+        let Target::Group(id) = pass.target else {
+            continue;
+        };
+        let connection = config.header(pass.scope, "proxy_set_header", "Connection");
+        let is_constant =
+            connection.is_some_and(|header| header.value.eq_ignore_ascii_case(b"upgrade"));
+        let keepalive = context.groups.keepalive(id);
+        if pass.family != Family::Proxy || !is_constant || keepalive.n_connections == 0 {
+            continue;
+        }
+        let place = context.name_of(pass.scope);
+        let claim = format!(
+            "{place} sends `Connection: upgrade` with every request, also with those that are no WebSocket: connections to upstream \"{}\" are not kept, whatever `keepalive` says",
+            text(&context.groups.group(id).name)
+        );
+        let remedies = vec![
+            advice(
+                "map",
+                "http",
+                "$http_upgrade $connection_upgrade { default upgrade; '' ''; }",
+            ),
+            advice("proxy_set_header", place, "Connection $connection_upgrade"),
+        ];
+        let header = connection.and_then(|header| header.origin.position());
+        told.push(
+            claim,
+            [pass.directive.position]
+                .into_iter()
+                .chain(header)
+                .collect(),
+            remedies,
+        );
+    }
+}
+
+/// A constant `X-Forwarded-Proto` where plain HTTP comes in too.
+pub(super) fn constant_scheme(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    let servers = config.servers();
+    for pass in context
+        .groups
+        .passes
+        .iter()
+        .filter(|pass| pass.family == Family::Proxy)
+    {
+        let header = config.header(pass.scope, "proxy_set_header", "X-Forwarded-Proto");
+        let Some(header) = header.filter(|header| header.value.eq_ignore_ascii_case(b"https"))
+        else {
+            continue;
+        };
+        let around = config.server_around(pass.scope);
+        let server = servers.iter().find(|server| Some(server.scope) == around);
+        let takes_plain =
+            server.is_some_and(|server| server.listens.iter().any(|listen| !listen.has("ssl")));
+        if !takes_plain {
+            continue;
+        }
+        let place = context.name_of(pass.scope);
+        let claim = format!(
+            "{place} tells the backend `X-Forwarded-Proto: https` also of plain HTTP: it never redirects to https, or, with a second value, redirects without end. Right only behind a balancer that ends TLS"
+        );
+        told.push(
+            claim,
+            header
+                .origin
+                .position()
+                .into_iter()
+                .chain([pass.directive.position])
+                .collect(),
+            vec![advice(
+                "proxy_set_header",
+                place,
+                "X-Forwarded-Proto $scheme",
+            )],
+        );
+    }
+}
+
+/// Without buffers a backend is busy for as long as its client reads.
+pub(super) fn unbuffered(context: &Context<'_>, told: &mut Told<'_>) {
+    let config = context.config;
+    let mut seen = HashSet::new();
+    for pass in &context.groups.passes {
+        let directive = pass.family.directive("buffering");
+        let Some(off) = config
+            .set(pass.scope, &directive)
+            .last()
+            .copied()
+            .filter(|set| set.arg(0).eq_ignore_ascii_case(b"off"))
+        else {
+            continue;
+        };
+        // In a location of its own it may be meant: for events that the server sends.
+        if off.scope == pass.scope || !seen.insert(off.id) {
+            continue;
+        }
+        let place = context.name_of(off.scope);
+        let claim = format!(
+            "`{directive} off` in {place} holds for all that is passed there: a backend is busy for as long as its client reads, so slow clients use up its workers, and no answer is cached"
+        );
+        told.push(
+            claim,
+            vec![off.position],
+            vec![advice(&directive, "the location that streams", "off")],
+        );
+    }
+}
+
 /// Conditions that retry what a backend has already worked on.
 const COSTLY: [&[u8]; 6] = [
     b"http_500",

@@ -4,9 +4,6 @@ use super::{Certainty, Context, Told, advice, text};
 use crate::config::{Address, Balancing, Family, Group, GroupId, Peer, Realm, Version};
 use std::collections::HashMap;
 
-/// The version from which keepalive to upstreams works by default.
-const KEEPALIVE_BY_DEFAULT: Version = Version(1, 29, 7);
-
 /// `ngx_http_upstream_init_main_conf`, `ngx_http_upstream`: no servers, a name twice, `backup` with a method that knows none.
 pub(super) fn cannot_load(context: &Context<'_>, told: &mut Told<'_>) {
     let mut seen: HashMap<(Realm, Vec<u8>), GroupId> = HashMap::new();
@@ -236,7 +233,7 @@ pub(super) fn keepalive_ineffective(context: &Context<'_>, told: &mut Told<'_>) 
     if context
         .config
         .version
-        .is_some_and(|version| version >= KEEPALIVE_BY_DEFAULT)
+        .is_some_and(|version| version >= Version::KEEPS_CONNECTIONS)
     {
         return;
     }
@@ -300,7 +297,7 @@ pub(super) fn keepalive_order(context: &Context<'_>, told: &mut Told<'_>) {
     if context
         .config
         .version
-        .is_some_and(|version| version >= KEEPALIVE_BY_DEFAULT)
+        .is_some_and(|version| version >= Version::KEEPS_CONNECTIONS)
     {
         return;
     }

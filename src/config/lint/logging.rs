@@ -91,6 +91,24 @@ pub(super) fn level(context: &Context<'_>, told: &mut Told<'_>) {
     }
 }
 
+/// Hundreds of lines for each request, and only a build `--with-debug` writes them.
+pub(super) fn debug(context: &Context<'_>, told: &mut Told<'_>) {
+    let logs = context.config.error_logs();
+    for log in logs.iter().filter(|log| log.level == b"debug") {
+        let place = context.name_of(log.scope);
+        let claim = format!(
+            "the error log of {place} takes level `debug`: hundreds of lines for each request fill the disk and slow every worker; without --with-debug it has nothing that `info` has not"
+        );
+        let (LogTarget::File(path) | LogTarget::Syslog(path) | LogTarget::Nowhere(path)) =
+            log.target;
+        told.push(
+            claim,
+            vec![log.position],
+            vec![advice("error_log", place, format!("{} warn", text(path)))],
+        );
+    }
+}
+
 pub(super) fn error_log_off(context: &Context<'_>, told: &mut Told<'_>) {
     for log in context
         .config

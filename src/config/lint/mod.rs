@@ -148,10 +148,15 @@ pub const LINTS: &[Lint] = lints! {
     "nested-location-without-pass" Likely "a location inside a proxied one serves files" around::nested;
     "lost-host-header" Certain "a list of headers dropped the inherited Host" around::lost_host;
     "websocket-headers" Certain "an upgrade that cannot happen" around::websocket;
+    "websocket-idle" Likely "an upgraded connection is closed after a minute of silence" around::websocket_idle;
+    "connection-always-upgrade" Certain "every request asks for an upgrade, so that no connection is kept" around::always_upgrade;
+    "constant-scheme" Likely "the backend is told https, whatever came in" around::constant_scheme;
+    "buffering-off" Certain "answers are not buffered, for all locations" around::unbuffered;
     "retry-without-limit" Likely "retries multiply load and waiting without limit" around::retry;
     "conflicting-server-name" Certain "two servers have the same name and address" servers::conflicting;
     "connections-exceed-files" Certain "more connections than open files" servers::files;
     "limit-status" Certain "a limiter that answers like a broken gateway" servers::limit_status;
+    "error-log-debug" Certain "an error log of level debug" logging::debug;
     "error-page-hides-status" Certain "an error page changes the status of failures" logging::error_page;
     "error-log-level" Certain "failures are below the level of the error log" logging::level;
     "error-log-off" Certain "`error_log off` is a file named off" logging::error_log_off;

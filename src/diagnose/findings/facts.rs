@@ -288,7 +288,8 @@ impl<'a> Facts<'a> {
                 }),
             certainty: Certainty::Likely,
             incident: incident.map(|incident| incident.id.clone()),
-            evidence: symptoms.iter().map(|symptom| exhibit(symptom)).collect(),
+            evidence: exhibits(&symptoms),
+            explains: symptoms.iter().map(|symptom| symptom.evidence).collect(),
             n_requests: hurt.n_requests,
             n_masked: hurt.n_masked,
             n_events: symptoms.iter().map(|symptom| symptom.n_events).sum(),
@@ -331,6 +332,10 @@ impl<'a> Facts<'a> {
             ),
         };
         match (self.hurt.is_some(), draft.n_requests) {
+            (true, 0) if draft.n_masked == 0 => {
+                "no request is known to have failed by it".to_owned()
+            }
+            (false, 0) => "none of the records names a request".to_owned(),
             (true, 1) => format!("1 request failed by it{masked}"),
             (true, _) => format!("{n} requests failed by it{masked}"),
             (false, 1) => "1 record tells of it".to_owned(),
@@ -350,11 +355,40 @@ impl<'a> Facts<'a> {
 
 /// The first event of `symptom` as evidence.
 pub fn exhibit(symptom: &Symptom) -> Exhibit {
-    let what = match symptom.n_events {
+    first_of(symptom, symptom.n_events)
+}
+
+fn first_of(symptom: &Symptom, n_events: u64) -> Exhibit {
+    let what = match n_events {
         1 => symptom.category.name().to_owned(),
         n => format!("first of {} {}", grouped(n), symptom.category.name()),
     };
     record(symptom.evidence, &what, &symptom.sample)
+}
+
+/// The first events of `symptoms` as evidence, in their order; what differs in its aspect alone is one.
+fn exhibits(symptoms: &[&Symptom]) -> Vec<Exhibit> {
+    let is_same = |a: &Symptom, b: &Symptom| {
+        (a.category, a.phase, a.signature, a.basis, &a.upstream)
+            == (b.category, b.phase, b.signature, b.basis, &b.upstream)
+            && !matches!(a.category, Category::ResourceExhausted)
+    };
+    let mut kinds: Vec<(&Symptom, u64)> = Vec::new();
+    for symptom in symptoms {
+        match kinds.iter_mut().find(|(known, _)| is_same(known, symptom)) {
+            Some((known, n)) => {
+                *n += symptom.n_events;
+                if symptom.evidence.is_before(&known.evidence) {
+                    *known = symptom;
+                }
+            }
+            None => kinds.push((symptom, symptom.n_events)),
+        }
+    }
+    kinds
+        .into_iter()
+        .map(|(symptom, n)| first_of(symptom, n))
+        .collect()
 }
 
 /// A record as evidence.
@@ -380,6 +414,15 @@ pub fn upstream_name(upstream: Option<&[u8]>) -> String {
         || "an upstream that the records do not name".to_owned(),
         name,
     )
+}
+
+/// A sentence begins with a capital.
+pub fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_uppercase().chain(chars).collect(),
+        None => String::new(),
+    }
 }
 
 /// Symptoms by upstream.

@@ -123,6 +123,8 @@ pub struct Draft {
     pub commands: Vec<String>,
     pub incident: Option<String>,
     pub evidence: Vec<Exhibit>,
+    /// The first record of each symptom that it explains, shown or not.
+    pub explains: Vec<Evidence>,
     pub n_requests: u64,
     pub n_masked: u64,
     pub n_events: u64,
@@ -144,6 +146,7 @@ impl Default for Draft {
             commands: Vec::new(),
             incident: None,
             evidence: Vec::new(),
+            explains: Vec::new(),
             n_requests: 0,
             n_masked: 0,
             n_events: 0,
@@ -157,7 +160,7 @@ impl Default for Draft {
 #[derive(Debug)]
 pub struct Told {
     drafts: Vec<Draft>,
-    /// Places that findings of the rules before cite.
+    /// Places that findings of the rules before cite or explain.
     cited: HashSet<Evidence>,
 }
 
@@ -169,7 +172,7 @@ impl Told {
         }
     }
 
-    /// Whether a finding of a rule before cites this place.
+    /// Whether a finding of a rule before cites or explains what stands at this place.
     pub fn is_cited(&self, evidence: &Evidence) -> bool {
         self.cited.contains(evidence)
     }
@@ -198,6 +201,8 @@ pub fn findings(facts: &Facts<'_>) -> Vec<Finding> {
             })
             .collect();
         told.cited.extend(cited);
+        let explained = told.drafts.iter().flat_map(|draft| &draft.explains);
+        told.cited.extend(explained.copied());
         let mut found: Vec<Finding> = told
             .drafts
             .drain(..)
@@ -264,6 +269,7 @@ impl Finding {
             Reverse(score),
             self.certainty,
             Reverse(self.n_events),
+            self.first.is_none(),
             self.first,
             self.id.clone(),
         )

@@ -3,7 +3,8 @@
 use super::super::placed::{Fine, is_between};
 use crate::{
     aggregate::{
-        Evidence, Served, ServedRow, SignRow, Signs,
+        Evidence, Served, ServedRow, SignRow, Signs, Width,
+        served::ServedCount,
         signs::{Samples, Sign},
     },
     classify::taxonomy::ROWS,
@@ -51,12 +52,29 @@ pub struct Service {
     pub n_ok: u64,
     /// Answered 401 or 403 by the upstream itself.
     pub n_denied: u64,
+    /// Answered 400, 404, 421 or 426 by the upstream itself.
+    pub n_unfit: u64,
     /// Failed without a header, on a connection that was there at once.
     pub n_cut_at_once: u64,
     /// The first that was denied.
     pub evidence_denied: Option<Evidence>,
+    /// The first that was answered so.
+    pub evidence_unfit: Option<Evidence>,
     /// Answers by time.
     pub ok: Vec<Spell>,
+}
+
+/// Attempts that ended in one minute; where a limit made the buckets wider, in several.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    pub start: Timestamp,
+    pub n_attempts: u64,
+    /// Of these, the ones that were not the first of their request.
+    pub n_retries: u64,
+    /// Milliseconds that they took.
+    pub busy_ms: u64,
+    /// The first answer, if there was one.
+    pub evidence: Option<Evidence>,
 }
 
 /// All that was told, by upstream.
@@ -65,6 +83,8 @@ pub struct Observed {
     /// By category, upstream and sign; those of error records first.
     pub symptoms: Vec<Symptom>,
     pub services: BTreeMap<Arc<[u8]>, Service>,
+    /// What all upstreams together had to do, by time.
+    pub load: Vec<Load>,
     /// First and last event of any kind.
     pub span: Option<(Timestamp, Timestamp)>,
 }
@@ -107,11 +127,16 @@ impl Observed {
             .collect();
         symptoms.sort_by(|a, b| a.order().cmp(&b.order()));
         let mut services: BTreeMap<Arc<[u8]>, Service> = BTreeMap::new();
+        let mut load: BTreeMap<Timestamp, Load> = BTreeMap::new();
         for row in served.into_rows().map(ServedRow::of) {
             let bucket = row.bucket.map(|LocalTime(second)| Timestamp(second));
-            if is_between(bucket, since, until)
-                && let Some(upstream) = &row.upstream
-            {
+            if !is_between(bucket, since, until) {
+                continue;
+            }
+            if let Some(start) = bucket.map(|bucket| Timestamp(Width::Minute.floor(bucket.0))) {
+                load.entry(start).or_insert(Load::at(start)).add(&row.count);
+            }
+            if let Some(upstream) = &row.upstream {
                 let service = services.entry(Arc::clone(upstream)).or_default();
                 service.add(&row);
             }
@@ -129,6 +154,7 @@ impl Observed {
         Observed {
             symptoms,
             services,
+            load: load.into_values().collect(),
             span,
         }
     }
@@ -220,15 +246,42 @@ impl Symptom {
     }
 }
 
+impl Load {
+    fn at(start: Timestamp) -> Load {
+        Load {
+            start,
+            n_attempts: 0,
+            n_retries: 0,
+            busy_ms: 0,
+            evidence: None,
+        }
+    }
+
+    fn add(&mut self, count: &ServedCount) {
+        self.n_attempts += count.n_attempts;
+        self.n_retries += count.n_retries;
+        self.busy_ms += count.busy_ms;
+        self.evidence = self.evidence.into_iter().chain(count.evidence_ok()).min();
+    }
+
+    /// The requests that made these attempts.
+    pub fn n_requests(&self) -> u64 {
+        self.n_attempts - self.n_retries
+    }
+}
+
 impl Service {
     fn add(&mut self, row: &ServedRow) {
         let count = &row.count;
         self.n_attempts += count.n_attempts;
         self.n_ok += count.n_ok;
         self.n_denied += count.n_denied;
+        self.n_unfit += count.n_unfit;
         self.n_cut_at_once += count.n_cut_at_once;
         let denied = count.evidence_denied();
         self.evidence_denied = self.evidence_denied.into_iter().chain(denied).min();
+        let unfit = count.evidence_unfit();
+        self.evidence_unfit = self.evidence_unfit.into_iter().chain(unfit).min();
         let instant = |LocalTime(second): LocalTime| Timestamp(second);
         if row.bucket.is_some()
             && let (Some(first), Some(last), Some(evidence)) =

@@ -5,9 +5,13 @@
 
 use super::{Exact, To, advice, name, origin};
 use crate::{
+    aggregate::traces::TextHash,
     config::{Config, Group, Peer, lint::Advice, value::parse_number},
+    diagnose::replay::{self, Policy},
+    event::{Category, Severity},
     words::plural,
 };
+use std::collections::BTreeMap;
 
 pub(super) fn no_peer(to: &To<'_, '_>) -> Option<Exact> {
     let block = to.block()?;
@@ -37,6 +41,7 @@ pub(super) fn no_peer(to: &To<'_, '_>) -> Option<Exact> {
         ),
         _ => (rule(&block, &up), remedies(&block, &up)),
     };
+    claim.push_str(&replayed(to, &up).unwrap_or_default());
     if let Some(peer) = up.iter().find(|peer| peer.max_conns > 0) {
         claim.push_str(&format!(
             " {} takes at most max_conns={} connections; one more request finds it busy, which reads the same in the log.",
@@ -61,6 +66,98 @@ pub(super) fn no_peer(to: &To<'_, '_>) -> Option<Exact> {
             .map(|peer| to.exhibit(peer.position, "a server of the group"))
             .collect(),
     })
+}
+
+/// What other values would have done with the failures that were recorded.
+fn replayed(to: &To<'_, '_>, up: &[&Peer<'_>]) -> Option<String> {
+    const ALLOWED: u64 = 3;
+    let configured: Vec<Policy> = up
+        .iter()
+        .map(|peer| Policy {
+            max_fails: peer.max_fails,
+            fail_timeout_s: i64::try_from(peer.fail_timeout_s).unwrap_or(i64::MAX / 4),
+        })
+        .collect();
+    if up.len() < 2 || configured.iter().all(|policy| policy.max_fails >= ALLOWED) {
+        return None;
+    }
+    let failures = failures_of(to, up);
+    let without = |allowed: Option<u64>| {
+        let workers = failures.values().map(|peers| {
+            let peers: Vec<_> = peers
+                .iter()
+                .zip(&configured)
+                .map(|(seconds, policy)| {
+                    let max_fails = allowed.map_or(policy.max_fails, |n| n.max(policy.max_fails));
+                    replay::out(
+                        seconds,
+                        Policy {
+                            max_fails,
+                            ..*policy
+                        },
+                    )
+                })
+                .collect();
+            replay::all_out(&peers)
+        });
+        replay::seconds(workers.flatten().collect())
+    };
+    let (now, then) = (without(None), without(Some(ALLOWED)));
+    (now > 0).then(|| {
+        format!(
+            " Replayed over these records, these values leave no peer for {} s in all; with max_fails={ALLOWED} it would have been {} s{}, and more requests would have tried the peers that fail.",
+            now,
+            then,
+            match then * 2 > now {
+                true => ", so that the peers failed in earnest and no setting mends it",
+                false => "",
+            }
+        )
+    })
+}
+
+/// Seconds of the failures that count, of each peer, by worker; all as one where they share a `zone`.
+fn failures_of(to: &To<'_, '_>, up: &[&Peer<'_>]) -> BTreeMap<u32, Vec<Vec<i64>>> {
+    let facts = to.facts;
+    let mut index: BTreeMap<TextHash, usize> = BTreeMap::new();
+    let names = facts
+        .symptoms()
+        .filter_map(|symptom| symptom.upstream.as_deref());
+    for upstream in names {
+        for (id, peer, _) in to.groups.of_peer(upstream) {
+            let peer = &to
+                .groups
+                .group(to.id)
+                .peers
+                .get(peer)
+                .filter(|_| id == to.id);
+            let place = peer.and_then(|peer| up.iter().position(|up| std::ptr::eq(*up, peer)));
+            if let Some(place) = place {
+                index.insert(TextHash::of(upstream), place);
+            }
+        }
+    }
+    let has_zone = to.groups.zone(to.id).is_some();
+    let mut failures: BTreeMap<u32, Vec<Vec<i64>>> = BTreeMap::new();
+    for error in facts.material.scanned.errors.as_slice() {
+        let counts = error.kind.severity == Severity::Failure
+            && !matches!(
+                error.kind.category,
+                Category::NoLiveUpstreams | Category::Upstream5xx
+            );
+        let Some(&place) = index.get(&error.upstream).filter(|_| counts) else {
+            continue;
+        };
+        let worker = if has_zone { 0 } else { error.key.pid };
+        let peers = failures
+            .entry(worker)
+            .or_insert_with(|| vec![Vec::new(); up.len()]);
+        peers[place].push(error.time.0);
+    }
+    for seconds in failures.values_mut().flatten() {
+        seconds.sort_unstable();
+    }
+    failures
 }
 
 /// How soon nginx takes a peer out, by the strictest of them.

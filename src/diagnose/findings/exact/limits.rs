@@ -1,7 +1,10 @@
-//! Single directives: timeouts, buffers, connections, zones of limits, TLS names.
+//! Single directives: timeouts, buffers, connections, zones of limits.
 
-use super::{Draft, Exact, Facts, To, advice, context, name, origin};
-use crate::config::{Config, Directive, Position, ScopeKind, value::parse_number};
+use super::{Draft, Exact, Facts, To, advice, burst, context, name, origin};
+use crate::{
+    config::{Config, Directive, Position, ScopeKind, value::parse_number},
+    words::grouped,
+};
 
 /// Contexts that are told of one value.
 const CONTEXTS_MAX: usize = 3;
@@ -149,59 +152,6 @@ pub(super) fn ports(to: &To<'_, '_>) -> Option<Exact> {
     })
 }
 
-pub(super) fn tls_name(to: &To<'_, '_>) -> Option<Exact> {
-    let pass = to
-        .passes
-        .iter()
-        .find(|pass| matches!(pass.scheme, "https" | "grpcs" | "suwsgi"))?;
-    let directive = |suffix: &str| pass.family.directive(suffix);
-    let is_sent = to
-        .config
-        .flag(pass.scope, &directive("ssl_server_name"))
-        .is_some_and(|flag| flag.value);
-    let written = to
-        .config
-        .set(pass.scope, &directive("ssl_name"))
-        .first()
-        .map(|set| name(set.arg(0)));
-    let context = to.context(pass.scope);
-    let peer = to
-        .groups
-        .group(to.id)
-        .peers
-        .first()
-        .and_then(|peer| match &peer.address {
-            Some(crate::config::Address::Name { host, .. }) => Some(name(host)),
-            _ => None,
-        });
-    let host = written.clone().unwrap_or_else(|| name(pass.host));
-    let wanted = peer.unwrap_or_else(|| "the name in the certificate".to_owned());
-    let mut changes = Vec::new();
-    if !is_sent {
-        changes.push(advice(directive("ssl_server_name"), &context, "on"));
-    }
-    if written.is_none() && to.block().is_some() {
-        changes.push(advice(directive("ssl_name"), &context, &wanted));
-        changes.push(advice(
-            directive("set_header"),
-            &context,
-            format!("Host {wanted}"),
-        ));
-    }
-    let sent = match is_sent {
-        true => format!("nginx sends the name {host}"),
-        false => format!(
-            "{} is off, so no name is sent",
-            directive("ssl_server_name")
-        ),
-    };
-    Some(Exact {
-        claim: format!("In {context} {sent}, and a certificate would be compared with {host}."),
-        changes,
-        evidence: vec![to.exhibit(pass.directive.position, "the pass")],
-    })
-}
-
 /// `worker_connections` and the files for them.
 pub(super) fn connections(facts: &Facts<'_>, config: &Config) -> Exact {
     let limits = Limits::of(config);
@@ -217,7 +167,45 @@ pub(super) fn connections(facts: &Facts<'_>, config: &Config) -> Exact {
             wanted.saturating_mul(2).to_string(),
         ));
     }
-    limits.exact(facts, config, changes)
+    let mut exact = limits.exact(facts, config, changes);
+    exact
+        .claim
+        .push_str(&at_once(facts, config, limits.connections));
+    exact
+}
+
+/// How many attempts were under way in the busiest minute, as the access logs tell: each holds two connections.
+fn at_once(facts: &Facts<'_>, config: &Config, connections: u64) -> String {
+    const MINUTE_MS: u64 = 60_000;
+    let load = &facts.material.observed.load;
+    let Some(busiest) = load.iter().max_by_key(|load| load.busy_ms) else {
+        return String::new();
+    };
+    let n = busiest.busy_ms.div_ceil(MINUTE_MS);
+    let words = config.words(config.main(), "worker_processes");
+    let workers = match words.as_ref().and_then(|words| words.value.first()) {
+        Some(&b"auto") => None,
+        Some(word) => parse_number(word),
+        None => Some(1),
+    };
+    let all = match workers {
+        Some(1) => format!("its one worker has {}", grouped(connections)),
+        Some(n) => format!(
+            "its {n} workers have {} together",
+            grouped(connections.saturating_mul(n))
+        ),
+        None => "the workers have as many times that as there are processors".to_owned(),
+    };
+    format!(
+        " In the busiest minute, from {} on, {} {} at upstreams under way on average, two connections each; {all}. Idle clients and bursts come on top.",
+        facts.clock(busiest.start),
+        grouped(n),
+        if n == 1 {
+            "attempt was"
+        } else {
+            "attempts were"
+        }
+    )
 }
 
 pub(super) fn files(facts: &Facts<'_>, config: &Config) -> Exact {
@@ -326,13 +314,18 @@ pub(super) fn zones(
             "Zone {shown} ({told}) holds in {context} and answers {status}. "
         ));
         if kind == "limit_req" {
+            let better = match burst::replayed(facts, definition, burst, draft) {
+                Some((words, better)) => {
+                    exact.claim.push_str(&words);
+                    better
+                }
+                None => burst.saturating_mul(2).max(20),
+            };
+            exact.claim.push_str(&burst::in_force(draft, zone, burst));
             exact.changes.push(advice(
                 kind,
                 &context,
-                format!(
-                    "zone={shown} burst={} nodelay",
-                    burst.saturating_mul(2).max(20)
-                ),
+                format!("zone={shown} burst={better} nodelay"),
             ));
         }
         if status != 429 {
@@ -364,7 +357,7 @@ fn find<'c>(config: &'c Config, directive: &str, zone: &[u8]) -> Option<&'c Dire
 }
 
 /// The value behind `key`.
-fn word(directive: &Directive, key: &str) -> Option<Vec<u8>> {
+pub(super) fn word(directive: &Directive, key: &str) -> Option<Vec<u8>> {
     let mut words = directive.args().iter();
     words
         .find_map(|word| word.strip_prefix(key.as_bytes()))
@@ -372,35 +365,15 @@ fn word(directive: &Directive, key: &str) -> Option<Vec<u8>> {
 }
 
 /// The zone in `limiting requests, excess: 0.997 by zone "one"`.
-fn zone_in(message: &[u8]) -> Option<&[u8]> {
+pub(super) fn zone_in(message: &[u8]) -> Option<&[u8]> {
     let words = b"by zone \"";
     let at = memchr::memmem::find(message, words)? + words.len();
     let len = memchr::memchr(b'"', &message[at..])?;
     Some(&message[at..at + len])
 }
 
-pub(super) fn resolver(facts: &Facts<'_>, config: &Config) -> Option<Exact> {
-    let resolver = config
-        .directives
-        .iter()
-        .find(|directive| directive.is("resolver"))?;
-    let timeout = config.milliseconds(resolver.scope, "resolver_timeout");
-    let ms = timeout.map_or(30_000, |timeout| timeout.value);
-    let context = context(config, resolver.scope);
-    let shorter = (ms > 5_000).then(|| advice("resolver_timeout", &context, "5s"));
-    Some(Exact {
-        claim: format!(
-            "nginx asks `resolver {}` ({context}) itself and waits {} for it; /etc/resolv.conf and /etc/hosts play no part.",
-            name(&resolver.args().join(&b' ')),
-            value(ms)
-        ),
-        changes: shorter.into_iter().collect(),
-        evidence: vec![facts.config_exhibit(resolver.position, "the resolver")],
-    })
-}
-
 /// As nginx takes it: `60s`, `1500ms`.
-fn value(ms: u64) -> String {
+pub(super) fn value(ms: u64) -> String {
     match ms % 1_000 {
         0 => format!("{}s", ms / 1_000),
         _ => format!("{ms}ms"),

@@ -4,14 +4,17 @@
 //! Rules say the same of any gateway; here is what differs. Without a configuration, or where it does not know the upstream, their own
 //! words stand.
 
+mod burst;
 mod groups;
 mod limits;
+mod names;
 
-use super::{Draft, Exhibit, Facts, facts::name, rules::Rule};
+use super::{
+    Draft, Exhibit, Facts,
+    facts::{capital, name},
+    rules::Rule,
+};
 use crate::config::{Config, GroupId, Groups, Pass, Position, ScopeId, Version, lint::Advice};
-
-/// The version from which connections to the peers of a block are kept by default.
-const KEEPALIVE_BY_DEFAULT: Version = Version(1, 29, 7);
 
 /// What the configuration adds.
 #[derive(Default)]
@@ -29,7 +32,13 @@ pub(super) fn sharpen(facts: &Facts<'_>, rule: &Rule, draft: &mut Draft) {
         return;
     };
     if !exact.claim.is_empty() {
-        draft.claim = format!("{} {}", draft.claim, exact.claim);
+        // Whom it hurt is said last.
+        let toll = format!(" {}.", capital(&facts.toll(draft)));
+        let (claim, toll) = match draft.claim.strip_suffix(&toll) {
+            Some(claim) => (claim, &toll[..]),
+            None => (&draft.claim[..], ""),
+        };
+        draft.claim = format!("{claim} {}{toll}", exact.claim);
     }
     if !exact.changes.is_empty() {
         draft.changes = exact.changes;
@@ -52,7 +61,7 @@ fn exact(facts: &Facts<'_>, rule: &str, draft: &Draft) -> Option<Exact> {
         "open-files" => return Some(limits::files(facts, config)),
         "rate-limited" => return limits::zones(facts, config, draft, "limit_req"),
         "connections-limited" => return limits::zones(facts, config, draft, "limit_conn"),
-        "dns-server" => return limits::resolver(facts, config),
+        "dns-server" | "dns-not-found" => return names::resolver(facts, config),
         _ => {}
     }
     let to = To::of(facts, config, draft.upstream.as_deref()?)?;
@@ -66,7 +75,11 @@ fn exact(facts: &Facts<'_>, rule: &str, draft: &Draft) -> Option<Exact> {
         "ports-used-up" => limits::ports(&to),
         "keepalive-race" => groups::kept(&to),
         "no-peer-left" => groups::no_peer(&to),
-        "tls-name" | "tls-unknown-name" | "tls-handshake" => limits::tls_name(&to),
+        "tls-verify" => names::trust(&to),
+        "socket-missing" | "socket-down" | "socket-stale" | "socket-forbidden" => {
+            Some(names::socket(&to))
+        }
+        "tls-name" | "tls-unknown-name" | "tls-handshake" => names::tls_name(&to),
         _ => None,
     }
 }
@@ -116,7 +129,7 @@ impl<'f, 'a> To<'f, 'a> {
     fn is_before_keepalive(&self) -> bool {
         self.config
             .version
-            .is_none_or(|version| version < KEEPALIVE_BY_DEFAULT)
+            .is_none_or(|version| version < Version::KEEPS_CONNECTIONS)
     }
 }
 

@@ -1,14 +1,17 @@
 //! The upstream was reached, and its answer was none: cut, of another protocol, or too big.
 
 use super::{
-    Certainty, Draft, Episode, Facts, Told, by_upstream, connect::capital, episodes, n_events,
-    name, upstream_name,
+    Certainty, Draft, Episode, Facts, Told, by_upstream, capital, episodes, n_events, name, record,
+    upstream_name,
 };
 use crate::{
     classify::aspect::NOT_REPEATED,
-    config::{BufferPlan, GroupId, lint::Advice},
-    diagnose::findings::{facts::exhibit, observed::Symptom},
-    event::{Category, Phase, Severity},
+    config::{BufferPlan, GroupId, Version, lint::Advice},
+    diagnose::{
+        Mark,
+        findings::{facts::exhibit, observed::Symptom},
+    },
+    event::{Category, Moment, Phase, Severity, Timestamp},
     words::{grouped, plural},
 };
 
@@ -147,7 +150,19 @@ pub(super) fn race(facts: &Facts<'_>, told: &mut Told) {
             Some((value, _)) => format!("nginx keeps idle connections to it for {value}"),
             None => "nginx keeps idle connections (60s unless keepalive_timeout of the upstream block says otherwise)".to_owned(),
         };
+        let upgrade = upgraded(facts, draft.first);
+        let since = upgrade.as_ref().map_or_else(String::new, |(mark, version)| {
+            format!(
+                " It began after the start of {version} at {}: from 1.29.7 on nginx keeps connections to every upstream block unless told otherwise, and the version before did not.",
+                facts.clock(mark.first)
+            )
+        });
         let mut evidence = draft.evidence.clone();
+        evidence.extend(
+            upgrade.map(|(mark, version)| {
+                record(mark.evidence, "the new version", version.as_bytes())
+            }),
+        );
         evidence.extend(keepalive_s.iter().map(|(_, position)| {
             facts.config_exhibit(*position, "how long nginx keeps idle connections")
         }));
@@ -155,7 +170,7 @@ pub(super) fn race(facts: &Facts<'_>, told: &mut Told) {
             certainty,
             title: format!("{shown} closes idle connections just as nginx uses them: a keepalive race"),
             claim: format!(
-                "{} {} to {shown} {} ended by it before any byte of an answer {}{at_once}: {kept}, and the backend closes them sooner. Whether nginx meets an orderly close or a reset is chance.{served}{repeated} {}.",
+                "{} {} to {shown} {} ended by it before any byte of an answer {}{at_once}: {kept}, and the backend closes them sooner. Whether nginx meets an orderly close or a reset is chance.{served}{repeated}{since} {}.",
                 grouped(cut.n),
                 plural(cut.n, "request"),
                 if cut.n == 1 { "was" } else { "were" },
@@ -179,6 +194,18 @@ pub(super) fn race(facts: &Facts<'_>, told: &mut Told) {
             ..draft
         });
     }
+}
+
+/// The start, before `first`, of the first version that keeps connections by itself, after one that did not.
+fn upgraded<'a>(facts: &Facts<'a>, first: Option<Timestamp>) -> Option<(&'a Mark, String)> {
+    let starts: Vec<(&Mark, Version)> = facts
+        .marks(Moment::Start, Timestamp(i64::MIN), first?)
+        .filter_map(|mark| Some((mark, Version::parse(mark.upstream.as_deref()?)?)))
+        .collect();
+    let keeps = |(_, version): &&(&Mark, Version)| *version >= Version::KEEPS_CONNECTIONS;
+    let has_before = starts.iter().any(|start| !keeps(&start));
+    let (mark, _) = starts.iter().find(keeps).filter(|_| has_before)?;
+    Some((mark, name(mark.upstream.as_deref()?)))
 }
 
 /// `keepalive_timeout` of the upstream blocks that `upstream` is in, where it is written.

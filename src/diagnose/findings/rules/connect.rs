@@ -1,7 +1,7 @@
 //! No connection: refused, and the ways in which that happens.
 
 use super::{
-    Certainty, Draft, Episode, Facts, Service, Step, Symptom, Told, by_upstream, episodes,
+    Certainty, Draft, Episode, Facts, Service, Step, Symptom, Told, by_upstream, capital, episodes,
     n_events, name, record,
 };
 use crate::{
@@ -117,8 +117,10 @@ fn down_draft(
     if let Some(ok) = last.ok_after {
         evidence.push(record(ok.evidence, "answered again", b""));
     }
+    // That nobody listened there is then no more than what the older configuration came to.
+    let is_left_behind = super::peers::is_left_behind(facts, upstream, &draft);
     Draft {
-        certainty: match is_back || longest.ok_before.is_some() {
+        certainty: match (is_back || longest.ok_before.is_some()) && !is_left_behind {
             true => Certainty::Certain,
             false => Certainty::Likely,
         },
@@ -368,15 +370,6 @@ fn commands(upstream: &[u8], episode: &Episode<'_>) -> Vec<String> {
         "On the gateway: curl -sv --max-time 5 -o /dev/null http://{shown}/"
     ));
     commands
-}
-
-/// A sentence begins with a capital.
-pub(super) fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
 }
 
 /// What was said, step by step: `25 resource-exhausted from … to …, then 64 refused …`.

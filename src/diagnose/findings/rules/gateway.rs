@@ -1,17 +1,11 @@
-//! The gateway itself: what it ran out of, what killed it, and configurations it refused.
+//! The gateway itself: what it ran out of, and what its limits refused.
 
-use super::{Certainty, Draft, Facts, Told, bounds, connect::capital, n_events, name};
+use super::{Certainty, Draft, Facts, Told, bounds, capital, n_events, name};
 use crate::{
     classify::errno,
     config::lint::Advice,
-    diagnose::{
-        Mark,
-        findings::{
-            facts::{exhibit, record},
-            observed::Symptom,
-        },
-    },
-    event::{Category, Moment, Timestamp},
+    diagnose::findings::{facts::exhibit, observed::Symptom},
+    event::{Category, Phase, Severity},
     words::{grouped, plural},
 };
 
@@ -24,7 +18,7 @@ const CONNECTIONS: [&str; 3] = [
 
 pub(super) fn connections(facts: &Facts<'_>, told: &mut Told) {
     let symptoms: Vec<&Symptom> = facts.records(&CONNECTIONS).collect();
-    let draft = facts.draft("worker_connections", &symptoms);
+    let draft = of_requests(facts, "worker_connections", &symptoms);
     let n = n_events(&symptoms);
     let limit = symptoms
         .iter()
@@ -64,6 +58,22 @@ pub(super) fn connections(facts: &Facts<'_>, told: &mut Told) {
     });
 }
 
+/// A draft about `symptoms`, of which only those that name an upstream tell of a request: at accept there is none yet, and a connection
+/// that was reused failed nobody.
+fn of_requests(facts: &Facts<'_>, subject: &str, symptoms: &[&Symptom]) -> Draft {
+    let is_of_request = |symptom: &&&Symptom| {
+        symptom.severity == Severity::Failure
+            && (symptom.upstream.is_some() || !matches!(symptom.phase, Phase::Accept | Phase::None))
+    };
+    let asked: Vec<&Symptom> = symptoms.iter().filter(is_of_request).copied().collect();
+    let hurt = facts.hurt(&asked);
+    Draft {
+        n_requests: hurt.n_requests,
+        n_masked: hurt.n_masked,
+        ..facts.draft(subject, symptoms)
+    }
+}
+
 /// `say from … to …`
 fn when(facts: &Facts<'_>, n: u64, one: &str, many: &str, draft: &Draft) -> String {
     let verb = if n == 1 { one } else { many };
@@ -92,7 +102,7 @@ fn lacks(facts: &Facts<'_>, told: &mut Told, number: u8, words: &Words, changes:
             symptom.category == Category::ResourceExhausted && symptom.aspect == number
         })
         .collect();
-    let draft = facts.draft(words.subject, &symptoms);
+    let draft = of_requests(facts, words.subject, &symptoms);
     let n = n_events(&symptoms);
     told.push(Draft {
         certainty: Certainty::Certain,
@@ -203,145 +213,6 @@ pub(super) fn disk(facts: &Facts<'_>, told: &mut Told) {
         },
         vec![],
     );
-}
-
-// --- Processes and configurations ----------------------------------------------------------------
-
-fn all_marks<'a>(facts: &Facts<'a>, moment: Moment) -> Vec<&'a Mark> {
-    let (from, to) = (Timestamp(i64::MIN), Timestamp(i64::MAX));
-    facts.marks(moment, from, to).collect()
-}
-
-/// What a record says, if it is the first of its message.
-fn quote(facts: &Facts<'_>, mark: &Mark) -> Vec<u8> {
-    let symptoms = &facts.material.observed.symptoms;
-    let symptom = symptoms
-        .iter()
-        .find(|symptom| symptom.evidence == mark.evidence);
-    symptom.map_or_else(Vec::new, |symptom| symptom.sample.clone())
-}
-
-pub(super) fn crash(facts: &Facts<'_>, told: &mut Told) {
-    let marks = all_marks(facts, Moment::WorkerCrash);
-    let n: u64 = marks.iter().map(|mark| mark.n_events).sum();
-    let (first, last) = (
-        marks.iter().map(|mark| mark.first).min(),
-        marks.iter().map(|mark| mark.last).max(),
-    );
-    let signal = marks.iter().find_map(|mark| signal_of(&quote(facts, mark)));
-    let (title, why) = match signal {
-        Some(9) => ("killed", "Signal 9 is most often the kernel's OOM killer."),
-        Some(11) => (
-            "crashed",
-            "Signal 11 is an error in nginx or in a module of it.",
-        ),
-        Some(6) => (
-            "aborted",
-            "Signal 6: it stopped itself, most often in an allocator or a module.",
-        ),
-        _ => (
-            "ended by a signal",
-            "The number behind `signal` tells which.",
-        ),
-    };
-    told.push(Draft {
-        certainty: Certainty::Certain,
-        title: format!("{} nginx {} {title}", grouped(n), if n == 1 { "worker was".to_owned() } else { "workers were".to_owned() }),
-        claim: format!(
-            "{} worker {} {}. {why} The requests in its hands have no record in the access log and none here: the damage is larger than the numbers show.",
-            grouped(n),
-            match n {
-                1 => "process ended on a signal",
-                _ => "processes ended on a signal",
-            },
-            facts.during(first, last)
-        ),
-        advice: match signal {
-            Some(9) => vec!["Look into the kernel's log for an OOM kill at that second; give the host more memory or nginx smaller buffers and zones.".to_owned()],
-            _ => vec!["Collect a core dump (worker_rlimit_core, working_directory), take third-party modules out one by one, and update nginx.".to_owned()],
-        },
-        commands: vec!["journalctl -k --since TIME | grep -iE 'oom|killed process|segfault'".to_owned()],
-        evidence: marks
-            .iter()
-            .map(|mark| record(mark.evidence, "a worker ended on a signal", &quote(facts, mark)))
-            .collect(),
-        subject: "worker".to_owned(),
-        n_events: n,
-        first,
-        last,
-        ..Draft::default()
-    });
-}
-
-/// The number in `worker process 4102 exited on signal 9`.
-fn signal_of(message: &[u8]) -> Option<u32> {
-    let text = std::str::from_utf8(message).ok()?;
-    let (_, rest) = text.split_once("signal ")?;
-    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
-
-pub(super) fn reload_refused(facts: &Facts<'_>, told: &mut Told) {
-    refused(
-        facts,
-        told,
-        Moment::ReloadFailed,
-        "a reload was refused: the new configuration is not in force",
-        "nginx was told to read its configuration again, and refused it: it goes on with the one it had, and what was changed since has no effect. A later restart would find no nginx.",
-    );
-}
-
-pub(super) fn start_refused(facts: &Facts<'_>, told: &mut Told) {
-    refused(
-        facts,
-        told,
-        Moment::Emergency,
-        "nginx refused to start, or to take a configuration",
-        "nginx did not start with it, or a test of it failed.",
-    );
-}
-
-fn refused(facts: &Facts<'_>, told: &mut Told, moment: Moment, title: &str, why: &str) {
-    let marks = all_marks(facts, moment);
-    let n: u64 = marks.iter().map(|mark| mark.n_events).sum();
-    let first = marks.iter().map(|mark| mark.first).min();
-    let last = marks.iter().map(|mark| mark.last).max();
-    let said = marks
-        .iter()
-        .map(|mark| quote(facts, mark))
-        .find(|quote| !quote.is_empty());
-    let said = said.map_or_else(String::new, |said| format!(" Its words: {}.", name(&said)));
-    // What the same configuration then holds.
-    let later = facts
-        .marks(
-            Moment::Reload,
-            last.unwrap_or(Timestamp(0)),
-            Timestamp(i64::MAX),
-        )
-        .next();
-    let mended = match later {
-        Some(mark) => format!(
-            " A later reload, at {}, was taken.",
-            facts.clock(mark.first)
-        ),
-        None => " No later reload that was taken is in these logs.".to_owned(),
-    };
-    told.push(Draft {
-        certainty: Certainty::Certain,
-        title: title.to_owned(),
-        claim: format!("{} {}: {why}{said}{mended}", capital(&facts.during(first, last)), match n { 1 => "once".to_owned(), n => format!("{} times", grouped(n)) }),
-        advice: vec!["nginx -t says what is wrong; run it before every reload (nginx -t && nginx -s reload).".to_owned()],
-        commands: vec!["nginx -t".to_owned()],
-        evidence: marks
-            .iter()
-            .map(|mark| record(mark.evidence, moment.name(), &quote(facts, mark)))
-            .collect(),
-        subject: moment.name().to_owned(),
-        n_events: n,
-        first,
-        last,
-        ..Draft::default()
-    });
 }
 
 // --- Limits that the gateway enforces ------------------------------------------------------------

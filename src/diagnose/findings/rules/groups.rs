@@ -1,19 +1,20 @@
 //! Groups and passive checks: no peer left, and peers that were taken out without a word why.
 
 use super::{
-    Certainty, Draft, Facts, Told, by_upstream, connect::capital, n_events, name, upstream_name,
+    Certainty, Draft, Facts, Told, by_upstream, capital, n_events, name, record, upstream_name,
 };
 use crate::{
-    config::lint::Advice,
+    aggregate::traces::{ErrorTrace, TextHash},
+    config::{Position, lint::Advice},
     diagnose::{
         Outage,
         findings::{facts::exhibit, observed::Symptom},
         health::Told as Known,
     },
-    event::{Category, Severity, Timestamp},
+    event::{Category, LocalTime, Severity, Timestamp},
     words::{grouped, plural},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A peer of a group that ran out of peers, with what it failed with.
 struct Lost<'a> {
@@ -33,6 +34,9 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
             continue;
         };
         let lost = group.map_or_else(Vec::new, |group| lost(facts, group, first, last));
+        if lost.is_empty() && !busy_peers(facts, group).is_empty() {
+            continue; // they are busy
+        }
         let n = n_events(&symptoms);
         let stories: Vec<String> = lost.iter().take(4).map(|lost| story(facts, lost)).collect();
         let short: Vec<String> = lost
@@ -52,9 +56,8 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
         let mut evidence: Vec<_> = symptoms.iter().map(|symptom| exhibit(symptom)).collect();
         evidence.extend(
             lost.iter()
-                .flat_map(|lost| &lost.symptoms)
                 .take(4)
-                .map(|symptom| exhibit(symptom)),
+                .filter_map(|lost| facts.draft("", &lost.symptoms).evidence.into_iter().next()),
         );
         evidence.extend(trap.map(|position| facts.config_exhibit(position, "the group")));
         told.push(Draft {
@@ -90,6 +93,220 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
             ..draft
         });
     }
+}
+
+/// The peers of `group` that take a bounded number of connections, with where they are listed; none unless all in service do.
+fn busy_peers(facts: &Facts<'_>, group: Option<&[u8]>) -> Vec<(String, u64, Position)> {
+    let (Some(groups), Some(group)) = (&facts.groups, group) else {
+        return Vec::new();
+    };
+    let Some(&id) = groups.named(group).first() else {
+        return Vec::new();
+    };
+    let up = groups.group(id).peers.iter().filter(|peer| !peer.is_down);
+    if up.clone().any(|peer| peer.max_conns == 0) {
+        return Vec::new();
+    }
+    up.map(|peer| (name(peer.written), peer.max_conns, peer.position))
+        .collect()
+}
+
+/// `no live upstreams`, and none failed before: every peer has `max_conns` connections (`ngx_http_upstream_get_peer`).
+pub(super) fn max_conns(facts: &Facts<'_>, told: &mut Told) {
+    for (group, symptoms) in by_upstream(facts.failures(Category::NoLiveUpstreams)) {
+        let busy = busy_peers(facts, group);
+        let draft = facts.draft(&upstream_name(group), &symptoms);
+        let (Some(group), Some(first), Some(last)) = (group, draft.first, draft.last) else {
+            continue;
+        };
+        if busy.is_empty() || !lost(facts, group, first, last).is_empty() {
+            continue;
+        }
+        let shown = name(group);
+        let n = n_events(&symptoms);
+        let limits: Vec<String> = busy
+            .iter()
+            .take(4)
+            .map(|(peer, max_conns, _)| format!("{peer} takes {max_conns}"))
+            .collect();
+        let all: u64 = busy.iter().map(|(_, max_conns, _)| max_conns).sum();
+        let has_zone = facts.groups.as_ref().is_some_and(|groups| {
+            let id = groups.named(group).first().copied();
+            id.is_some_and(|id| groups.zone(id).is_some())
+        });
+        let whose = match has_zone {
+            true => "",
+            false => " Without a `zone` each worker counts its own.",
+        };
+        let mut evidence: Vec<_> = symptoms.iter().map(|symptom| exhibit(symptom)).collect();
+        evidence.extend(
+            busy.iter()
+                .take(4)
+                .map(|(_, _, at)| facts.config_exhibit(*at, "max_conns here")),
+        );
+        told.push(Draft {
+            certainty: Certainty::Likely,
+            title: format!("all peers of {shown} had as many connections as max_conns allows"),
+            claim: format!(
+                "{} {} found no peer of {shown} {} and got a 502 at once, though none of them had failed: {}. nginx has the same words for peers that are dead and peers that are busy.{whose} {}.",
+                grouped(n),
+                plural(n, "request"),
+                facts.during(Some(first), Some(last)),
+                limits.join(", "),
+                capital(&facts.toll(&draft))
+            ),
+            advice: vec![
+                "Raise max_conns to what a peer can serve at once, add peers, or make the slow requests quicker: connections under way are requests a second times seconds each.".to_owned(),
+                "Open source nginx has no queue for such requests: what does not fit fails. limit_req in front lets it fail as 429, and sooner.".to_owned(),
+            ],
+            changes: busy
+                .iter()
+                .take(4)
+                .map(|(peer, max_conns, _)| Advice {
+                    directive: "server".to_owned(),
+                    context: format!("upstream {shown}"),
+                    value: format!("{peer} max_conns={}", max_conns.saturating_mul(2)),
+                })
+                .collect(),
+            commands: vec![
+                format!("On the gateway: ss -tn state established dst PEER | wc -l (up to {all} together)"),
+                format!("nginx -T 2>/dev/null | grep -nA12 'upstream {shown}'"),
+            ],
+            evidence,
+            ..draft
+        });
+    }
+}
+
+/// While one worker has no peer left, others still ask them: without a `zone` each counts failures alone.
+pub(super) fn apart(facts: &Facts<'_>, told: &mut Told) {
+    let Some(groups) = &facts.groups else {
+        return;
+    };
+    let errors = facts.material.scanned.errors.as_slice();
+    for (group, symptoms) in by_upstream(facts.failures(Category::NoLiveUpstreams)) {
+        let ids = group.map_or_else(Vec::new, |group| groups.named(group));
+        let (Some(group), Some(&id)) = (group, ids.first()) else {
+            continue;
+        };
+        if groups.zone(id).is_some() {
+            continue;
+        }
+        let peers: Vec<TextHash> = facts
+            .symptoms()
+            .filter_map(|symptom| symptom.upstream.as_deref())
+            .filter(|upstream| {
+                groups
+                    .of_peer(upstream)
+                    .iter()
+                    .any(|(known, ..)| *known == id)
+            })
+            .map(TextHash::of)
+            .collect();
+        let hash = TextHash::of(group);
+        let is_without = |error: &&ErrorTrace| {
+            error.kind.category == Category::NoLiveUpstreams && error.upstream == hash
+        };
+        // Seconds in which a worker had none, and those in which another asked one.
+        let mut without: BTreeMap<LocalTime, BTreeSet<u32>> = BTreeMap::new();
+        for error in errors
+            .iter()
+            .filter(is_without)
+            .filter(|error| error.key.pid > 0)
+        {
+            without.entry(error.time).or_default().insert(error.key.pid);
+        }
+        let asked = errors.iter().filter(|error| {
+            peers.contains(&error.upstream)
+                && without
+                    .get(&error.time)
+                    .is_some_and(|pids| error.key.pid > 0 && !pids.contains(&error.key.pid))
+        });
+        let asked: Vec<&ErrorTrace> = asked.collect();
+        let Some(first) = asked.first() else {
+            continue;
+        };
+        let shown = name(group);
+        let draft = facts.draft(&shown, &symptoms);
+        let workers: BTreeSet<u32> = without.values().flatten().copied().collect();
+        let mut evidence = draft.evidence.clone();
+        evidence.push(record(
+            first.evidence,
+            "another worker asked a peer in that second",
+            b"",
+        ));
+        evidence.push(facts.config_exhibit(groups.group(id).position, "no `zone` here"));
+        told.push(Draft {
+            certainty: Certainty::Likely,
+            title: format!("workers disagree about the peers of {shown}: there is no `zone`"),
+            claim: format!(
+                "{} of nginx's workers had no peer of {shown} left in seconds in which another worker asked one, {} times: without a `zone` each worker counts failures alone, and one that has met more of them is without peers first. Which requests fail then depends on the worker that took them.",
+                grouped(workers.len() as u64),
+                grouped(asked.len() as u64)
+            ),
+            advice: vec!["Let the workers share what they know of the peers; with it max_fails counts the failures of all of them, so raise it at the same time.".to_owned()],
+            changes: vec![Advice {
+                directive: "zone".to_owned(),
+                context: format!("upstream {shown}"),
+                value: format!("{shown} 64k"),
+            }],
+            commands: vec![format!("nginx -T 2>/dev/null | grep -nA12 'upstream {shown}'")],
+            n_requests: 0,
+            n_masked: 0,
+            evidence,
+            ..draft
+        });
+    }
+}
+
+/// A `backup` was asked: for so long none of the other peers of its group was in service.
+pub(super) fn backup_served(facts: &Facts<'_>, told: &mut Told) {
+    let Some(groups) = &facts.groups else {
+        return;
+    };
+    for group in groups.groups.iter().filter(|group| group.scope.is_some()) {
+        let services = group.peers.iter().filter_map(|peer| {
+            let address = peer.address.as_ref()?.to_string();
+            Some((peer, facts.service(Some(address.as_bytes()))?))
+        });
+        let services: Vec<_> = services.collect();
+        let n_all: u64 = services.iter().map(|(_, service)| service.n_attempts).sum();
+        for (peer, service) in services.iter().filter(|(peer, _)| peer.is_backup) {
+            let (Some(first), Some(last)) = (service.ok.first(), service.ok.last()) else {
+                continue;
+            };
+            let (shown, block) = (name(peer.written), name(&group.name));
+            let n = service.n_attempts;
+            let per_cent = 100 * n / n_all.max(1);
+            told.push(Draft {
+                subject: format!("{block} {shown}"),
+                certainty: Certainty::Certain,
+                title: format!("the backup {shown} served {} of {block}", plural_of(n, "attempt")),
+                claim: format!(
+                    "{} of {} attempts at upstream {block} ({per_cent} %) went to its backup {shown}, {}: nginx asks it only while none of the other peers is in service.",
+                    grouped(n),
+                    grouped(n_all),
+                    facts.during(Some(first.first), Some(last.last))
+                ),
+                advice: vec!["Mend the other peers: the findings about them say how. See whether the backup can carry the load for as long.".to_owned()],
+                commands: vec![format!("nginx -T 2>/dev/null | grep -nA12 'upstream {block}'")],
+                evidence: vec![
+                    record(first.evidence, "answered by the backup", b""),
+                    facts.config_exhibit(peer.position, "marked `backup` here"),
+                ],
+                n_masked: service.n_ok,
+                n_events: n,
+                first: Some(first.first),
+                last: Some(last.last),
+                ..Draft::default()
+            });
+        }
+    }
+}
+
+/// `3 attempts`
+fn plural_of(n: u64, noun: &str) -> String {
+    format!("{} {}", grouped(n), plural(n, noun))
 }
 
 /// The peers that had failed when the group had none left, by their first failure.
@@ -164,11 +381,20 @@ fn peers(facts: &Facts<'_>, group: &[u8], from: Timestamp, to: Timestamp) -> BTr
 
 /// `127.0.0.1:8097 failed with 15 timeout from 14:39:00 on`.
 fn story(facts: &Facts<'_>, lost: &Lost<'_>) -> String {
-    let told: Vec<String> = lost
-        .symptoms
+    let mut sums: Vec<(Category, u64)> = Vec::new();
+    for symptom in &lost.symptoms {
+        match sums
+            .iter_mut()
+            .find(|(known, _)| *known == symptom.category)
+        {
+            Some((_, n)) => *n += symptom.n_events,
+            None => sums.push((symptom.category, symptom.n_events)),
+        }
+    }
+    let told: Vec<String> = sums
         .iter()
         .take(2)
-        .map(|symptom| format!("{} × {}", grouped(symptom.n_events), symptom.category))
+        .map(|(category, n)| format!("{} × {category}", grouped(*n)))
         .collect();
     let since = lost
         .symptoms

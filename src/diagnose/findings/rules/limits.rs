@@ -1,6 +1,6 @@
 //! Durations that pile up, held against the timeouts that are configured: whose limit it is, where it is set, and what changing it does.
 
-use super::{Certainty, Draft, Facts, Symptom, Told, connect::capital, name, record};
+use super::{Certainty, Draft, Facts, Symptom, Told, capital, name, record};
 use crate::{
     aggregate::Ending,
     config::{Position, ScopeId, lint::Advice},
@@ -91,11 +91,12 @@ pub(super) fn of_upstream(facts: &Facts<'_>, told: &mut Told) {
             certainty: Certainty::Likely,
             title: format!("{} {how} after {}", at(pile), value(pile.timeout_ms)),
             claim: format!(
-                "{} failed attempts at {} ended within {} ms of {}, and not by a timeout of nginx, which answers 504{longer}. A limit of the upstream's own, or of a balancer in front of it, is set to that (gunicorn --timeout 30, uwsgi harakiri, php-fpm request_terminate_timeout, an idle timeout of 60 s at a cloud balancer). {}.",
+                "{} failed attempts at {} ended within {} ms of {}, and not by a timeout of nginx, which answers 504{longer}. {} {}.",
                 share(pile),
                 at(pile),
                 pile.longest_ms - pile.timeout_ms,
                 seconds(pile.timeout_ms),
+                whose(pile),
                 capital(&facts.toll(&draft))
             ),
             advice: vec![
@@ -107,6 +108,47 @@ pub(super) fn of_upstream(facts: &Facts<'_>, told: &mut Told) {
             )],
             ..draft
         });
+    }
+}
+
+/// Limits that are well known by their defaults, in seconds.
+const WELL_KNOWN: &[(u64, &str)] = &[
+    (15, "Envoy's route timeout"),
+    (
+        30,
+        "gunicorn --timeout, PHP max_execution_time, the router of Heroku, Google's balancers",
+    ),
+    (
+        60,
+        "the idle timeout of AWS balancers, uwsgi harakiri and php-fpm request_terminate_timeout as often set",
+    ),
+    (100, "Cloudflare"),
+    (120, "Node's requestTimeout of old versions, IIS"),
+    (230, "Azure App Service"),
+    (240, "Azure's balancers"),
+    (
+        300,
+        "Node's requestTimeout, Apache's Timeout of old versions",
+    ),
+    (350, "AWS network balancers"),
+];
+
+/// Whose limit it may be: one upstream's own, or that of what stands before several.
+fn whose(pile: &Fingerprint) -> String {
+    let at = match pile.n_upstreams {
+        0 | 1 => "A limit of the upstream's own, or of a balancer in front of it, is set to that",
+        _ => {
+            "Several upstreams share it, so it is the same setting in each, or a box that all of them are behind"
+        }
+    };
+    let known = WELL_KNOWN
+        .iter()
+        .find(|(seconds, _)| seconds * 1_000 == pile.timeout_ms);
+    match known {
+        Some((seconds, who)) => format!("{at}; known for {seconds} s: {who}."),
+        None => format!(
+            "{at} (gunicorn --timeout, uwsgi harakiri, php-fpm request_terminate_timeout, a balancer's idle timeout)."
+        ),
     }
 }
 

@@ -2,7 +2,12 @@
 //!
 //! What is wrong, where and how to mend it is [`lint`]'s; here is what harm each of its rows does, as far as a log can show it.
 
-use super::{Certainty, Draft, Facts, Symptom, Told, by_upstream, name};
+use super::{
+    Certainty, Draft, Facts, Symptom, Told, by_upstream,
+    effects::{self, Effect, Seen},
+    name,
+    states::CONFLICTING,
+};
 use crate::{
     config::{
         Position,
@@ -36,6 +41,10 @@ enum Shown {
     Saying(Category, &'static [&'static str]),
     /// Records of a category, wherever.
     Anywhere(Category),
+    /// A rule of its own tells it, if there are records of this message.
+    ElsewhereBy(&'static str),
+    /// It failed nobody as a gateway does, and access logs show it.
+    Effect(Effect),
 }
 
 struct Row {
@@ -69,20 +78,25 @@ const ROWS: &[Row] = &[
     row("single-peer-made-plural", Kind::Risk, Shown::AtPeers(Category::NoLiveUpstreams, 0)),
     row("localhost-two-addresses", Kind::Risk, Shown::Never), // rules::peers tells it
     row("single-peer-parameters", Kind::Risk, Shown::Never),
-    row("no-shared-zone", Kind::Risk, Shown::Never),
+    row("no-shared-zone", Kind::Risk, Shown::Never), // rules::groups tells it
     row("keepalive-ineffective", Kind::Risk, Shown::AtPeers(Category::ResourceExhausted, NO_PORT)),
     row("keepalive-order", Kind::Risk, Shown::AtPeers(Category::ResourceExhausted, NO_PORT)),
     row("scheme-and-port", Kind::Risk, Shown::Saying(Category::Tls, &["wrong version number"])),
     row("sni-off", Kind::Risk, Shown::Saying(Category::Tls, &["alert number 112", "unrecognized name", "handshake failure"])),
     row("tls-name-of-group", Kind::Risk, Shown::Saying(Category::Tls, &["does not match"])),
-    row("nested-location-without-pass", Kind::Risk, Shown::Never),
-    row("lost-host-header", Kind::Risk, Shown::Never),
-    row("websocket-headers", Kind::Risk, Shown::Never),
-    row("retry-without-limit", Kind::Risk, Shown::Never),
-    row("conflicting-server-name", Kind::Risk, Shown::Never),
+    row("nested-location-without-pass", Kind::Risk, Shown::Effect(Effect::Unfound)),
+    row("lost-host-header", Kind::Risk, Shown::Effect(Effect::Unfit)),
+    row("websocket-headers", Kind::Risk, Shown::Effect(Effect::Unfit)),
+    row("websocket-idle", Kind::Risk, Shown::Effect(Effect::Idle)),
+    row("connection-always-upgrade", Kind::Risk, Shown::AtPeers(Category::ResourceExhausted, NO_PORT)),
+    row("constant-scheme", Kind::Risk, Shown::Never),
+    row("buffering-off", Kind::Risk, Shown::Never),
+    row("retry-without-limit", Kind::Risk, Shown::Never), // rules::load tells it
+    row("conflicting-server-name", Kind::Risk, Shown::ElsewhereBy(CONFLICTING)),
     row("connections-exceed-files", Kind::Risk, Shown::Anywhere(Category::ResourceExhausted)),
     row("limit-status", Kind::Risk, Shown::Anywhere(Category::RateLimited)),
-    row("error-page-hides-status", Kind::Blind, Shown::Never),
+    row("error-log-debug", Kind::Risk, Shown::Never),
+    row("error-page-hides-status", Kind::Blind, Shown::Effect(Effect::Hidden)),
     row("error-log-level", Kind::Blind, Shown::Never),
     row("error-log-off", Kind::Blind, Shown::Never),
     row("access-log-off", Kind::Blind, Shown::Never),
@@ -106,9 +120,32 @@ pub(super) fn blind_spots(facts: &Facts<'_>, told: &mut Told) {
 
 fn of_kind(facts: &Facts<'_>, kind: Kind, told: &mut Told) {
     for (row, finding) in of_rows(facts) {
-        if row.kind == kind && harmed(facts, row, finding).is_empty() {
+        let is_elsewhere = match row.shown {
+            Shown::ElsewhereBy(signature) => facts.records(&[signature]).next().is_some(),
+            _ => false,
+        };
+        let is_shown = is_elsewhere
+            || !harmed(facts, row, finding).is_empty()
+            || effect(facts, row, finding).is_some();
+        if row.kind == kind && !is_shown {
             told.push(draft(facts, finding, Draft::default()));
         }
+    }
+}
+
+/// What the logs show the effect of, though no request failed by the gateway.
+pub(super) fn shown(facts: &Facts<'_>, told: &mut Told) {
+    for (row, finding) in of_rows(facts) {
+        let Some(seen) = effect(facts, row, finding) else {
+            continue;
+        };
+        let mut draft = draft(facts, finding, Draft::default());
+        draft.claim = format!("{} The logs show it: {}.", draft.claim, seen.words);
+        draft.certainty = draft.certainty.max(Certainty::Likely);
+        draft.evidence.extend(seen.evidence);
+        draft.n_requests = seen.n_requests;
+        draft.n_events = seen.n_requests;
+        told.push(draft);
     }
 }
 
@@ -125,7 +162,7 @@ pub(super) fn harmful(facts: &Facts<'_>, told: &mut Told) {
             "{} The logs show what comes of it {}. {}.",
             draft.claim,
             facts.during(draft.first, draft.last),
-            super::connect::capital(&facts.toll(&draft))
+            super::capital(&facts.toll(&draft))
         );
         // The same failures have other explanations too.
         draft.certainty = draft.certainty.max(Certainty::Likely);
@@ -137,6 +174,13 @@ fn of_rows<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'static Row, &'f 
     let row_of = |finding: &Finding| ROWS.iter().find(|row| row.lint == finding.id);
     let findings = facts.lints.iter();
     findings.filter_map(move |finding| Some((row_of(finding)?, finding)))
+}
+
+fn effect(facts: &Facts<'_>, row: &Row, finding: &Finding) -> Option<Seen> {
+    match row.shown {
+        Shown::Effect(effect) => effects::seen(facts, effect, finding),
+        _ => None,
+    }
 }
 
 /// Adds what `finding` says to `draft`, and where it was written to its evidence.
@@ -173,7 +217,7 @@ fn draft(facts: &Facts<'_>, finding: &Finding, draft: Draft) -> Draft {
         title: finding.title.to_owned(),
         claim: format!(
             "{}{written}.",
-            super::connect::capital(&crate::text::for_terminal(finding.claim.as_bytes()))
+            super::capital(&crate::text::for_terminal(finding.claim.as_bytes()))
         ),
         advice: vec![
             "Change the configuration as below, then nginx -t and nginx -s reload.".to_owned(),
@@ -194,7 +238,7 @@ fn main_file(facts: &Facts<'_>) -> Option<Position> {
 /// Failures that show the harm of `finding`.
 fn harmed<'a>(facts: &Facts<'a>, row: &Row, finding: &Finding) -> Vec<&'a Symptom> {
     match row.shown {
-        Shown::Never => Vec::new(),
+        Shown::Never | Shown::ElsewhereBy(_) | Shown::Effect(_) => Vec::new(),
         Shown::Emergency => {
             let span = facts.span();
             let is_refused = [Moment::Emergency, Moment::ReloadFailed]

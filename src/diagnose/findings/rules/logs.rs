@@ -1,8 +1,11 @@
 //! The logs themselves: what they lack, what is forged in them, and what is not understood.
 
-use super::{Certainty, Cite, Draft, Exhibit, Facts, Told, name, record};
+use super::{
+    Certainty, Cite, Draft, Exhibit, Facts, Symptom, Told, bounds, n_events, name, record,
+};
 use crate::{
     aggregate::LineClass,
+    config::{LogTarget, Position, lint::Advice},
     diagnose::Gap,
     engine::rotation_set,
     words::{duration, grouped, plural},
@@ -84,6 +87,90 @@ pub(super) fn missing_files(facts: &Facts<'_>, told: &mut Told) {
             ..Draft::default()
         });
     }
+}
+
+/// What nginx says where it cannot write to a syslog server (`ngx_syslog.c`, `ngx_http_log_module.c`).
+const TO_SYSLOG: [&str; 8] = [
+    "http-send-to-syslog-failed",
+    "http-send-to-syslog-has-written-only-of",
+    "core-socket-failed-2",
+    "core-connect-failed",
+    "x-syslog-send",
+    "x-syslog-send-bare",
+    "x-syslog-connect-stale",
+    "x-syslog-connect-missing",
+];
+
+/// Log lines go to a syslog server that does not take them.
+pub(super) fn to_syslog(facts: &Facts<'_>, told: &mut Told) {
+    let mut symptoms: Vec<&Symptom> = facts.records(&TO_SYSLOG).collect();
+    // Those that name a socket's error tell most.
+    symptoms.sort_by_key(|symptom| (!symptom.signature.starts_with("x-"), symptom.evidence));
+    let of_requests = facts.records(&TO_SYSLOG[..2]);
+    let n_lost: u64 = of_requests.map(|symptom| symptom.n_events).sum();
+    let (first, last) = bounds(&symptoms);
+    let config = facts.material.config;
+    let targets: Vec<(String, Position)> = config.map_or_else(Vec::new, |config| {
+        let access = config.access_logs().into_iter();
+        let access = access.filter_map(|log| Some((log.target, log.position?)));
+        let error = config.error_logs().into_iter();
+        let all = access.chain(error.map(|log| (log.target, log.position)));
+        all.filter_map(|(target, position)| match target {
+            LogTarget::Syslog(words) => Some((name(words), position)),
+            _ => None,
+        })
+        .collect()
+    });
+    let told_so = symptoms.iter().take(3);
+    let mut evidence: Vec<Exhibit> = told_so
+        .map(|symptom| record(symptom.evidence, "not sent to syslog", &symptom.sample))
+        .collect();
+    if !evidence.is_empty() {
+        let written = targets.iter().take(3);
+        evidence
+            .extend(written.map(|(_, at)| facts.config_exhibit(*at, "a log that goes to syslog")));
+    }
+    let named: Vec<&str> = targets.iter().map(|(words, _)| &words[..]).collect();
+    let where_to = match named.is_empty() {
+        true => "a syslog server".to_owned(),
+        false => format!("a syslog server ({})", named.join(", ")),
+    };
+    let lost = match n_lost {
+        0 => "What was to be logged there is lost".to_owned(),
+        n => format!(
+            "Of {} {} the line in the access log is lost there",
+            grouped(n),
+            plural(n, "request")
+        ),
+    };
+    let n = n_events(&symptoms);
+    told.push(Draft {
+        certainty: Certainty::Certain,
+        title: format!("a syslog target does not take what nginx logs: {} {} of it", grouped(n), match n { 1 => "record tells", _ => "records tell" }),
+        claim: format!(
+            "{}, nginx could not send log lines to {where_to}: the evidence quotes the error. {lost}, and no request failed by it: `Connection refused` there is not an upstream's. Where that target is the only log, silence in it means nothing.",
+            super::capital(&facts.during(first, last))
+        ),
+        advice: vec![
+            "Start the receiver, or correct the address; over UDP a refusal shows only when the next line is sent, so half of the losses are not even told.".to_owned(),
+            "Keep a file beside it, at least of errors: a second `error_log` or `access_log` line at the same level.".to_owned(),
+        ],
+        changes: vec![Advice {
+            directive: "error_log".to_owned(),
+            context: "main".to_owned(),
+            value: "/var/log/nginx/error.log warn".to_owned(),
+        }],
+        commands: vec![
+            "On the gateway: ss -lnup 'sport = :514' (a receiver on this host), ls -l /dev/log".to_owned(),
+            "nginx -T 2>/dev/null | grep -n 'syslog:'".to_owned(),
+        ],
+        evidence,
+        subject: "syslog".to_owned(),
+        n_events: n,
+        first,
+        last,
+        ..Draft::default()
+    });
 }
 
 pub(super) fn forged(facts: &Facts<'_>, told: &mut Told) {

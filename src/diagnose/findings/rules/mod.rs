@@ -7,22 +7,25 @@
 mod answers;
 mod backend;
 mod connect;
+mod effects;
 mod gateway;
 mod groups;
 mod limits;
 mod lints;
+mod load;
 mod logs;
 mod names;
 mod peers;
 mod rest;
 mod sockets;
+mod states;
 mod timeouts;
 mod tls;
 
 use super::{
     Certainty, Cite, Draft, Exhibit, Told, Weight,
     episode::{Episode, Step, episodes},
-    facts::{Facts, bounds, by_upstream, n_events, name, record, upstream_name},
+    facts::{Facts, bounds, by_upstream, capital, n_events, name, record, upstream_name},
     observed::{Service, Symptom},
 };
 use crate::event::Category;
@@ -130,6 +133,8 @@ pub const RULES: &[Rule] = rules! {
         unless "The resolver that nginx uses finds the name.";
     "no-peer-left" Failure NoLiveUpstreams groups::no_peer: "a group had no peer left to ask",
         unless "The peers answered others through the same gateway at these seconds.";
+    "max-conns-reached" Failure NoLiveUpstreams groups::max_conns: "all peers of a group are busy",
+        unless "A record of an earlier failure of one of its peers; or fewer connections to them than max_conns in that time.";
     "worker-connections" Failure ResourceExhausted gateway::connections: "worker_connections were used up",
         unless "`ss -s` or stub_status shows far fewer connections than workers times the limit.";
     "open-files" Failure ResourceExhausted gateway::files: "file descriptors were used up",
@@ -140,7 +145,7 @@ pub const RULES: &[Rule] = rules! {
         unless "Host, cgroup and shared zones had room.";
     "disk-full" Failure ResourceExhausted gateway::disk: "a disk was full",
         unless "The disk had room and inodes; then a quota was reached.";
-    "worker-crash" Failure WorkerCrash gateway::crash: "a worker ended on a signal",
+    "worker-crash" Failure WorkerCrash states::crash: "a worker ended on a signal",
         unless "Somebody sent that signal on purpose.";
     "backend-errors" Failure Upstream5xx backend::errors: "the backend itself answered 5xx",
         unless "The upstream header time of these requests is absent: then the gateway made the answer.";
@@ -156,6 +161,8 @@ pub const RULES: &[Rule] = rules! {
         unless "`nginx -T` of the running gateway names this address.";
     "peer-marked-down" Warning Config peers::marked_down: "a peer was asked that the configuration marks down",
         unless "The mark was made after the last of these records.";
+    "backup-served" Warning Health groups::backup_served: "a backup had to serve",
+        unless "The peer was no backup in the configuration of that time.";
     "backup-failed" Warning Config peers::backup_failed: "a backup was asked, and failed as well",
         unless "The peer was no backup in the configuration of that time.";
     "name-resolved-at-start" Warning Dns peers::resolved_at_start: "an address that a name may no longer have",
@@ -166,6 +173,16 @@ pub const RULES: &[Rule] = rules! {
         unless "These requests took a location of another server, or of another gateway.";
     "tunnel-lifetime" Warning Timeout limits::upgraded: "upgraded connections end at one age",
         unless "Both ends kept talking through that age.";
+    "workers-disagree" Warning NoLiveUpstreams groups::apart: "each worker counts the failures of a group alone",
+        unless "The group has a `zone` in the configuration of that time, or the records are of two gateways.";
+    "retry-storm" Warning Timeout load::storm: "retries multiply the load in an outage",
+        unless "The requests with several attempts were of a group whose peers all had room.";
+    "posts-not-repeated" Warning PrematureClose load::not_repeated: "only requests that nginx does not send twice fail",
+        unless "Requests of other methods failed for clients in the same proportion.";
+    "config-shown" Warning Config lints::shown: "the configuration has a weakness, and the logs show what comes of it",
+        unless "`nginx -T` of the running gateway differs from the configuration that was read.";
+    "server-name-conflict" Warning Config states::conflicting: "a server block is ignored",
+        unless "`nginx -t` no longer says so, and a reload was taken since.";
     "config-refused" Warning Config lints::refused: "nginx would refuse the configuration",
         unless "`nginx -t` accepts it.";
     "config-risk" Warning Config lints::risks: "the configuration has a weakness, of which these logs show no harm",
@@ -184,9 +201,9 @@ pub const RULES: &[Rule] = rules! {
         unless "These answers are large downloads or long polls by design.";
     "taken-out" Warning Health groups::taken_out: "a peer was taken out, and no record says why",
         unless "Records of its failures exist in another error_log.";
-    "reload-refused" Warning Config gateway::reload_refused: "a reload was refused",
+    "reload-refused" Warning Config states::reload_refused: "a reload was refused",
         unless "New workers were started right after it.";
-    "start-refused" Warning Config gateway::start_refused: "nginx refused a configuration",
+    "start-refused" Warning Config states::start_refused: "nginx refused a configuration",
         unless "It was a test of a file that is not in use.";
     "temporary-files" Warning Buffer answers::spill: "bodies go to temporary files",
         unless "Nothing needs to be refuted: it is told so that nobody takes it for the cause.";
@@ -196,6 +213,8 @@ pub const RULES: &[Rule] = rules! {
         unless "The peer was added after these logs, or other gateways ask it.";
     "missing-files" Note Other logs::missing_files: "files of a rotated set are missing",
         unless "The numbering of the set has holes by design.";
+    "syslog-fails" Note Other logs::to_syslog: "a syslog server does not take log lines",
+        unless "The receiver has a line for each request of that time.";
     "silence" Note Other logs::silence: "a log says nothing for long",
         unless "The traffic stops at these hours every day.";
     "forged-lines" Note Other logs::forged: "lines that clients forged",

@@ -1,6 +1,6 @@
 //! Names that are no addresses: at start, and at run time.
 
-use super::{Certainty, Draft, Facts, Told, connect::capital, n_events, name};
+use super::{Certainty, Draft, Facts, Told, capital, n_events, name};
 use crate::{
     config::lint::Advice,
     diagnose::findings::observed::Symptom,

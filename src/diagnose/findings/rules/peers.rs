@@ -1,9 +1,10 @@
 //! Upstreams of the logs, held against those that the configuration lists.
 
-use super::{Certainty, Draft, Facts, Symptom, Told, by_upstream, connect::capital, name, record};
+use super::{Certainty, Draft, Facts, Symptom, Told, by_upstream, capital, name, record};
 use crate::{
     config::{Address, Group, GroupId, Groups, Likeness, Peer, Target, lint::Advice},
-    event::{Category, Severity},
+    diagnose::Mark,
+    event::{Category, Moment, Severity, Timestamp},
     words::{grouped, plural},
 };
 use std::collections::BTreeMap;
@@ -133,9 +134,27 @@ fn not_listed(facts: &Facts<'_>, told: &mut Told, has_neighbours: bool) {
                 "nothing at that host is listed".to_owned()
             }
         };
+        let refusal = refused_before(facts, &draft);
+        if let Some(mark) = refusal {
+            draft.evidence.insert(
+                1.min(draft.evidence.len()),
+                record(mark.evidence, "the configuration was refused", b""),
+            );
+        }
+        let why = match refusal {
+            Some(mark) => format!(
+                "The reload at {} was refused, so nginx went on with the configuration it had, which names {shown}{}",
+                facts.clock(mark.first),
+                taken_after(facts, mark)
+            ),
+            None => "So nginx ran with another configuration then: it was corrected since, or never reloaded, or this is that of another gateway".to_owned(),
+        };
         let toll = capital(&facts.toll(&draft));
         told.push(Draft {
-            certainty: Certainty::Likely,
+            certainty: match refusal {
+                Some(_) => Certainty::Certain,
+                None => Certainty::Likely,
+            },
             title: match neighbours.first() {
                 Some((group, peer)) => format!(
                     "{shown} fails, but {} lists {}",
@@ -145,14 +164,17 @@ fn not_listed(facts: &Facts<'_>, told: &mut Told, has_neighbours: bool) {
                 None => format!("{shown} fails, and the configuration does not list it"),
             },
             claim: format!(
-                "{n} {failures} {} name {shown}, which no `server` and no `*_pass` of the configuration names; {listed}. So nginx ran with \
-                 another configuration then: it was corrected since, or never reloaded, or this is that of another gateway. {toll}.",
+                "{n} {failures} {} name {shown}, which no `server` and no `*_pass` of the configuration names; {listed}. {why}. {toll}.",
                 facts.during(draft.first, draft.last),
             ),
-            advice: vec![
-                "Compare `nginx -T` on the gateway with this configuration; where they agree, reload (nginx -t && nginx -s reload), since what runs may be older than the files.".to_owned(),
-            ],
-            changes,
+            advice: vec![match refusal {
+                Some(_) => "Mend what nginx refused the configuration for, then nginx -t && nginx -s reload: `-t` first, since a reload that is refused is told in the error log alone.".to_owned(),
+                None => "Compare `nginx -T` on the gateway with this configuration; where they agree, reload (nginx -t && nginx -s reload), since what runs may be older than the files.".to_owned(),
+            }],
+            changes: match refusal {
+                Some(_) => Vec::new(),
+                None => changes,
+            },
             commands: vec![
                 format!("On the gateway: nginx -T 2>/dev/null | grep -nF '{shown}'"),
                 format!("On the gateway: ss -tnp dst {shown}"),
@@ -160,6 +182,33 @@ fn not_listed(facts: &Facts<'_>, told: &mut Told, has_neighbours: bool) {
             ..draft
         });
     }
+}
+
+/// The last reload that was refused before the last of these failures.
+fn refused_before<'a>(facts: &Facts<'a>, draft: &Draft) -> Option<&'a Mark> {
+    let until = draft.last?;
+    facts
+        .marks(Moment::ReloadFailed, Timestamp(i64::MIN), until)
+        .last()
+}
+
+/// `; the one at 00:58:37 was taken`, if there is one behind a refusal.
+fn taken_after(facts: &Facts<'_>, refusal: &Mark) -> String {
+    let taken = facts
+        .marks(Moment::Reload, refusal.last, Timestamp(i64::MAX))
+        .next();
+    taken.map_or_else(String::new, |mark| {
+        format!("; the one at {} was taken", facts.clock(mark.first))
+    })
+}
+
+/// Whether `upstream` fails for want of a reload: the configuration lists its host with another port, and a reload was refused.
+pub(super) fn is_left_behind(facts: &Facts<'_>, upstream: &[u8], draft: &Draft) -> bool {
+    let neighbours = all_known(facts)
+        .filter(|groups| !is_listed(groups, upstream))
+        .zip(Address::parse(upstream, None))
+        .is_some_and(|(groups, address)| !at_other_ports(groups, &address).is_empty());
+    neighbours && refused_before(facts, draft).is_some()
 }
 
 /// Fails, though the configuration takes it out of service.

@@ -1,12 +1,12 @@
 //! No connection for other reasons than a refused TCP port: unix sockets, and what the kernel or the network forbids.
 
 use super::{
-    Certainty, Draft, Facts, Told, by_upstream,
-    connect::{capital, sequence},
-    episodes, n_events, name, record,
+    Certainty, Draft, Facts, Told, by_upstream, capital, connect::sequence, episodes, n_events,
+    name, record,
 };
 use crate::{
     classify::errno,
+    config::Address,
     diagnose::findings::observed::Symptom,
     event::Category,
     words::{grouped, plural},
@@ -225,6 +225,48 @@ fn commands(upstream: &[u8]) -> Vec<String> {
     ]
 }
 
+/// Ports, by the boolean of the reference policy that opens them and hardly more: `apache.te`, `corenetwork.te.in`.
+const BOOLEANS: &[(&str, &str, &[u16])] = &[
+    (
+        "httpd_can_network_relay",
+        "web and proxy ports, memcached and ephemeral ones",
+        &[80, 81, 443, 488, 8008, 8009, 8443, 9000, 8080, 8118, 8123],
+    ),
+    (
+        "httpd_can_network_connect_db",
+        "ports of databases",
+        &[
+            1433, 1434, 1521, 2483, 2484, 3050, 3306, 5432, 9898, 27017, 27018, 27019,
+        ],
+    ),
+    (
+        "httpd_can_network_redis",
+        "ports of Redis",
+        &[6379, 16379, 26379],
+    ),
+    ("httpd_can_network_memcache", "that of memcached", &[11211]),
+];
+
+/// The boolean that opens the port of `upstream`, and as little else as there is.
+fn narrowest(upstream: Option<&[u8]>) -> String {
+    let port = upstream
+        .and_then(|name| Address::parse(name, None))
+        .and_then(|address| address.port());
+    let known = port.and_then(|port| {
+        let mut rows = BOOLEANS.iter();
+        rows.find(|(.., ports)| ports.contains(&port))
+    });
+    match (port, known) {
+        (Some(port), Some((boolean, opens, _))) => format!(
+            "Look for the denial of the same second; with it: setsebool -P {boolean} 1, the narrowest that opens port {port} ({opens}); httpd_can_network_connect opens all."
+        ),
+        (Some(port), None) => format!(
+            "Look for the denial of the same second; with it, narrowest first: semanage port -a -t http_port_t -p tcp {port} and setsebool -P httpd_can_network_relay 1 (-m instead of -a where the port has a type already); or setsebool -P httpd_can_network_connect 1, which opens all ports."
+        ),
+        (None, _) => "Look for the denial of the same second; with it, by the type of the port: httpd_can_network_relay, or last httpd_can_network_connect, which opens all ports.".to_owned(),
+    }
+}
+
 /// errno 13 of a TCP connect.
 pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
     let tcp = facts.failures(Category::Permission).filter(|symptom| {
@@ -248,7 +290,7 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
                 capital(&facts.toll(&draft))
             ),
             advice: vec![
-                "Look for the denial of the same second; with it: setsebool -P httpd_can_network_connect 1, or narrower, give the port the type http_port_t.".to_owned(),
+                narrowest(upstream),
                 "Not setenforce 0, and not audit2allow over every line that holds nginx: both allow more than this needs. httpd_can_network_connect_db opens database ports only.".to_owned(),
             ],
             commands: vec![

@@ -1,15 +1,17 @@
 //! Timers of the gateway that ran out, by what it was doing, and who left before.
 
-use super::{
-    Certainty, Draft, Facts, Told, by_upstream, connect::capital, n_events, upstream_name,
-};
+use super::{Certainty, Draft, Facts, Told, by_upstream, capital, n_events, upstream_name};
 use crate::{
     aggregate::Ending,
     config::lint::Advice,
-    diagnose::findings::{facts::Setting, observed::Symptom},
+    diagnose::{
+        Fingerprint, KnownTimeouts,
+        findings::{facts::Setting, observed::Symptom},
+    },
     event::{Category, Phase, Severity},
     words::{grouped, milliseconds, plural},
 };
+use std::collections::BTreeMap;
 
 pub(super) fn connect(facts: &Facts<'_>, told: &mut Told) {
     timeouts(
@@ -162,7 +164,10 @@ fn draft(
         words.why
     );
     claim.push_str(&limit(facts, upstream, phase, words.suffix, &settings));
-    let n_left = n_left(facts, upstream, &draft);
+    let n_left = match is_most(facts, upstream, symptoms) {
+        true => n_left(facts, upstream, &draft),
+        false => 0, // told of another phase
+    };
     if n_left > 0 {
         let clients = plural(n_left, "client");
         claim.push_str(&format!(
@@ -267,6 +272,17 @@ fn limit(
     words
 }
 
+/// Whether no other phase has more of the timeouts of this upstream: the clients who left are told once.
+fn is_most(facts: &Facts<'_>, upstream: Option<&[u8]>, symptoms: &[&Symptom]) -> bool {
+    let mut by_phase: BTreeMap<Phase, u64> = BTreeMap::new();
+    let all = facts.failures(Category::Timeout);
+    for symptom in all.filter(|symptom| symptom.upstream.as_deref() == upstream) {
+        *by_phase.entry(symptom.phase).or_default() += symptom.n_events;
+    }
+    let most = by_phase.iter().max_by_key(|(_, n)| **n);
+    most.is_none_or(|(phase, _)| symptoms.iter().any(|symptom| symptom.phase == *phase))
+}
+
 /// Clients that left while this upstream was asked.
 fn n_left(facts: &Facts<'_>, upstream: Option<&[u8]>, draft: &Draft) -> u64 {
     let (Some(first), Some(last)) = (draft.first, draft.last) else {
@@ -310,32 +326,25 @@ pub(super) fn clients_leave(facts: &Facts<'_>, told: &mut Told) {
     let aborts = facts
         .symptoms()
         .filter(|symptom| symptom.category == Category::ClientAbort);
-    for (upstream, symptoms) in by_upstream(aborts) {
+    let by_name = by_upstream(aborts);
+    let named = by_name
+        .iter()
+        .filter_map(|(upstream, symptoms)| Some(((*upstream)?, n_events(symptoms))));
+    let most = named.max_by_key(|(upstream, n)| (*n, std::cmp::Reverse(*upstream)));
+    let most = most.map(|(upstream, _)| upstream);
+    // Clients leave requests, whatever upstreams these tried.
+    let mut piles: Vec<&Fingerprint> = facts.piles(None, Ending::Abandoned).collect();
+    piles.sort_by_key(|pile| (std::cmp::Reverse(pile.n_attempts), pile.timeout_ms));
+    for (upstream, symptoms) in by_name {
         let n = n_events(&symptoms);
         let Some(upstream) = upstream.filter(|_| n >= ABORTS_MIN) else {
             continue;
         };
         let shown = super::name(upstream);
         let draft = facts.draft(&shown, &symptoms);
-        // Clients leave requests, whatever upstreams these tried.
-        let mut piles: Vec<_> = facts.piles(None, Ending::Abandoned).collect();
-        piles.sort_by_key(|pile| (std::cmp::Reverse(pile.n_attempts), pile.timeout_ms));
-        let after = match piles.as_slice() {
-            [] => String::new(),
-            piles => {
-                let told: Vec<String> = piles
-                    .iter()
-                    .take(4)
-                    .map(|pile| {
-                        let after = milliseconds(u32::try_from(pile.timeout_ms).ok());
-                        format!("{after} ({})", grouped(pile.n_attempts))
-                    })
-                    .collect();
-                format!(
-                    " Over all upstreams, clients left most often after {}: they, or balancers in front, wait no longer.",
-                    told.join(", ")
-                )
-            }
+        let after = match most == Some(upstream) {
+            true => after(facts, &piles, upstream),
+            false => String::new(), // the same requests are told once
         };
         let is_slow = facts
             .failures(Category::Timeout)
@@ -365,4 +374,35 @@ pub(super) fn clients_leave(facts: &Facts<'_>, told: &mut Told) {
             ..draft
         });
     }
+}
+
+/// After how long clients left, and whether nginx would have waited longer: then the order of the timeouts is inverted.
+fn after(facts: &Facts<'_>, piles: &[&Fingerprint], upstream: &[u8]) -> String {
+    let shown = |ms: u64| milliseconds(u32::try_from(ms).ok());
+    let told: Vec<String> = piles
+        .iter()
+        .take(4)
+        .map(|pile| format!("{} ({})", shown(pile.timeout_ms), grouped(pile.n_attempts)))
+        .collect();
+    let Some(first) = piles.first() else {
+        return String::new();
+    };
+    let known = KnownTimeouts::of(facts.material.config).at(Some(upstream));
+    let reads = known
+        .iter()
+        .filter(|known| known.directive.ends_with("read_timeout"));
+    let waits = reads
+        .map(|known| known.ms)
+        .max()
+        .filter(|ms| *ms > first.timeout_ms);
+    let inverted = waits.map_or_else(String::new, |ms| {
+        format!(
+            " nginx would have waited {}: so the order of the timeouts is inverted, and the one behind never gets to say what was slow.",
+            shown(ms)
+        )
+    });
+    format!(
+        " Over all upstreams, clients left most often after {}: they, or balancers in front, wait no longer.{inverted}",
+        told.join(", ")
+    )
 }

@@ -1,8 +1,6 @@
 //! TLS toward the upstream.
 
-use super::{
-    Certainty, Draft, Facts, Told, by_upstream, connect::capital, n_events, name, upstream_name,
-};
+use super::{Certainty, Draft, Facts, Told, by_upstream, capital, n_events, name, upstream_name};
 use crate::{
     config::lint::Advice,
     diagnose::findings::observed::Symptom,
