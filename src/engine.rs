@@ -91,6 +91,8 @@ pub struct Scanned {
     /// Records by which requests may have failed, and such requests: none unless both are there.
     pub errors: Traces<ErrorTrace>,
     pub attempts: Traces<AttemptTrace>,
+    /// Records and attempts looked at one by one for these, whether or not both are there.
+    pub n_traced: u64,
 }
 
 impl Scanned {
@@ -135,21 +137,20 @@ pub fn scan(
     }
     sources.sort_by_key(|state: &SourceState| state.key);
     name_directories(&mut sources);
-    // Giving back a mapping of a gigabyte takes as long as merging.
     crew.each(Tally::settle);
     let Crew { pool, states } = crew;
-    let merged = || tally::merged(states);
-    let (aggregate, mut ledgers, lost) = match pool {
-        Some(pool) => pool.join(merged, || drop(files)).0,
-        None => merged(),
-    };
+    if let Some(pool) = pool {
+        // Giving back a mapping of a gigabyte takes as long as merging, and nobody need wait for it.
+        pool.spawn(move || drop(files));
+    }
+    let (aggregate, mut ledgers, lost) = tally::merged(states);
     note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();
         ledger.line_starts.finish();
         ledger
     };
-    let (errors, attempts) = tracer::aligned(traces);
+    let (n_traced, errors, attempts) = tracer::aligned(traces);
     Scanned {
         found,
         beginnings,
@@ -158,6 +159,7 @@ pub fn scan(
         sources,
         errors,
         attempts,
+        n_traced,
     }
 }
 
@@ -346,6 +348,7 @@ fn scan_batch(
         }
     }
     let feeds = crew.drain(feeds, |tally, portion| {
+        let is_traced = is_traced && is_joinable(&portion);
         scan_portion(tally, portion, is_traced, &spares)
     });
     sources.extend(feeds.into_iter().flat_map(|feed| feed.sources));
@@ -366,6 +369,14 @@ fn is_traced(opened: &[Opened<'_>], world: &World<'_>) -> bool {
     }
     let are_all = opened.len() == world.found.len();
     world.config.wanted.traces && (has_records && has_requests || !are_all)
+}
+
+/// Whether failures of a stream are wanted one by one, if they are at all: not where it is all there is, and of one kind.
+fn is_joinable(portion: &Portion) -> bool {
+    let Reading {
+        formats, is_access, ..
+    } = &portion.reading;
+    !portion.is_alone || !is_access && formats.is_some()
 }
 
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares: &Spares) {

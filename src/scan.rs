@@ -5,6 +5,7 @@
 mod foreign;
 mod quick;
 mod requests;
+mod texts;
 mod torn;
 mod wrapped;
 
@@ -15,7 +16,7 @@ use crate::{
     aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
     classify::{Classified, Classifier, Searcher, loose},
     event::{LocalTime, Trust},
-    lines::{Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
+    lines::{self, Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
     parse::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
@@ -122,6 +123,7 @@ impl Run<'_> {
             evidence: self.evidence(line.start),
             len_bytes: (line.next - line.start) as u64 + omitted,
             is_exact: true,
+            is_message: false,
         }
     }
 }
@@ -134,6 +136,8 @@ struct Place {
     len_bytes: u64,
     /// Its text stands there as it is, not within an envelope.
     is_exact: bool,
+    /// It came to a log daemon as one message, so that it is one record at most.
+    is_message: bool,
 }
 
 impl<'c> Scanner<'c> {
@@ -229,7 +233,15 @@ impl<'c> Scanner<'c> {
             && let Some(group) = forged::find_group(block.bytes, at, &mut run.lookout)
             && group.next <= run.end
         {
-            return self.read_group(&group, place, run, ledger, sink);
+            let further = lines::lines(block.bytes, first.next..group.next);
+            run.n_lines += 1;
+            let further = further.map(|line| {
+                let place = run.place(line);
+                run.n_lines += 1;
+                run.at = line.next;
+                (line, Some(place))
+            });
+            return self.read_group(&group, (block.bytes, at), place, further, ledger, sink);
         }
         run.n_lines += 1;
         run.at = first.next;

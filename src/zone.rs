@@ -16,8 +16,10 @@ pub struct Zone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sureness {
     One,
-    /// The clock passed it twice (end of daylight saving) or skipped it: the earlier instant was taken.
-    Ambiguous,
+    /// The clock passed it twice, at the end of daylight saving: the earlier instant was taken.
+    Twice,
+    /// The clock never showed it, as daylight saving began: the earlier of the instants that can be meant is taken.
+    Skipped,
 }
 
 impl Zone {
@@ -61,46 +63,39 @@ impl Zone {
         &self.name
     }
 
-    /// Whether the offset from UTC never changes, so that local times and instants have the same order.
-    pub fn is_fixed(&self) -> bool {
-        self.fixed.is_some()
-    }
-
     /// The instant a clock of this zone showed `local`, and whether there is just one.
     pub fn instant(&self, local: LocalTime) -> (Timestamp, Sureness) {
         if let Some(offset) = self.fixed {
             return (Timestamp(local.0 - offset), Sureness::One);
         }
         let Ok(civil) = jiff::Timestamp::from_second(local.0) else {
-            return (Timestamp(local.0), Sureness::Ambiguous);
+            return (Timestamp(local.0), Sureness::Skipped);
         };
         let ambiguous = self
             .zone
             .to_ambiguous_timestamp(TimeZone::UTC.to_datetime(civil));
-        let sureness = if ambiguous.is_ambiguous() {
-            Sureness::Ambiguous
-        } else {
-            Sureness::One
+        let sureness = match ambiguous.offset() {
+            AmbiguousOffset::Unambiguous { .. } => Sureness::One,
+            AmbiguousOffset::Fold { .. } => Sureness::Twice,
+            AmbiguousOffset::Gap { .. } => Sureness::Skipped,
         };
         match ambiguous.earlier() {
             Ok(instant) => (Timestamp(instant.as_second()), sureness),
-            Err(_) => (Timestamp(local.0), Sureness::Ambiguous),
+            Err(_) => (Timestamp(local.0), Sureness::Skipped),
         }
     }
 
     /// The instants a clock of this zone showed `local`: a second and later one only where it passed it twice.
     pub fn instants(&self, local: LocalTime) -> (Timestamp, Option<Timestamp>) {
         let (first, sureness) = self.instant(local);
-        if sureness == Sureness::One {
+        if sureness != Sureness::Twice {
             return (first, None);
         }
         let second = jiff::Timestamp::from_second(local.0)
             .ok()
             .and_then(|civil| {
                 let civil = TimeZone::UTC.to_datetime(civil);
-                let ambiguous = self.zone.to_ambiguous_timestamp(civil);
-                let is_fold = matches!(ambiguous.offset(), AmbiguousOffset::Fold { .. });
-                let later = ambiguous.later().ok().filter(|_| is_fold)?;
+                let later = self.zone.to_ambiguous_timestamp(civil).later().ok()?;
                 Some(Timestamp(later.as_second()))
             });
         (first, second)
@@ -184,14 +179,22 @@ mod tests {
         let fold = LocalTime(1_792_895_400); // 2026-10-25 02:30:00
         assert_eq!(
             berlin.instant(fold),
-            (Timestamp(1_792_895_400 - 7_200), Sureness::Ambiguous)
+            (Timestamp(1_792_895_400 - 7_200), Sureness::Twice)
         );
         let (first, second) = berlin.instants(fold);
         assert_eq!(second, Some(Timestamp(first.0 + 3_600)));
         let gap = LocalTime(1_774_751_400); // 2026-03-29 02:30:00
-        assert_eq!(berlin.instant(gap).1, Sureness::Ambiguous);
+        assert_eq!(berlin.instant(gap).1, Sureness::Skipped);
         assert_eq!(berlin.instants(gap).1, None);
         assert_eq!(berlin.instants(LocalTime(gap.0 - 86_400)).1, None);
+        // To the second: 2026-11-01 01:00:00 comes twice, 02:00:00 does not; 2026-03-08 02:00:00 never, 03:00:00 does.
+        let new_york = Zone::parse("America/New_York").expect("a zone");
+        let sureness = |time: i64| new_york.instant(LocalTime(time)).1;
+        let (fold, gap) = (1_793_494_800, 1_772_935_200);
+        let around = |start: i64| [-1, 0, 3_599, 3_600].map(|s| sureness(start + s));
+        let (one, twice, skipped) = (Sureness::One, Sureness::Twice, Sureness::Skipped);
+        assert_eq!(around(fold), [one, twice, twice, one]);
+        assert_eq!(around(gap), [one, skipped, skipped, one]);
     }
 
     #[test]

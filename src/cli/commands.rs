@@ -24,6 +24,7 @@ use clap::CommandFactory;
 use std::{
     collections::BTreeMap,
     io::{self, IsTerminal, Write},
+    panic::AssertUnwindSafe,
     path::{Path, PathBuf},
 };
 
@@ -32,16 +33,27 @@ pub fn run(args: Args) -> Status {
     mmap::spare_address_space();
     #[cfg(unix)]
     super::interrupt::install();
-    let result = match (args.generate, args.command) {
-        (Some(what), _) => generate(what),
-        (None, Some(Command::Export(args))) => export(&args),
-        (None, Some(Command::Compare(args))) => super::compare::compare(&args),
-        (None, Some(Command::Explain(args))) => explain(&args),
-        (None, Some(Command::Evidence(args))) => evidence::evidence(&args),
-        (None, Some(Command::Report(args))) => report(&args),
-        (None, None) => report(&args.report),
-    };
-    result.unwrap_or_else(|failure| failure.report())
+    survive(|| {
+        let result = match (args.generate, args.command) {
+            (Some(what), _) => generate(what),
+            (None, Some(Command::Export(args))) => export(&args),
+            (None, Some(Command::Compare(args))) => super::compare::compare(&args),
+            (None, Some(Command::Explain(args))) => explain(&args),
+            (None, Some(Command::Evidence(args))) => evidence::evidence(&args),
+            (None, Some(Command::Report(args))) => report(&args),
+            (None, None) => report(&args.report),
+        };
+        result.unwrap_or_else(|failure| failure.report())
+    })
+}
+
+/// A mistake of this program behind the scan, where it costs more than a few bytes, leaves no half of an output and says what it is.
+fn survive(command: impl FnOnce() -> Status) -> Status {
+    std::panic::catch_unwind(AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        let what = "a mistake of coroner (see above), not of the logs: no output was completed; please report it";
+        say("internal error", what);
+        Status::NotWritten
+    })
 }
 
 fn report(args: &ReportArgs) -> Result<Status, Failure> {
@@ -300,5 +312,22 @@ mod tests {
             assert_eq!(super::super::run(args), Status::Partial);
             assert!(output.exists());
         }
+    }
+
+    #[test]
+    fn a_panic_elsewhere_leaves_nothing_and_exit_status_3() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let output = directory.path().join("x.csv");
+        let status = survive(|| {
+            let target = Target::File(output.clone());
+            let written = Output::open(&target, false, &[]).map(|mut output| {
+                output.write_all(b"half").expect("written");
+                panic!("while writing")
+            });
+            written.map_or(Status::Unusable, |()| Status::Complete)
+        });
+        assert_eq!(status, Status::NotWritten);
+        let entries = std::fs::read_dir(directory.path()).expect("listed");
+        assert_eq!(entries.count(), 0);
     }
 }

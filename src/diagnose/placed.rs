@@ -77,8 +77,10 @@ pub struct Placed {
     pub narrower_wanted: Option<Width>,
     pub since: Option<Timestamp>,
     pub until: Option<Timestamp>,
-    /// Events at local times that the clock passed twice or skipped.
-    pub n_ambiguous: u64,
+    /// Events at local times that the clock passed twice: the earlier is taken.
+    pub n_twice: u64,
+    /// Events at local times that the clock skipped.
+    pub n_skipped: u64,
     /// Upstreams past the limit are pooled.
     pub is_pooled: bool,
 }
@@ -98,7 +100,7 @@ pub struct Counts {
 /// Counts in UTC, as fine as they were kept: what incidents are looked for in, whatever the buckets shown.
 #[derive(Clone, Debug)]
 pub struct Fine {
-    /// Within the time asked for; in the order of the table if they `are_sorted`.
+    /// Within the time asked for.
     pub rows: Vec<Failure>,
     pub traffic: Vec<Traffic>,
     /// Width of the buckets of `rows`.
@@ -107,9 +109,9 @@ pub struct Fine {
     widest: Width,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-    n_ambiguous: u64,
+    n_twice: u64,
+    n_skipped: u64,
     is_pooled: bool,
-    are_sorted: bool,
 }
 
 /// Places `counts`; the clock of the error logs is that of `zone`.
@@ -142,25 +144,23 @@ impl Fine {
         };
         let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
         let (since, until) = (resolve(placement.since), resolve(placement.until));
-        let mut n_ambiguous = 0;
-        let in_zone = |row| in_utc(row, zone);
-        let utc = Zone::utc();
-        let by_utc = |row| in_utc(row, &utc);
-        let has_requests = !of_requests.is_empty();
-        let rows = of_records
-            .into_iter()
-            .map(in_zone)
-            .chain(of_requests.into_iter().map(by_utc))
-            .filter(|(failure, _)| is_between(failure.bucket, since, until))
-            .map(|(failure, sureness)| {
-                n_ambiguous += if sureness == Sureness::Ambiguous {
-                    failure.n_events
-                } else {
-                    0
-                };
+        let (mut n_twice, mut n_skipped) = (0, 0);
+        let mut in_time = |rows: Vec<FailureRow>, zone: &Zone| {
+            // In the room that the rows had: large ones take as long to move as to count.
+            let placed = rows.into_iter().map(|row| in_utc(row, zone));
+            let placed = placed.filter(|(failure, _)| is_between(failure.bucket, since, until));
+            let rows = placed.map(|(failure, sureness)| {
+                match sureness {
+                    Sureness::One => {}
+                    Sureness::Twice => n_twice += failure.n_events,
+                    Sureness::Skipped => n_skipped += failure.n_events,
+                }
                 failure
-            })
-            .collect();
+            });
+            rows.collect::<Vec<Failure>>()
+        };
+        let mut rows = in_time(of_records, zone);
+        rows.append(&mut in_time(of_requests, &Zone::utc()));
         let traffic = traffic
             .into_rows()
             .map(Traffic::of)
@@ -173,9 +173,9 @@ impl Fine {
             widest,
             since,
             until,
-            n_ambiguous,
+            n_twice,
+            n_skipped,
             is_pooled,
-            are_sorted: zone.is_fixed() && !has_requests,
         }
     }
 
@@ -186,13 +186,14 @@ impl Fine {
             .unwrap_or_else(|| Width::for_span(span_s(&self.rows, &self.traffic)))
             .max(self.widest);
         Placed {
-            rows: rebucket(self.rows, width, self.are_sorted),
+            rows: rebucket(self.rows, width),
             traffic: rebucket_traffic(self.traffic, width),
             width,
             narrower_wanted: wanted.filter(|wanted| *wanted < width),
             since: self.since,
             until: self.until,
-            n_ambiguous: self.n_ambiguous,
+            n_twice: self.n_twice,
+            n_skipped: self.n_skipped,
             is_pooled: self.is_pooled,
         }
     }
@@ -241,16 +242,13 @@ fn span_s(rows: &[Failure], traffic: &[Traffic]) -> i64 {
         .map_or(0, |(first, last)| last.0 - first.0)
 }
 
-/// Sums rows into buckets of `width`, in the order of the table. They come in that order if they `are_sorted` and no buckets join;
-/// else the sort finds long runs.
-fn rebucket(mut rows: Vec<Failure>, width: Width, are_sorted: bool) -> Vec<Failure> {
-    let mut is_done = are_sorted;
+/// Sums rows into buckets of `width`, in the order of the table. Where no buckets join they often are in it: the whole is then not
+/// moved.
+fn rebucket(mut rows: Vec<Failure>, width: Width) -> Vec<Failure> {
     for row in &mut rows {
-        let start = row.bucket.map(|start| Timestamp(width.floor(start.0)));
-        is_done &= start == row.bucket;
-        row.bucket = start;
+        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
     }
-    if is_done {
+    if rows.is_sorted_by(|a, b| a.key() < b.key()) {
         return rows;
     }
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
@@ -268,6 +266,9 @@ fn rebucket(mut rows: Vec<Failure>, width: Width, are_sorted: bool) -> Vec<Failu
 fn rebucket_traffic(mut rows: Vec<Traffic>, width: Width) -> Vec<Traffic> {
     for row in &mut rows {
         row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+    }
+    if rows.is_sorted_by(|a, b| a.key() < b.key()) {
+        return rows;
     }
     rows.sort_by(|a, b| a.key().cmp(&b.key()));
     let mut sums: Vec<Traffic> = Vec::with_capacity(rows.len());

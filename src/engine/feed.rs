@@ -34,6 +34,8 @@ pub(super) struct Portion {
     pub(super) block: StreamBlock,
     /// Another source holds it too.
     pub(super) is_same: bool,
+    /// Its source is the only one there is.
+    pub(super) is_alone: bool,
 }
 
 impl Portion {
@@ -84,6 +86,8 @@ struct OpenMember {
     state: SourceState,
     blocks: Blocks,
     scratch: Scratch,
+    /// It is no member of an archive.
+    is_alone: bool,
     /// An elder stream that all so far was equal to.
     twin: Option<Twin>,
     /// An archive with elder streams.
@@ -192,6 +196,7 @@ impl<'a> Feed<'a> {
                         machine: member.state.machine.clone(),
                         block,
                         is_same,
+                        is_alone: member.is_alone && self.world.found.len() == 1,
                     });
                 }
                 Some(_) => {}
@@ -220,11 +225,12 @@ impl<'a> Feed<'a> {
                     state.named &= member.path.is_empty();
                     let stream = self.stream.as_mut()?;
                     stream.n_members += 1;
+                    let is_alone = member.path.is_empty();
                     state.enter(member);
                     state.troubles.append(&mut stream.early);
                     let elder = self.elder.take();
                     let member = OpenMember::new(state, &mut stream.unpacker, self.world, elder);
-                    stream.member = Some(member);
+                    stream.member = Some(OpenMember { is_alone, ..member });
                     return Some(());
                 }
                 // What is said between two members belongs to the first.
@@ -352,6 +358,7 @@ impl OpenMember {
             state,
             blocks,
             scratch: Scratch::default(),
+            is_alone: false,
             twin,
             elder,
             held: None,
@@ -498,6 +505,7 @@ fn last_entry_end(chain: &Chain, bytes: &[u8], scratch: &mut Scratch) -> Option<
     let mut begins = |at: usize| {
         let entry = &bytes[at..at + wrapper::block_len(kind, &bytes[at..])];
         head::is_head(wrapper::strip(chain, entry, scratch).text)
+            && !wrapper::entry_is_inside(chain, bytes, &ends, at, scratch)
     };
     let tried = ends.iter().rev().take(ENTRIES_TRIED);
     tried

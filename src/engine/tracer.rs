@@ -19,16 +19,17 @@ use std::sync::{Mutex, PoisonError};
 /// What all workers found.
 pub(super) type Shared = Mutex<(Traces<ErrorTrace>, Traces<AttemptTrace>)>;
 
-/// Traces of which both kinds are there.
-pub(super) fn aligned(traces: Shared) -> (Traces<ErrorTrace>, Traces<AttemptTrace>) {
+/// How many traces came, and those of which both kinds are there.
+pub(super) fn aligned(traces: Shared) -> (u64, Traces<ErrorTrace>, Traces<AttemptTrace>) {
     let traces = traces.into_inner();
     let (mut errors, mut attempts) = traces.unwrap_or_else(PoisonError::into_inner);
+    let n_traced = errors.n_all() + attempts.n_all();
     if errors.n_all() == 0 || attempts.n_all() == 0 {
         errors.clear();
         attempts.clear();
     }
     errors.align(&mut attempts);
-    (errors, attempts)
+    (n_traced, errors, attempts)
 }
 
 /// Traces a worker keeps for itself.

@@ -14,7 +14,7 @@ use crate::{
     parse::access::{Attempt, Escape, Field, attempts, unescape, value},
     redact::{Redactor, Saying, Shown},
     scan::{Event, Request},
-    zone::Zone,
+    zone::{Sureness, Zone},
 };
 use std::borrow::Cow;
 
@@ -235,7 +235,8 @@ pub fn event(
         words.next().filter(|method| !method.is_empty()),
         words.next(),
     );
-    local(head.time, zone, sheet);
+    let time = head.time.map(|time| zone.instant(time));
+    instant(time.map(|(time, _)| time), sheet);
     sheet.word(known.category.name());
     sheet.word(known.phase.name());
     sheet.word(known.severity.name());
@@ -267,6 +268,11 @@ pub fn event(
     match named {
         Some((_, basis)) => sheet.word(basis.name()),
         None => sheet.null(),
+    }
+    match time.map(|(_, sureness)| sureness) {
+        None | Some(Sureness::One) => sheet.null(),
+        Some(Sureness::Twice) => sheet.word("twice"),
+        Some(Sureness::Skipped) => sheet.word("skipped"),
     }
     sheet.end_row();
 }
@@ -522,8 +528,4 @@ fn instant(time: Option<Timestamp>, sheet: &mut Sheet) {
         Some(Timestamp(second)) => sheet.time(second),
         None => sheet.null(),
     }
-}
-
-fn local(time: Option<LocalTime>, zone: &Zone, sheet: &mut Sheet) {
-    instant(time.map(|time| zone.instant(time).0), sheet);
 }

@@ -150,6 +150,10 @@ pub static EVENTS: Table = Table {
             "upstream_basis",
             "what names the upstream: error-log, or access-log where the record is cut before its upstream and the request that failed tells it; empty where nothing does",
         ),
+        text(
+            "clock",
+            "twice: the clock of the zone showed this time twice, and the earlier is taken; skipped: it never did; empty where it did once",
+        ),
     ],
 };
 

@@ -1,12 +1,12 @@
 //! Records that hold lines of somebody else's making ([`forged`](crate::parse::forged)): the record itself is read without them, and
 //! those that look like records are shown as injected, and believed in nothing.
 
-use super::{Event, Place, Run, Scanner, Sink, emit, emit_record};
+use super::{Event, Place, Scanner, Sink, emit, emit_record};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::Classified,
     event::{Severity, Trust},
-    lines::lines,
+    lines::Line,
     parse::{
         Head,
         forged::{Group, find_imitated_tail},
@@ -15,31 +15,29 @@ use crate::{
 };
 
 impl Scanner<'_> {
-    /// Reads the record of `group`, whose first line is the next, and stands at `place`.
+    /// Reads the record of `group` in `bytes`, which begins at `at` there, and whose first line stands at `place`. `further` are its
+    /// other lines, and where they stand, unless that is within the first.
     #[cold]
     pub(super) fn read_group(
         &mut self,
         group: &Group,
+        (bytes, at): (&[u8], usize),
         place: Place,
-        run: &mut Run<'_>,
+        further: impl Iterator<Item = (Line, Option<Place>)>,
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let bytes = run.block.bytes;
-        let start = (place.evidence.offset - run.block.offset) as usize;
-        let len = group.next - start - usize::from(bytes[..group.next].ends_with(b"\n"));
-        let end = bytes[..start + len]
+        let len = group.next - at - usize::from(bytes[..group.next].ends_with(b"\n"));
+        let end = bytes[..at + len]
             .strip_suffix(b"\r")
-            .map_or(start + len, <[u8]>::len);
+            .map_or(at + len, <[u8]>::len);
         let text = [
-            &bytes[start..group.opening],
+            &bytes[at..group.opening],
             bytes.get(group.closing..end).unwrap_or_default(),
         ];
         let text = text.concat();
         let sender = self.read_own(&text, len, place, ledger, sink);
-        run.n_lines += 1;
-        run.at = start + place.len_bytes as usize;
-        for line in lines(bytes, run.at..group.next) {
+        for (line, own_place) in further {
             let is_last = line.start == group.last;
             let own = &bytes[line.start..if is_last { group.closing } else { line.end }];
             let is_record = is_head(own);
@@ -48,13 +46,13 @@ impl Scanner<'_> {
             } else {
                 LineClass::Injected
             };
-            ledger.collect_line(class, (line.next - line.start) as u64);
+            if let Some(place) = own_place {
+                ledger.collect_line(class, place.len_bytes);
+            }
             if is_record {
-                let evidence = run.evidence(line.start);
+                let evidence = own_place.unwrap_or(place).evidence;
                 self.show_injected(own, sender.as_deref(), evidence, ledger, sink);
             }
-            run.n_lines += 1;
-            run.at = line.next;
         }
     }
 

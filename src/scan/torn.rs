@@ -18,28 +18,30 @@ impl Scanner<'_> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
+        // A message is one record: what begins on a line of its own is text that it copies.
+        let is_foreign = place.is_message && text[..second].ends_with(b"\n");
         let head = match self.heads.parse(text) {
             Ok(head) => head,
             // Torn within its head: no reason to lose the second.
             Err(_) if self.heads.parse(&text[second..]).is_ok() => {
                 ledger.collect_line(LineClass::Torn, place.len_bytes);
-                let is_open = memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
+                let n_quotes = memchr::memchr_iter(b'"', &text[..second]).count();
+                let is_open = n_quotes % 2 == 1 || is_foreign;
                 return self.emit_second(text, second, is_open, place, ledger, sink);
             }
             Err(unparsed) => return refuse_head(unparsed, place, ledger),
         };
         ledger.collect_line(LineClass::Torn, place.len_bytes);
-        let before = self.classifier.classify(
-            &mut self.searcher,
-            &head,
-            &text[head.len.min(second)..second],
-        );
+        let end = second - usize::from(is_foreign);
+        let before =
+            self.classifier
+                .classify(&mut self.searcher, &head, &text[head.len.min(end)..end]);
         let is_open =
             before.tail.open || memchr::memchr_iter(b'"', &text[..second]).count() % 2 == 1;
         let first_text = if is_open {
             &text[head.len..]
         } else {
-            &text[head.len.min(second)..second]
+            &text[head.len.min(end)..end]
         };
         let known = self
             .classifier
@@ -54,7 +56,7 @@ impl Scanner<'_> {
             machine: None,
         };
         emit(first, ledger, sink);
-        self.emit_second(text, second, is_open, place, ledger, sink);
+        self.emit_second(text, second, is_open || is_foreign, place, ledger, sink);
     }
 
     /// The record that begins at `second` in a torn line; doubtful if it stands in a value that `is_open`.

@@ -1,23 +1,25 @@
 //! The loop for wrapped sources: each line without its envelope, long lines joined again, then as in a bare log.
 //!
-//! A record is kept until the next text of the same writer tells whether it goes on: a copy of some hundred bytes, since its
-//! lines do not lie together and others may stand between them. The envelope's own facts go two ways: the machine with each event, and what its times say of the zone to the ledger.
+//! Which texts are one record, [`texts`](super::texts) tells. The envelope's own facts go two ways: the machine with each event, and
+//! what its times say of the zone to the ledger.
 
-use super::{Block, Event, Place, Request, Scanner, Sink, line_behind_hole};
+use super::{
+    Block, Event, Place, Request, Scanner, Sink, line_behind_hole,
+    texts::{Facts, Ready, Texts},
+};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, limits::LINE_LEN_MAX},
     event::LocalTime,
     parse::{
         access::{AccessLine, Instant},
         head::is_head,
-        record,
         wrapper::{
-            self, Chain, Joined, Outer, OuterTime, PIECE_GAP_MAX, Part, Pieces, Scratch, Stream,
-            continuation, learn_offset, strip,
+            self, Chain, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writer, continuation,
+            learn_offset, strip,
         },
     },
 };
-use std::{collections::VecDeque, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 /// What a worker needs for wrapped sources.
 #[derive(Debug)]
@@ -26,11 +28,9 @@ pub(super) struct Unwrapper {
     pieces: Pieces,
     /// First lines of the pieces that wait.
     waiting: Vec<(Place, Facts)>,
-    /// Texts in the order of their first lines; the first is not whole yet, or there is none.
-    texts: VecDeque<Text>,
-    /// Buffers of texts that were read.
-    spares: Vec<Vec<u8>>,
-    machine: Option<Arc<[u8]>>,
+    texts: Texts,
+    /// Who wrote the line before.
+    writer: Arc<Writer>,
     header: Header,
 }
 
@@ -49,61 +49,10 @@ impl Default for Unwrapper {
             scratch: Scratch::default(),
             pieces: Pieces::new(LINE_LEN_MAX),
             waiting: Vec::new(),
-            texts: VecDeque::new(),
-            spares: Vec::new(),
-            machine: None,
+            texts: Texts::default(),
+            writer: Arc::default(),
             header: Header::default(),
         }
-    }
-}
-
-/// Texts kept while one of them may go on. So many machines or streams may write into one source at a time before a record
-/// over several lines is torn apart.
-const TEXTS_MAX: usize = 16;
-
-/// A text of which the next lines may be part.
-#[derive(Debug)]
-struct Text {
-    bytes: Vec<u8>,
-    place: Place,
-    facts: Facts,
-    /// It is a record, and no tail came yet.
-    is_open: bool,
-    /// Nothing can be part of it any more.
-    is_whole: bool,
-}
-
-/// What an envelope says, kept beyond its line.
-#[derive(Clone, Debug, Default)]
-struct Facts {
-    /// Host, pod or container: whatever tells machines apart.
-    machine: Option<Arc<[u8]>>,
-    stream: Option<Stream>,
-    /// Nanoseconds since 1970.
-    instant_ns: Option<i64>,
-}
-
-impl Facts {
-    /// `lately` is the machine of the line before.
-    fn of(outer: &Outer<'_>, lately: &mut Option<Arc<[u8]>>) -> Facts {
-        let machine = outer.machine();
-        if machine != lately.as_deref() {
-            *lately = machine.map(Arc::from);
-        }
-        let instant_ns = match outer.time {
-            Some(OuterTime::Instant { ns, .. }) => Some(ns),
-            _ => None,
-        };
-        Facts {
-            machine: lately.clone(),
-            stream: outer.stream,
-            instant_ns,
-        }
-    }
-
-    /// Whether both lines are of one writer, so that one may go on with the other.
-    fn are_of_one_writer(&self, other: &Facts) -> bool {
-        self.stream == other.stream && self.machine == other.machine
     }
 }
 
@@ -121,6 +70,7 @@ impl Scanner<'_> {
         let bytes = &block.bytes[..range.end];
         let mut unwrapper = std::mem::take(&mut self.unwrapper);
         let (mut at, mut n_lines) = (range.start, 0u32);
+        let is_message = chain.holds_messages();
         while at < bytes.len() {
             let (end, next) = match chain.block() {
                 Some(kind) => {
@@ -152,10 +102,13 @@ impl Scanner<'_> {
                 evidence,
                 len_bytes: (next - at) as u64 + omitted,
                 is_exact: false,
+                is_message,
             };
             ledger.collect_lines(LineClass::Continuation, u64::from(n_more), 0);
             n_lines += 1 + n_more;
             let line = &bytes[at..end.min(at + LINE_LEN_MAX)];
+            let has_return = bytes[end..next].starts_with(b"\r");
+            let line = (line, has_return);
             self.unwrap_line(&mut unwrapper, line, place, chain, ledger, sink);
             at = next;
         }
@@ -166,11 +119,11 @@ impl Scanner<'_> {
             .collect(block.offset + range.start as u64, u64::from(n_lines));
     }
 
-    /// Takes one line, or one entry, and reads what is whole with it.
+    /// Takes one line, and whether a carriage return ends it, or one entry, and reads what is whole with it.
     fn unwrap_line(
         &mut self,
         unwrapper: &mut Unwrapper,
-        line: &[u8],
+        (line, has_return): (&[u8], bool),
         place: Place,
         chain: &Chain,
         ledger: &mut Ledger,
@@ -181,8 +134,7 @@ impl Scanner<'_> {
             pieces,
             waiting,
             texts,
-            spares,
-            machine,
+            writer,
             header,
         } = unwrapper;
         let stripped = strip(chain, line, scratch);
@@ -191,17 +143,17 @@ impl Scanner<'_> {
                 *header = Header::default();
             }
             let text = continuation(line, header.width).unwrap_or(line);
-            let from = (place, header.facts.clone());
-            self.take_text(texts, spares, text, from, ledger);
-            return self.read_whole(texts, spares, ledger, sink);
+            texts.take(text, has_return, (place, header.facts.clone()));
+            return self.read_whole(texts, ledger, sink);
         }
-        let facts = Facts::of(&stripped.outer, machine);
+        let facts = Facts::of(&stripped.outer, writer);
+        let has_return = has_return || stripped.has_return;
         header.offset = place.evidence.offset;
         header.width = stripped.offset.unwrap_or(0);
         header.facts.clone_from(&facts);
         if stripped.part == Part::Whole && pieces.is_empty() {
-            self.take_text(texts, spares, stripped.text, (place, facts), ledger);
-            return self.read_whole(texts, spares, ledger, sink);
+            texts.take(stripped.text, has_return, (place, facts));
+            return self.read_whole(texts, ledger, sink);
         }
         let (offset, end) = (
             place.evidence.offset,
@@ -222,90 +174,53 @@ impl Scanner<'_> {
             None => ledger.collect_line(LineClass::Continuation, place.len_bytes),
         }
         for (text, from) in joined_texts {
-            self.take_text(texts, spares, &text, from, ledger);
+            texts.take(&text, has_return, from);
         }
-        self.read_whole(texts, spares, ledger, sink);
-    }
-
-    /// Takes the next text of the source: it goes on with an earlier one, begins a record, or is something else.
-    fn take_text(
-        &mut self,
-        texts: &mut VecDeque<Text>,
-        spares: &mut Vec<Vec<u8>>,
-        bytes: &[u8],
-        (place, facts): (Place, Facts),
-        ledger: &mut Ledger,
-    ) {
-        let begins = is_head(bytes);
-        let same_writer = |text: &&mut Text| !text.is_whole && text.facts.are_of_one_writer(&facts);
-        if let Some(open) = texts.iter_mut().rev().find(same_writer) {
-            let is_near = place.evidence.offset - open.place.evidence.offset <= PIECE_GAP_MAX;
-            let behind = open.bytes.len() + 1;
-            if is_near && !begins && record::continues(open.is_open, bytes, behind) {
-                open.is_open &= !record::has_tail(bytes);
-                open.bytes.push(b'\n');
-                open.bytes.extend_from_slice(bytes);
-                return ledger.collect_line(LineClass::Continuation, place.len_bytes);
-            }
-            open.is_whole = true;
-        }
-        let mut copy = spares.pop().unwrap_or_default();
-        copy.clear();
-        copy.extend_from_slice(bytes);
-        texts.push_back(Text {
-            bytes: copy,
-            place,
-            facts,
-            is_open: begins && !record::has_tail(bytes) && self.has_connection(bytes),
-            is_whole: !begins,
-        });
-    }
-
-    /// Whether a record has a connection, so that a tail must come.
-    fn has_connection(&mut self, text: &[u8]) -> bool {
-        self.heads
-            .parse(text)
-            .is_ok_and(|head| head.connection.is_some())
+        self.read_whole(texts, ledger, sink);
     }
 
     /// Reads the texts that are whole, in the order of their first lines.
-    fn read_whole(
-        &mut self,
-        texts: &mut VecDeque<Text>,
-        spares: &mut Vec<Vec<u8>>,
-        ledger: &mut Ledger,
-        sink: &mut impl Sink,
-    ) {
-        while texts.front().is_some_and(|text| text.is_whole) || texts.len() > TEXTS_MAX {
-            let Some(text) = texts.pop_front() else {
-                return;
-            };
-            self.read_text(&text.bytes, text.place, &text.facts, ledger, sink);
-            spares.push(text.bytes);
+    fn read_whole(&mut self, texts: &mut Texts, ledger: &mut Ledger, sink: &mut impl Sink) {
+        while let Some(ready) = texts.next(ledger) {
+            self.read_ready(ready, texts, ledger, sink);
         }
     }
 
     /// Reads a whole text: its events carry what the envelope says.
-    fn read_text(
+    fn read_ready(
         &mut self,
-        text: &[u8],
-        place: Place,
-        facts: &Facts,
+        ready: Ready,
+        texts: &mut Texts,
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
+        let (Ready::Text(first) | Ready::Group(.., first)) = &ready;
+        let facts = first.facts.clone();
+        let machine = facts.writer.machine.as_deref();
         let mut time = None;
         let mut with_facts = WithFacts {
             sink,
-            machine: facts.machine.as_deref(),
+            machine,
             time: &mut time,
         };
-        if is_head(text) {
-            self.read_record(text, place, ledger, &mut with_facts);
-        } else if !self.is_request(text, place, facts, ledger, &mut with_facts) {
-            self.read_other(text, place, ledger, &mut with_facts);
+        match ready {
+            Ready::Group(group, apart, lines, first) => {
+                let further = lines.into_iter().skip(1);
+                let text = (apart.bytes(), 0);
+                self.read_group(&group, text, first.place, further, ledger, &mut with_facts);
+                texts.give_back(first);
+            }
+            Ready::Text(text) => {
+                let (bytes, place) = (&text.bytes[..], text.place);
+                if is_head(bytes) {
+                    self.read_record(bytes, place, ledger, &mut with_facts);
+                } else if !self.is_request(bytes, place, &facts, ledger, &mut with_facts) {
+                    self.read_other(bytes, place, ledger, &mut with_facts);
+                }
+                texts.give_back(text);
+            }
         }
-        if let Some(machine) = &facts.machine {
+        if let Some(machine) = machine {
             ledger.collect_machine(machine);
         }
         if let (Some(outer_ns), Some(inner)) = (facts.instant_ns, time)
@@ -344,7 +259,6 @@ impl Scanner<'_> {
             pieces,
             waiting,
             texts,
-            spares,
             ..
         } = unwrapper;
         let mut joined_texts = Vec::new();
@@ -352,10 +266,11 @@ impl Scanner<'_> {
             joined_texts.push(joined_text(joined, waiting))
         });
         for (text, from) in joined_texts {
-            self.take_text(texts, spares, &text, from, ledger);
+            texts.take(&text, false, from);
         }
-        texts.iter_mut().for_each(|text| text.is_whole = true);
-        self.read_whole(texts, spares, ledger, sink);
+        while let Some(ready) = texts.last(ledger) {
+            self.read_ready(ready, texts, ledger, sink);
+        }
         unwrapper.header = Header::default();
     }
 }
@@ -378,7 +293,9 @@ struct WithFacts<'a, S> {
 
 impl<S: Sink> Sink for WithFacts<'_, S> {
     fn collect(&mut self, event: &Event<'_>) {
-        *self.time = self.time.or(event.time());
+        // The time of what somebody may have forged is his, too.
+        let time = event.time().filter(|_| !event.is_doubtful);
+        *self.time = self.time.or(time);
         let machine = event.machine.or(self.machine);
         self.sink.collect(&Event { machine, ..*event });
     }

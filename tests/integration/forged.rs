@@ -5,6 +5,9 @@
 //! `tests/data/forged-nginx.txt` for machines without nginx (`CORONER_BLESS=1` writes it anew).
 
 use crate::{
+    envelopes::{
+        LINE_BY_LINE, SHORT, Wrapping, cri, docker, journal_export, lines, prefixed, two_pods,
+    },
     every_path::{config, digest, placed, replay},
     packed::gzip,
     real_nginx::{Gateway, ONE_RUN, TempDir, fastcgi_answer, find_or_skip, worker_user},
@@ -14,7 +17,7 @@ use coroner::{
     aggregate::LineClass,
     classify::Classifier,
     engine::{self, Scanned},
-    event::Severity,
+    event::{Basis, Severity},
     input,
 };
 use std::{
@@ -468,7 +471,7 @@ fn told(scanned: &Scanned, classifier: &Classifier, upstream: &str, own: &[Strin
     let rows = placed(scanned).rows;
     let failures = rows
         .iter()
-        .filter(|row| row.kind.severity == Severity::Failure);
+        .filter(|row| row.kind.severity == Severity::Failure && row.kind.basis == Basis::ErrorLog);
     let mut n_failures = 0;
     let mut n_believed = 0;
     for row in failures {
@@ -604,28 +607,25 @@ fn freeze(attack: &Attack, want: &Truth, log: &[u8]) -> Vec<u8> {
     [header.as_bytes(), log].concat()
 }
 
-#[test]
-fn nothing_forged_in_kept_logs_is_believed() {
-    let kept = fs::read(root().join(FROZEN)).expect("bundled");
-    let dir = tempfile::tempdir().expect("a directory");
-    let classifier = Classifier::default();
-    let (mut rest, mut complaints, mut n_logs) = (&kept[..], Vec::new(), 0);
+/// One log of the frozen corpus.
+struct Kept {
+    name: String,
+    want: Truth,
+    log: Vec<u8>,
+}
+
+fn kept() -> Vec<Kept> {
+    let bytes = fs::read(root().join(FROZEN)).expect("bundled");
+    let (mut rest, mut kept) = (&bytes[..], Vec::new());
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let header = std::str::from_utf8(&rest[..end]).expect("words and numbers");
         let mut words = header.splitn(7, ' ').skip(1);
-        let mut number = || {
-            words
-                .next()
-                .and_then(|word| word.parse().ok())
-                .expect("a number")
-        };
-        let (n_failures, n_forged, n_injected) = (number(), number(), number());
-        let own = vec![words.next().expect("a category").to_owned()];
-        let len: usize = words
-            .next()
-            .and_then(|word| word.parse().ok())
-            .expect("a length");
-        let name = words.next().expect("a name");
+        let mut word = || words.next().expect("a word");
+        let number = |word: &str| word.parse::<u64>().expect("a number");
+        let (n_failures, n_forged, n_injected) = (number(word()), number(word()), number(word()));
+        let own = vec![word().to_owned()];
+        let len = number(word()) as usize;
+        let name = word().to_owned();
         let want = Truth {
             n_failures,
             n_believed: 0,
@@ -633,18 +633,171 @@ fn nothing_forged_in_kept_logs_is_believed() {
             n_injected,
             own,
         };
-        let log = &rest[end + 1..end + 1 + len];
+        let log = rest[end + 1..end + 1 + len].to_vec();
+        kept.push(Kept { name, want, log });
+        rest = &rest[end + 1 + len..];
+    }
+    assert!(kept.len() >= 40);
+    kept
+}
+
+#[test]
+fn nothing_forged_in_kept_logs_is_believed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let classifier = Classifier::default();
+    let mut complaints = Vec::new();
+    for Kept { name, want, log } in kept() {
         complaints.extend(check(
             dir.path(),
-            name,
-            log,
+            &name,
+            &log,
             &want,
             "127.0.0.1:1",
             &classifier,
         ));
-        rest = &rest[end + 1 + len..];
-        n_logs += 1;
     }
-    assert!(n_logs >= 40);
     assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The access lines of another stream, between all lines.
+fn between_access_lines(log: &[u8]) -> Vec<u8> {
+    let access =
+        "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 200 157 \"-\" \"curl\"";
+    let mut out = Vec::new();
+    for line in lines(log) {
+        out.extend_from_slice(&prefixed(line, |_| "nginx-1  | ".to_owned()));
+        out.extend_from_slice(format!("nginx-1  | {access}\n").as_bytes());
+    }
+    out
+}
+
+/// In any envelope that keeps the lines of a writer in order.
+#[test]
+fn nothing_forged_is_believed_in_envelopes() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let classifier = Classifier::default();
+    let mut complaints = Vec::new();
+    let more: [Wrapping; 4] = [
+        ("docker-json in pieces", |log| docker(log, 100)),
+        ("cri among access lines", |log| cri(log, 16_384)),
+        ("compose-prefix among access lines", between_access_lines),
+        ("journald-export", journal_export),
+    ];
+    for Kept { name, want, log } in kept() {
+        let mut tries: Vec<(String, Vec<u8>)> = LINE_BY_LINE
+            .iter()
+            .chain(&more)
+            .map(|(wrapper, wrap)| (format!("{name}, {wrapper}"), wrap(&log)))
+            .collect();
+        // Another machine in between.
+        let pods = two_pods(&log, &benign(lines(&log).len()));
+        tries.push((format!("{name}, two pods"), pods));
+        for (name, wrapped) in tries {
+            complaints.extend(check(
+                dir.path(),
+                &name,
+                &wrapped,
+                &want,
+                "127.0.0.1:1",
+                &classifier,
+            ));
+        }
+    }
+    let n = complaints.len();
+    complaints.truncate(6);
+    assert!(complaints.is_empty(), "{n}:\n{}", complaints.join("\n"));
+}
+
+/// The records of a log as nginx wrote them: a head that is not forged begins one.
+fn records(log: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut records: Vec<Vec<&[u8]>> = Vec::new();
+    for line in lines(log) {
+        let is_forged = memchr::memmem::find(&line[..line.len().min(60)], MARK.as_bytes());
+        match records.last_mut() {
+            Some(record) if !is_head(line) || is_forged.is_some() => record.push(line),
+            _ => records.push(vec![line]),
+        }
+    }
+    records
+}
+
+/// As `journalctl` shows texts of several lines.
+fn indented(log: &[u8]) -> Vec<u8> {
+    let mut out = b"-- Boot fedcba9876543210fedcba9876543210 --\n".to_vec();
+    for record in records(log) {
+        for (n, line) in record.into_iter().enumerate() {
+            let before = if n == 0 {
+                SHORT
+            } else {
+                &" ".repeat(SHORT.len())
+            };
+            out.extend_from_slice(&[before.as_bytes(), line, b"\n"].concat());
+        }
+    }
+    out
+}
+
+/// As rsyslog writes them.
+fn escaped(log: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for record in records(log) {
+        let text = record.join(&b"#012"[..]);
+        let text = String::from_utf8_lossy(&text).replace('\r', "#015");
+        out.extend_from_slice(format!("Nov 20 11:24:48 web1 nginx: {text}\n").as_bytes());
+    }
+    out
+}
+
+/// `journalctl -o export` of records that came by syslog.
+fn entries(log: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for record in records(log) {
+        let text = record.join(&b"\n"[..]);
+        out.extend_from_slice(
+            b"__CURSOR=s=1;i=1\n__REALTIME_TIMESTAMP=1795173888000000\n_HOSTNAME=web1\nMESSAGE\n",
+        );
+        out.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        out.extend_from_slice(&text);
+        out.extend_from_slice(b"\nPRIORITY=6\n\n");
+    }
+    out
+}
+
+/// Where the envelope keeps a record together.
+#[test]
+fn nothing_forged_is_believed_in_envelopes_of_records() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let classifier = Classifier::default();
+    let mut complaints = Vec::new();
+    let forms: [Wrapping; 3] = [
+        ("indented", indented),
+        ("escaped", escaped),
+        ("entries", entries),
+    ];
+    for Kept { name, want, log } in kept() {
+        for (form, wrap) in forms {
+            let want = Truth {
+                own: want.own.clone(),
+                // Lines within one are none of the source.
+                n_injected: if form == "indented" {
+                    want.n_injected
+                } else {
+                    0
+                },
+                ..want
+            };
+            let name = format!("{name}, {form}");
+            let (log, upstream) = (wrap(&log), "127.0.0.1:1");
+            complaints.extend(check(dir.path(), &name, &log, &want, upstream, &classifier));
+        }
+    }
+    let n = complaints.len();
+    complaints.truncate(6);
+    assert!(complaints.is_empty(), "{n}:\n{}", complaints.join("\n"));
+}
+
+/// Records of no failure.
+fn benign(n: usize) -> Vec<u8> {
+    let record = "2026/11/20 11:24:48 [notice] 7#7: signal process started\n";
+    record.repeat(n).into_bytes()
 }

@@ -13,6 +13,7 @@ mod catalogue;
 mod causes;
 #[cfg(unix)]
 mod changing_files;
+mod clocks;
 mod compare;
 mod config;
 mod config_hostile;

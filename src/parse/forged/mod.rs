@@ -16,9 +16,10 @@
 //! chunk begins. A record that a rule does not vouch for is left alone: forged text must not be believed, but neither may it make
 //! true records disappear. Debug records have no tail and no bounds; nothing is told of them.
 
+pub mod apart;
 pub mod path;
 
-use self::path::{find_newline, holds_newline, holds_newlines, write_path};
+use self::path::{find_newline, holds_newline, holds_newlines, replace_invalid, write_path};
 use super::{
     head::{HeadParser, TIME_LEN, is_head},
     record::{NGINX_RECORD_LEN, RECORD_LEN_MAX, TAIL, has_tail},
@@ -82,6 +83,16 @@ pub fn may_begin(bytes: &[u8], at: usize, lookout: &mut Lookout) -> bool {
         || lookout.sees(bytes, at, bytes.len().min(at + RECORD_LEN_MAX))
 }
 
+/// Whether [`find_group`] may find something behind `line`, whatever follows.
+pub fn can_begin(line: &[u8]) -> bool {
+    let head = HeadParser::default().parse(line);
+    head.is_ok_and(|head| {
+        let text = &line[head.len..];
+        let is_asked = head.connection.is_some() && head.level != Some(Level::Debug);
+        is_asked && (own_quote(text).is_some() || is_free(text) || holds_newline(text))
+    })
+}
+
 /// The record that begins at `at`, if it holds lines of somebody else's.
 #[inline(never)]
 pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Group> {
@@ -106,7 +117,7 @@ pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Grou
         text_at: first.start + head.len,
         is_open: !has_tail(text),
         quote: own_quote(text).map(|quote| first.start + head.len + quote),
-        is_free: text.starts_with(b"[lua]"),
+        is_free: is_free(text),
     };
     let may_be_path = record.quote.is_some() || record.is_free;
     let sees = lookout.sees(bytes, at, bytes.len().min(at + RECORD_LEN_MAX));
@@ -137,10 +148,9 @@ pub fn find_imitated_tail(text: &[u8]) -> Option<(usize, usize)> {
         let closing = memrchr(b'"', &text[..client])?;
         let forged = text.get(opening..closing)?;
         let (_, uri) = requests(&text[client..]).next()?;
-        let is_told = [true, false].into_iter().any(|merge_slashes| {
-            write_path(uri, merge_slashes, &mut path).is_some() && path.ends_with(forged)
-        });
-        is_told.then_some((opening, closing))
+        find_path(uri, &mut path, |path| {
+            path.ends_with(forged).then_some((opening, closing))
+        })
     })
 }
 
@@ -239,20 +249,13 @@ impl First<'_> {
         let (last, inner) = lines.split_last()?;
         let text = &self.bytes[last.start..last.end];
         let mut path = Vec::new();
-        for (at, uri) in uris(text) {
-            for merge_slashes in [true, false] {
-                if write_path(uri, merge_slashes, &mut path).is_none() {
-                    continue;
-                }
-                if let Some(n) = self.fit(inner, text, &path)
-                    && n <= at
-                    && is_first_request(&text[n..at])
-                {
-                    return Some(last.start + n);
-                }
-            }
-        }
-        None
+        uris(text).find_map(|(at, uri)| {
+            find_path(uri, &mut path, |path| {
+                let n = self.fit(inner, text, path)?;
+                let is_told = n <= at && is_first_request(&text[n..at]);
+                is_told.then_some(last.start + n)
+            })
+        })
     }
 
     /// Length of the path in the text of the last line, if `inner`, the lines before it, are the path, or a part of it that a
@@ -298,17 +301,10 @@ impl First<'_> {
     fn by_own_path(&self) -> Option<Group> {
         let text = self.text();
         let mut path = Vec::new();
-        for (at, uri) in uris(text) {
-            for merge_slashes in [true, false] {
-                let behind = &text[at + uri.len()..];
-                if write_path(uri, merge_slashes, &mut path).is_some()
-                    && let Some(group) = self.fit_tail(behind, &path)
-                {
-                    return Some(group);
-                }
-            }
-        }
-        None
+        uris(text).find_map(|(at, uri)| {
+            let behind = &text[at + uri.len()..];
+            find_path(uri, &mut path, |path| self.fit_tail(behind, path))
+        })
     }
 
     /// `behind` is what follows the request in the first line.
@@ -481,6 +477,11 @@ fn closing_quote(text: &[u8], is_head: bool, is_copied: bool) -> Option<usize> {
     Some(message.len() + quote?)
 }
 
+/// Whether a message is an application's, that may print a path without quotes.
+fn is_free(text: &[u8]) -> bool {
+    text.starts_with(b"[lua]")
+}
+
 /// Bytes that `ngx_log_errno` leaves for an errno and what follows it.
 const ERRNO_LEN: usize = 50;
 
@@ -530,6 +531,27 @@ fn requests(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
         let is_one = |uri: &&[u8]| !uri.is_empty();
         uris.into_iter().filter(is_one).map(move |uri| (at, uri))
     })
+}
+
+/// What `told` tells of the first path that `uri` can have been made to, of which it tells something; `path` is room for it.
+fn find_path<T>(
+    uri: &[u8],
+    path: &mut Vec<u8>,
+    mut told: impl FnMut(&[u8]) -> Option<T>,
+) -> Option<T> {
+    for merge_slashes in [true, false] {
+        if write_path(uri, merge_slashes, path).is_none() {
+            continue;
+        }
+        let mut found = told(path);
+        if found.is_none() && replace_invalid(path) {
+            found = told(path);
+        }
+        if found.is_some() {
+            return found;
+        }
+    }
+    None
 }
 
 /// Whether a tail begins in `text`, which ends at the URI of a request, and that request is the first: in a header behind it, a client

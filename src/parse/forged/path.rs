@@ -63,6 +63,26 @@ pub(super) fn write_path(uri: &[u8], merge_slashes: bool, path: &mut Vec<u8>) ->
     Some(())
 }
 
+/// U+FFFD.
+pub(super) const REPLACED: &[u8] = b"\xef\xbf\xbd";
+
+/// Writes U+FFFD for each byte of `text` that is no UTF-8, as Go's `encoding/json` does; whether there was one.
+pub(super) fn replace_invalid(text: &mut Vec<u8>) -> bool {
+    if std::str::from_utf8(text).is_ok() {
+        return false;
+    }
+    let invalid = std::mem::take(text);
+    let mut rest = &invalid[..];
+    while let Err(error) = std::str::from_utf8(rest) {
+        let (valid, behind) = rest.split_at(error.valid_up_to());
+        text.extend_from_slice(valid);
+        text.extend_from_slice(REPLACED);
+        rest = &behind[1..];
+    }
+    text.extend_from_slice(rest);
+    true
+}
+
 /// Appends a slash; the segment before it may be none, or lead back.
 fn end_segment(path: &mut Vec<u8>, merge_slashes: bool) -> Option<()> {
     if path.ends_with(b"/..") {

@@ -25,9 +25,11 @@ pub(super) fn docker_json<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Pee
         [b'"', ..] => (&rest[..plain_len], Some(plain_len), false),
         [b'\\', b'n', b'"', ..] => {
             let outer = docker_facts(text, START.len() + plain_len + 2)?;
+            let (text, has_return) = without_return(&rest[..plain_len]);
             return Some(Peeled {
                 is_damaged: outer.1,
-                ..Peeled::plain(without_return(&rest[..plain_len]), outer.0)
+                has_return,
+                ..Peeled::plain(text, outer.0)
             });
         }
         _ => {
@@ -52,10 +54,10 @@ fn finish_docker<'a>(
     is_damaged: bool,
     is_decoded: bool,
 ) -> Peeled<'a> {
-    let (text, part) = match log.strip_suffix(b"\n") {
+    let ((text, has_return), part) = match log.strip_suffix(b"\n") {
         Some(text) => (without_return(text), Part::Whole),
-        None if is_damaged => (log, Part::Whole),
-        None => (log, Part::More),
+        None if is_damaged => ((log, false), Part::Whole),
+        None => ((log, false), Part::More),
     };
     Peeled {
         text,
@@ -63,12 +65,16 @@ fn finish_docker<'a>(
         part,
         is_damaged,
         is_decoded,
+        has_return,
     }
 }
 
-/// Terminals end lines with `\r\n`.
-fn without_return(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"\r").unwrap_or(text)
+/// Terminals end lines with `\r\n`: the text before it, and whether it was so.
+fn without_return(text: &[u8]) -> (&[u8], bool) {
+    match text.strip_suffix(b"\r") {
+        Some(text) => (text, true),
+        None => (text, false),
+    }
 }
 
 /// The members behind the text, whose closing quote is at `quote`, and whether they are damaged. `None` if neither a stream

@@ -72,6 +72,7 @@ pub(super) fn peel<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
         },
         is_damaged: !members.is_whole,
         is_decoded,
+        has_return: false,
     })
 }
 

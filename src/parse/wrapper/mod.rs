@@ -24,19 +24,21 @@ mod place;
 mod prefix;
 mod shape;
 pub(super) mod stamp;
+mod start;
 mod syslog;
 
 pub use detect::detect;
 pub use journal::block_len;
-pub use pieces::{Joined, PIECE_GAP_MAX, Pieces, may_start};
+pub use pieces::{Joined, PIECE_GAP_MAX, Pieces};
 pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
+pub use start::{entry_is_inside, may_start};
 
 use super::json;
 use crate::event::Level;
 use memchr::memchr;
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Layers of one line: more are a loop or an attack.
 pub const LAYERS_MAX: usize = 6;
@@ -176,6 +178,13 @@ impl Chain {
         self.layers[0].filter(|layer| layer.is_block())
     }
 
+    /// Whether each text is a message as a log daemon took it.
+    pub fn holds_messages(&self) -> bool {
+        let is_journal = |layer| layer == Wrapper::JournalJson || layer == Wrapper::JournalExport;
+        self.layers()
+            .any(|layer| layer.is_syslog() || is_journal(layer) || layer.is_block())
+    }
+
     /// Its layers, outermost first.
     pub fn layers(&self) -> impl Iterator<Item = Wrapper> + '_ {
         self.layers.iter().map_while(|layer| *layer)
@@ -262,6 +271,35 @@ impl<'a> Outer<'a> {
     }
 }
 
+/// Who wrote a line, as far as its envelope says: lines of one can be parts of one record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Writer {
+    /// [`Outer::machine`].
+    pub machine: Option<Arc<[u8]>>,
+    pub stream: Option<Stream>,
+    tag: Option<Box<[u8]>>,
+    file: Option<Box<[u8]>>,
+}
+
+impl Writer {
+    pub fn of(outer: &Outer<'_>) -> Writer {
+        Writer {
+            machine: outer.machine().map(Arc::from),
+            stream: outer.stream,
+            tag: outer.tag.map(Box::from),
+            file: outer.file.map(Box::from),
+        }
+    }
+
+    /// Whether it wrote a line with such an envelope.
+    pub fn wrote(&self, outer: &Outer<'_>) -> bool {
+        self.stream == outer.stream
+            && self.machine.as_deref() == outer.machine()
+            && self.tag.as_deref() == outer.tag
+            && self.file.as_deref() == outer.file
+    }
+}
+
 /// Whether a line is all of what the program wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Part {
@@ -298,6 +336,8 @@ pub struct Stripped<'a> {
     pub outer: Outer<'a>,
     pub part: Part,
     pub fit: Fit,
+    /// The envelope holds a carriage return behind `text`.
+    pub has_return: bool,
 }
 
 /// Buffers for decoded texts, kept by a worker from line to line.
@@ -345,6 +385,8 @@ struct Peeled<'a> {
     is_damaged: bool,
     /// `text` stands in a buffer.
     is_decoded: bool,
+    /// A carriage return stood behind `text`.
+    has_return: bool,
 }
 
 impl<'a> Peeled<'a> {
@@ -357,6 +399,7 @@ impl<'a> Peeled<'a> {
             part: Part::Whole,
             is_damaged: false,
             is_decoded: false,
+            has_return: false,
         }
     }
 }
@@ -435,6 +478,7 @@ struct State<'a> {
     part: Part,
     fit: Fit,
     is_decoded: bool,
+    has_return: bool,
 }
 
 impl<'a> State<'a> {
@@ -445,6 +489,7 @@ impl<'a> State<'a> {
             part: Part::Whole,
             fit: Fit::Fits,
             is_decoded: false,
+            has_return: false,
         }
     }
 
@@ -453,6 +498,7 @@ impl<'a> State<'a> {
         self.text = peeled.text;
         self.outer.overlay(&peeled.outer);
         self.is_decoded |= peeled.is_decoded;
+        self.has_return |= peeled.has_return;
         if peeled.part != Part::Whole {
             self.part = peeled.part;
         }
@@ -494,6 +540,7 @@ impl<'a> State<'a> {
             outer: self.outer,
             part: self.part,
             fit: self.fit,
+            has_return: self.has_return,
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Long lines that a runtime split, joined again.
 //!
 //! Pieces are joined per stream: the other stream's lines may stand between them. Only so far apart as
-//! [`PIECE_GAP_MAX`]: the rule is local, so that a source can be read in chunks with the same result ([`may_start`]).
+//! [`PIECE_GAP_MAX`]: the rule is local, so that a source can be read in chunks with the same result ([`super::may_start`]).
 
-use super::{Chain, Part, Scratch, Stream, Stripped, strip};
-use crate::parse::head::is_head;
-use memchr::{memchr, memrchr};
+use super::{Part, Stream, Stripped};
 
 /// Bytes that may stand between the line of a piece and the line with the next one. A runtime writes them close together; what
 /// never comes was never written.
@@ -116,7 +114,7 @@ impl Pieces {
     }
 }
 
-fn slot(line: &Stripped<'_>) -> usize {
+pub(super) fn slot(line: &Stripped<'_>) -> usize {
     match line.outer.stream {
         None => 0,
         Some(Stream::Stdout) => 1,
@@ -124,96 +122,10 @@ fn slot(line: &Stripped<'_>) -> usize {
     }
 }
 
-/// Whether a chunk of a source that is wrapped in `chain` may begin at the line that starts at `at`: no piece before it
-/// waits for more, and nothing behind it goes on with a record before it. Several machines and streams may write in turn, so the
-/// first line of each behind `at` is looked at. Looks [`PIECE_GAP_MAX`] bytes back and ahead, which must be there unless the
-/// source begins or ends. Not for bare sources (`record::may_start`) and not for blocks, which are read from the start.
-pub fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
-    let Some(before) = Before::of(chain, bytes, at, scratch) else {
-        return false;
-    };
-    let to = bytes.len().min(at + PIECE_GAP_MAX as usize + 1);
-    let mut seen: Vec<Writer> = Vec::new();
-    let mut start = at;
-    while start < to {
-        let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |len| start + len);
-        let line = strip(chain, &bytes[start..end], scratch);
-        if line.part == Part::Indented {
-            if start == at && before.has_header {
-                return false;
-            }
-        } else if !seen.iter().any(|writer| writer.wrote(&line)) {
-            if !is_head(line.text) && before.writers.iter().any(|writer| writer.wrote(&line)) {
-                return false;
-            }
-            seen.push(Writer::of(&line));
-        }
-        start = end + 1;
-    }
-    true
-}
-
-/// What stands shortly before a line.
-struct Before {
-    /// Those of records.
-    writers: Vec<Writer>,
-    /// A line that others may be indented below.
-    has_header: bool,
-}
-
-impl Before {
-    /// `None` if a piece waits for more.
-    fn of(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> Option<Before> {
-        let from = at.saturating_sub(PIECE_GAP_MAX as usize + 1);
-        let (mut writers, mut has_header) = (Vec::<Writer>::new(), false);
-        let mut is_known = [false; 3];
-        let mut end = at;
-        while end > from {
-            // `end` lies behind a newline, or is the end of the bytes.
-            let text_end = end - usize::from(bytes[end - 1] == b'\n');
-            let start = memrchr(b'\n', &bytes[..text_end]).map_or(0, |newline| newline + 1);
-            let line = strip(chain, &bytes[start..text_end], scratch);
-            let stream = slot(&line);
-            if line.part == Part::More && !is_known[stream] {
-                return None;
-            }
-            is_known[stream] = true;
-            has_header |= line.part != Part::Indented;
-            if is_head(line.text) && !writers.iter().any(|writer| writer.wrote(&line)) {
-                writers.push(Writer::of(&line));
-            }
-            end = start;
-        }
-        Some(Before {
-            writers,
-            has_header,
-        })
-    }
-}
-
-/// Who wrote a line.
-struct Writer {
-    stream: Option<Stream>,
-    machine: Option<Box<[u8]>>,
-}
-
-impl Writer {
-    fn of(line: &Stripped<'_>) -> Writer {
-        Writer {
-            stream: line.outer.stream,
-            machine: line.outer.machine().map(Box::from),
-        }
-    }
-
-    fn wrote(&self, line: &Stripped<'_>) -> bool {
-        self.stream == line.outer.stream && self.machine.as_deref() == line.outer.machine()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::wrapper::Wrapper;
+    use crate::parse::wrapper::{Chain, Scratch, Wrapper, may_start, strip};
 
     /// The texts of a source of CRI lines, read in chunks of about `chunk_len` bytes.
     fn texts(source: &[u8], chunk_len: usize) -> Vec<(u64, u32, String)> {

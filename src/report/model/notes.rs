@@ -167,17 +167,31 @@ fn part(findings: &Findings<'_>) -> Option<String> {
     ))
 }
 
+fn counted(n_events: u64) -> String {
+    match n_events {
+        1 => "1 event".to_owned(),
+        n => format!("{} events", grouped(n)),
+    }
+}
+
 /// What a limit, a clock or a doubt did to the counts.
 fn limits(findings: &Findings<'_>) -> Vec<String> {
     let Findings {
         scanned, placed, ..
     } = *findings;
     let mut notes = Vec::new();
-    if placed.n_ambiguous > 0 {
-        let n = placed.n_ambiguous;
+    let zone = findings.zone.zone.name();
+    if placed.n_twice > 0 {
         notes.push(format!(
-            "{n} events lie in an hour that the clock of {} passed twice or skipped",
-            findings.zone.zone.name()
+            "{} with times in the hour that the clock of {zone} passed twice: the earlier is taken, and `clock` in `events` says which they are; \
+             failed requests are looked for in both",
+            counted(placed.n_twice)
+        ));
+    }
+    if placed.n_skipped > 0 {
+        notes.push(format!(
+            "{} with times that the clock of {zone} skipped, so that it may not be theirs; `clock` in `events` says which they are",
+            counted(placed.n_skipped)
         ));
     }
     if let Some(wanted) = placed.narrower_wanted {

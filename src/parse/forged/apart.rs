@@ -1,0 +1,151 @@
+//! The lines of one writer that do not lie together, since each stands in an envelope: put behind one another again, so that the
+//! same rules tell which of them are one record.
+//!
+//! nginx writes a record with one write(), and what wraps lines keeps those of one stream in order. Where an envelope does not say
+//! of which stream a line is, access lines of another may stand between: they are passed over, except those that the path of a
+//! request holds. Runtimes that write JSON put U+FFFD for what is no UTF-8, which makes records
+//! longer than nginx wrote them.
+
+use super::{Group, Lookout, find_group, find_path, is_limit, path::REPLACED, requests};
+use crate::{
+    lines::Line,
+    parse::{
+        head::is_head,
+        record::{RECORD_LEN_MAX, START_KNOWN_LEN, is_access_line},
+    },
+};
+use memchr::memmem;
+
+/// Lines of one writer, the first of which may begin a record over several; kept by a worker.
+#[derive(Debug, Default)]
+pub struct Apart {
+    bytes: Vec<u8>,
+    starts: Vec<Start>,
+}
+
+/// A line, and what the caller calls it.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    at: usize,
+    name: usize,
+}
+
+impl Apart {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.starts.clear();
+    }
+
+    /// Adds the next line, which is called `name`; `has_return` if it ends with `\r\n`.
+    pub fn push(&mut self, line: &[u8], has_return: bool, name: usize) {
+        let at = self.bytes.len();
+        self.starts.push(Start { at, name });
+        self.bytes.extend_from_slice(line);
+        self.bytes
+            .extend_from_slice(if has_return { b"\r\n" } else { b"\n" });
+    }
+
+    /// The last line ends with `\r\n`.
+    pub fn end_with_return(&mut self) {
+        self.bytes.pop();
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Whether no further line can make a difference.
+    pub fn is_enough(&self) -> bool {
+        is_enough(self.bytes.len())
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The record that begins with the first line, if it holds lines of somebody else's; only the lines that are of it are kept then.
+    pub fn find_group(&mut self) -> Option<Group> {
+        let between = self.without_access_lines();
+        let found = self.find_among_all();
+        // Only rule 3 takes in what is not told by its bytes or its length.
+        let is_sure = found.is_some_and(|group| is_limit(group.next));
+        let found = match between {
+            Some(mut rest) if !is_sure => match rest.find_among_all() {
+                Some(group) => {
+                    *self = rest;
+                    group
+                }
+                None => found?,
+            },
+            _ => found?,
+        };
+        let n = self.starts.partition_point(|start| start.at < found.next);
+        self.starts.truncate(n);
+        Some(found)
+    }
+
+    /// The lines that are left, with what they are called.
+    pub fn lines(&self) -> impl Iterator<Item = (Line, usize)> {
+        let line = |start: &Start| Line::at(&self.bytes, start.at, self.bytes.len());
+        self.starts
+            .iter()
+            .map(move |start| (line(start), start.name))
+    }
+
+    fn find_among_all(&mut self) -> Option<Group> {
+        if let Some(group) = find_group(&self.bytes, 0, &mut Lookout::default()) {
+            return Some(group);
+        }
+        // What was one byte may have become three: the length that nginx saw decides, too.
+        memmem::find(&self.bytes, REPLACED)?;
+        let shorter = self.shortened();
+        let group = find_group(&shorter.bytes, 0, &mut Lookout::default())?;
+        *self = shorter;
+        Some(group)
+    }
+
+    /// The same without lines that look like those of an access log and are of no path, if there are such.
+    fn without_access_lines(&self) -> Option<Apart> {
+        let is_other = |line: &[u8]| !is_head(line) && is_access_line(line) && !self.holds(line);
+        let is_other = |line: &Line| is_other(&self.bytes[line.start..line.end]);
+        if !self.lines().any(|(line, _)| is_other(&line)) {
+            return None;
+        }
+        let mut rest = Apart::default();
+        for (line, name) in self.lines().filter(|(line, _)| !is_other(line)) {
+            let text = &self.bytes[line.start..line.end];
+            rest.push(text, line.next - line.end > 1, name);
+        }
+        Some(rest)
+    }
+
+    /// Whether the path of a request is told here that holds `line`.
+    fn holds(&self, line: &[u8]) -> bool {
+        let mut path = Vec::new();
+        let mut uris = requests(&self.bytes);
+        uris.any(|(_, uri)| {
+            let holds = |path: &[u8]| memmem::find(path, line).map(|_| ());
+            find_path(uri, &mut path, holds).is_some()
+        })
+    }
+
+    /// The same with one byte for each U+FFFD.
+    fn shortened(&self) -> Apart {
+        let mut shorter = Apart::default();
+        let mut text = Vec::new();
+        for (line, name) in self.lines() {
+            text.clear();
+            let mut rest = &self.bytes[line.start..line.end];
+            while let Some(at) = memmem::find(rest, REPLACED) {
+                text.extend_from_slice(&rest[..at]);
+                text.push(0xff);
+                rest = &rest[at + REPLACED.len()..];
+            }
+            text.extend_from_slice(rest);
+            shorter.push(&text, line.next - line.end > 1, name);
+        }
+        shorter
+    }
+}
+
+/// Whether lines of `len` bytes, their newlines included, are all that need be known.
+pub fn is_enough(len: usize) -> bool {
+    len >= RECORD_LEN_MAX.max(START_KNOWN_LEN)
+}
