@@ -8,6 +8,7 @@ use super::{
     read::{discover, read},
     spool,
     tables::{open_outputs, write_table},
+    whole_lines::whole_lines,
 };
 use crate::{
     aggregate::Width,
@@ -21,6 +22,7 @@ use crate::{
 };
 use clap::CommandFactory;
 use std::{
+    collections::BTreeMap,
     io::{self, IsTerminal, Write},
     panic::AssertUnwindSafe,
     path::{Path, PathBuf},
@@ -60,19 +62,29 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         _ => Target::Stdout,
     };
     let form = report_form(&args.output)?;
-    let named = discover(&args.input);
+    let mut named = discover(&args.input);
+    // What is handed around without its logs quotes their lines: those are read once more.
+    let is_handed_around = !matches!(form, Form::Text);
+    let _spools = match is_handed_around {
+        true => spool::spool_streams(&mut named.found, &args.input)?,
+        false => vec![],
+    };
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     plan.incidents = true;
     plan.joins = true;
     plan.findings = true;
     // What is handed around says which files it is about.
-    plan.engine.digests = !matches!(form, Form::Text);
+    plan.engine.digests = is_handed_around;
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
     let read = read(plan, named, &args.input);
     let diagnosed = read.diagnosed();
     let facts = read.facts(&diagnosed);
     let findings = findings::findings(&facts);
     let checks = findings::checklist(&facts, &findings);
+    let lines = match is_handed_around {
+        true => whole_lines(&read, &findings, args.top),
+        false => BTreeMap::new(),
+    };
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
         account: &read.account,
@@ -87,6 +99,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         causes: diagnosed.causes.as_ref(),
         findings: &findings,
         checks: &checks,
+        lines: &lines,
         n_top: args.top,
     });
     let style = style(args.input.color, &target);

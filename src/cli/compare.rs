@@ -16,6 +16,7 @@ use crate::{
         Mark,
         account::chain,
         compare::{self, Counted, Side, Tally, Verdict, Which, Window},
+        placed::TimeBound,
     },
     engine::{self, Wanted},
     error::Error,
@@ -196,16 +197,22 @@ fn cut_in_two(args: &CompareArgs, target: &Target) -> Result<(Output, Compared),
     let output = Output::open(target, input.force, &named.paths(&plan))?;
     let read = read(plan, named, input);
     let coarse_seconds = read.placed.width.seconds();
+    let zone = &read.zone.zone;
+    let newest = compare::span_of(&read.scanned, zone);
+    let newest = newest.map_or(Timestamp(0), |span| span.last);
+    let as_told = "as --cut-at says".to_owned();
     let cut = match bound {
-        Some(bound) => {
-            let zone = &read.zone.zone;
-            let newest = compare::span_of(&read.scanned, zone).map_or(0, |span| span.last.0);
-            Cut {
-                at: bound.resolve(Timestamp(newest), zone),
-                why: "as --cut-at says".to_owned(),
-                coarse_seconds,
-            }
-        }
+        Some(TimeBound::BeforeNewest(seconds)) => Cut {
+            // A comparison has no buckets to begin with: from the second, not from the minute.
+            at: Timestamp(newest.0 - seconds),
+            why: as_told,
+            coarse_seconds,
+        },
+        Some(bound) => Cut {
+            at: bound.resolve(newest, zone),
+            why: as_told,
+            coarse_seconds,
+        },
         None if read.account.is_empty() => {
             read.status(false);
             return Err(Failure::Usage("there is nothing to cut in two".to_owned()));
@@ -311,8 +318,11 @@ fn found_cut(read: &Read, coarse_seconds: i64) -> Result<Cut, Failure> {
         n => format!("the last of {} reloads and starts", n + 1),
     };
     Ok(Cut {
-        at: last.first,
-        why: format!("{others} in the logs ({evidence}); --cut-at says another time"),
+        // What failed in the second of a reload failed most likely before the new workers had begun.
+        at: Timestamp(last.first.0 + 1),
+        why: format!(
+            "a second after {others} in the logs ({evidence}); --cut-at says another time"
+        ),
         coarse_seconds,
     })
 }

@@ -7,6 +7,7 @@ use super::{
     plan::Plan,
     read::{Named, Read, discover, read},
     spool,
+    whole_lines::place,
 };
 use crate::{
     aggregate::Evidence,
@@ -382,14 +383,6 @@ fn places_of_finding(finding: &Finding, read: &Read) -> Vec<PlaceId> {
         }
     }
     places
-}
-
-fn place(at: &Evidence, names: &Names<'_>) -> PlaceId {
-    PlaceId {
-        source: names.source(at).to_owned(),
-        line: Some(names.line(at)),
-        offset: Some(at.offset),
-    }
 }
 
 /// The first failing records of `incident`, by time; says what is left out.

@@ -15,6 +15,7 @@ pub mod progress;
 mod read;
 mod spool;
 mod tables;
+mod whole_lines;
 
 pub use args::Args;
 pub use commands::run;

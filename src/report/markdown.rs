@@ -486,6 +486,8 @@ fn finding(line: &FindingLine, out: &mut String) -> Result {
             true => writeln!(out)?,
             false => writeln!(out, ": {}", code(&exhibit.quote))?,
         }
+        let mut lines = exhibit.lines.iter();
+        lines.try_for_each(|line| writeln!(out, "  - {}", code(line)))?;
     }
     for text in line.corrections {
         writeln!(out, "- often said, and wrong: {}", plain(text))?;

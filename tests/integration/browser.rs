@@ -150,6 +150,43 @@ fn a_browser_opens_the_page() {
     );
 }
 
+/// A category and a stretch of time limit what is shown, and say so; what tells of neither stays.
+#[test]
+fn rows_are_limited_to_what_is_asked_for() {
+    let Some(name) = browser() else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = directory.path().join("page.html");
+    let arguments = ["report", "error.log", "-o", page.to_str().expect("UTF-8")];
+    assert!(status(&run(&root().join("samples/mixed-bad-day"), &arguments)) <= 1);
+    let whole = fs::read_to_string(&page).expect("written");
+    // A script of the test's own: its policy would stop that.
+    let policy = whole.find("<meta http-equiv").expect("a policy");
+    let end = policy + whole[policy..].find('>').expect("its end") + 1;
+    let open_page = format!("{}{}", &whole[..policy], &whole[end..]);
+    let with = |act: &str| {
+        let acted = open_page.replace("</body>", &format!("<script>{act}</script></body>"));
+        fs::write(&page, acted).expect("written");
+        open(name, directory.path(), &page).dom
+    };
+    let hidden = |dom: &str| dom.matches("<tr hidden").count();
+    let pick = |list: usize, option: &str| {
+        format!(
+            "{{const l=document.querySelectorAll('.filter select')[{list}];l.value={option};l.dispatchEvent(new Event('change'))}}"
+        )
+    };
+    let all = with("");
+    assert_eq!(hidden(&all), 0);
+    let of_category = with(&pick(1, "'dns'"));
+    assert!(hidden(&of_category) > 5 && of_category.contains("rows and findings are shown"));
+    assert!(!of_category.contains("<tr hidden=\"\"><th scope=\"row\" class=\"name\"><span class=\"swatch\"><svg viewBox=\"0 0 12 12\" aria-hidden=\"true\"><rect class=\"k-dns\""));
+    let of_time = with(&pick(2, "l.options[l.options.length-1].value"));
+    assert!(hidden(&of_time) > 0 && of_time.contains("class=\"out\""));
+    let click = "document.querySelector('#upstreams tbody th code').click()";
+    assert!(hidden(&with(click)) > 0);
+    // Twice is all again.
+    assert_eq!(hidden(&with(&format!("{click};{click}"))), 0);
+}
+
 #[test]
 fn a_browser_draws_the_page() {
     let Some(name) = browser() else { return };

@@ -226,7 +226,7 @@ fn one_set_of_logs_is_cut() {
         requests(0..3_600, 20) + &requests(3_600..7_200, 99_999),
     );
     let logs = ["error.log", "access.log"];
-    for at in ["2026-03-03 13:00", "2026-03-03T13:00:00Z", "-59m"] {
+    for at in ["2026-03-03 13:00", "2026-03-03T13:00:00Z", "-3599s"] {
         let text = check(path, &[&logs[..], &["--cut-at", at]].concat(), "fixed", 0);
         assert!(
             text.contains("180 failures in 3,600 requests before"),

@@ -177,6 +177,7 @@ fn report(evil: &str, n: usize) -> Report {
         at: owned(),
         what: owned(),
         quote: owned(),
+        lines: vec![owned(); 2],
     };
     let category = |category: &'static str, severity: &'static str| CategoryLine {
         category,
@@ -615,6 +616,59 @@ fn a_hostile_log_is_only_text() {
         text(&page).contains("onerror=alert(1)"),
         "it is shown, as text"
     );
+}
+
+/// The evidence of a finding unfolds to the whole record, all lines of it, wherever it is stored; the terminal shows its beginning.
+#[test]
+fn evidence_is_the_whole_record() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let trace: String = (0..9)
+        .map(|n| format!("\n#{n} /srv/app/<b>{n}</b>.php"))
+        .collect();
+    let long = "q".repeat(700);
+    let record = format!(
+        "2026/11/20 11:00:00 [error] 1#1: *1 FastCGI sent in stderr: \"PHP message: PHP Fatal error:  Uncaught Error{trace}\" while reading response header from upstream, \
+         client: 192.0.2.1, server: shop, request: \"GET /?x={long}& HTTP/1.1\", upstream: \"fastcgi://unix:/run/php.sock:\", host: \"shop\"\n"
+    );
+    let log = record.repeat(30);
+    fs::write(path.join("error.log"), &log).expect("written");
+    fs::write(
+        path.join("error.log.gz"),
+        crate::packed::gzip(log.as_bytes()),
+    )
+    .expect("written");
+    let is_whole = |page: &str, form: &str| {
+        for line in record.lines() {
+            assert!(page.contains(line.trim_end()), "{form}: {line}\n{page}");
+        }
+    };
+    let lines = |page: &str| {
+        let mut all = String::new();
+        walk(&parsed(page).document, 0, &mut |node, _| {
+            if let NodeData::Text { contents } = &node.data {
+                all.push_str(&contents.borrow());
+            }
+        });
+        all
+    };
+    for source in ["error.log", "error.log.gz", "-"] {
+        let report = ["report", source, "--force", "-o", "out.html"];
+        let output = match source {
+            "-" => crate::support::run_with_input(path, &report, log.as_bytes()),
+            _ => run(path, &report),
+        };
+        assert_eq!(status(&output), 0);
+        let page = fs::read_to_string(path.join("out.html")).expect("written");
+        is_whole(&lines(&page), source);
+        assert!(!page.contains("<b>"));
+    }
+    run(path, &["report", "error.log", "-o", "out.md"]);
+    is_whole(
+        &fs::read_to_string(path.join("out.md")).expect("written"),
+        "md",
+    );
+    assert!(!stdout(&run(path, &["error.log"])).contains(&long));
 }
 
 #[test]

@@ -40,4 +40,121 @@
       if (title) readout.textContent = title.textContent;
     });
   }
+  // Rows and findings can be limited to an upstream, a category and a stretch of time: by the lists on top, by a click on a name, or
+  // by drawing over the bars. Numbers stay those of all the time, and this says so.
+  const names = (selector) => [...new Set([...document.querySelectorAll(selector)].map((node) => node.textContent.trim()))].filter((text) => text !== "");
+  const upstreamCells = "#upstreams tbody th code, #traffic tbody th code, .multiples figcaption code";
+  const categoryCells = "#failures tbody th.name, #others tbody th.name, .legend li";
+  const word = (node) => node.textContent.trim().split(/\s/)[0];
+  const bars = [...document.querySelectorAll("figure.time .hits rect")];
+  const stamp = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ/g;
+  const timeOf = (rect) => rect.querySelector("title").textContent.match(stamp)[0].replace("T", " ");
+  const kept = {
+    upstream: names(upstreamCells),
+    category: [...new Set([...document.querySelectorAll("#failures tbody th.name, #others tbody th.name")].map(word))],
+    from: [...new Set(bars.map(timeOf))].sort(),
+  };
+  kept.to = kept.from;
+  if (document.querySelector("#failures") && kept.category.length > 0) {
+    const bar = document.createElement("div");
+    bar.className = "filter";
+    bar.setAttribute("role", "search");
+    bar.setAttribute("aria-label", "Show only");
+    const lists = {};
+    for (const [key, label] of [["upstream", "Upstream"], ["category", "Category"], ["from", "From"], ["to", "To"]]) {
+      const outer = document.createElement("label");
+      const list = document.createElement("select");
+      outer.append(label + " ", list);
+      for (const text of ["", ...kept[key]]) {
+        const option = document.createElement("option");
+        option.value = text;
+        option.textContent = text === "" ? "all" : text;
+        list.append(option);
+      }
+      list.addEventListener("change", () => show());
+      lists[key] = list;
+      bar.append(outer);
+    }
+    const all = document.createElement("button");
+    all.type = "button";
+    all.textContent = "Show all";
+    const told = document.createElement("p");
+    told.setAttribute("role", "status");
+    bar.append(all, told);
+    document.querySelector("nav").after(bar);
+    const has = (text, name) => {
+      const isInside = (c) => c !== undefined && /[\w.-]/.test(c);
+      for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+        if (!isInside(text[at - 1]) && !isInside(text[at + name.length])) return true;
+      }
+      return false;
+    };
+    const groups = [...document.querySelectorAll("main tbody, ol.findings, .multiples")].filter((group) => !group.closest("#sources, #checklist"))
+      .map((group) => [...group.children].map((node) => [node, [...node.cells ?? [node]].map((part) => part.textContent).join(" ")]));
+    // A list that tells nothing of upstreams is not limited to one.
+    const tells = (group, known) => group.some(([, text]) => known.some((name) => has(text, name)));
+    const limits = groups.map((group) => ({ upstream: tells(group, kept.upstream), category: tells(group, kept.category), time: group.some(([, text]) => text.match(stamp)) }));
+    const seconds = (text) => Date.parse(text.replace(" ", "T")) / 1000;
+    const starts = kept.from.map(seconds);
+    const width = starts.slice(1).reduce((least, start, index) => Math.min(least, start - starts[index]), starts.length > 1 ? Infinity : 1);
+    const show = () => {
+      const { upstream, category, from, to } = Object.fromEntries(Object.entries(lists).map(([key, list]) => [key, list.value]));
+      const first = from === "" ? -Infinity : seconds(from);
+      const last = to === "" ? Infinity : seconds(to) + width;
+      const isThen = (text) => {
+        const times = (text.match(stamp) ?? []).map(seconds);
+        return times.length === 0 || (Math.min(...times) < last && Math.max(...times) >= first);
+      };
+      let [nAll, nShown] = [0, 0];
+      groups.forEach((group, index) => {
+        const limit = limits[index];
+        for (const [node, text] of group) {
+          const isKept = (upstream === "" || !limit.upstream || has(text, upstream)) && (category === "" || !limit.category || has(text, category)) && (!limit.time || isThen(text));
+          node.hidden = !isKept;
+          nAll += 1;
+          nShown += isKept ? 1 : 0;
+        }
+      });
+      for (const rect of bars) {
+        const start = seconds(timeOf(rect));
+        rect.classList.toggle("out", start < first || start >= last);
+      }
+      for (const path of document.querySelectorAll(".chart .bars path")) path.classList.toggle("out", category !== "" && !path.classList.contains("k-" + category));
+      const isLimited = [upstream, category, from, to].some((text) => text !== "");
+      bar.classList.toggle("on", isLimited);
+      all.hidden = !isLimited;
+      told.textContent = isLimited ? nShown + " of " + nAll + " rows and findings are shown; their numbers are those of all the time." : "";
+    };
+    const pick = (key, text) => {
+      lists[key].value = lists[key].value === text ? "" : text;
+      show();
+    };
+    all.addEventListener("click", () => {
+      for (const list of Object.values(lists)) list.value = "";
+      show();
+    });
+    document.addEventListener("click", (event) => {
+      const upstream = event.target.closest(upstreamCells);
+      const category = event.target.closest(categoryCells);
+      if (upstream && kept.upstream.includes(upstream.textContent.trim())) pick("upstream", upstream.textContent.trim());
+      else if (category && kept.category.includes(word(category))) pick("category", word(category));
+    });
+    let begun = null;
+    for (const rect of bars) {
+      rect.addEventListener("pointerdown", (event) => {
+        begun = timeOf(rect);
+        event.preventDefault();
+      });
+      rect.addEventListener("pointerup", () => {
+        if (begun === null) return;
+        const [from, to] = [begun, timeOf(rect)].sort();
+        const isSame = lists.from.value === from && lists.to.value === to;
+        lists.from.value = isSame ? "" : from;
+        lists.to.value = isSame ? "" : to;
+        show();
+      });
+    }
+    document.addEventListener("pointerup", () => { begun = null; });
+    show();
+  }
 })();

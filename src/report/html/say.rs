@@ -25,7 +25,7 @@ pub(super) fn sentence(sentence: &str) -> String {
 }
 
 /// At most `n_bytes` of it, as escaping will write them: a text of `&` alone would else be five times as long.
-fn clean(text: &str, n_bytes: usize) -> String {
+pub(super) fn clean(text: &str, n_bytes: usize) -> String {
     // What is cut off need not be cleaned first; cleaning makes nothing shorter.
     let near = text.char_indices().nth(n_bytes + 1);
     let text = text::for_terminal(near.map_or(text, |(end, _)| &text[..end]).as_bytes());

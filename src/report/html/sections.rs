@@ -8,14 +8,15 @@ use crate::{
     export::time::rfc3339,
     report::{
         model::{
-            CategoryLine, CauseLine, Causes, CheckLine, ClientLine, FindingLine, IncidentLine,
-            MarkLine, MessageLine, OutageLine, PileLine, Plot, Report, RouteLine, Section,
-            ShapeLine, SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
+            CategoryLine, CauseLine, Causes, CheckLine, ClientLine, EvidenceLine, FindingLine,
+            IncidentLine, MarkLine, MessageLine, OutageLine, PileLine, Plot, Report, RouteLine,
+            Section, ShapeLine, SourceLine, StatusLine, TrafficLine, UpstreamLine, WorstBucket,
         },
         words::{duration, grouped, milliseconds},
     },
 };
 use askama::Template;
+use std::cell::Cell;
 
 /// The markup of `section`.
 pub(super) fn body(section: Section, report: &Report) -> String {
@@ -29,6 +30,7 @@ pub(super) fn body(section: Section, report: &Report) -> String {
             made(&FindingsList {
                 lines: &report.findings[..n_shown],
                 n_more: report.findings.len() - n_shown + report.n_more_findings,
+                n_left: Cell::new(RECORDS_MAX),
             })
         }
         Section::Checklist => made(&Checklist {
@@ -388,6 +390,35 @@ struct Worst<'a> {
 struct FindingsList<'a> {
     lines: &'a [FindingLine],
     n_more: usize,
+    /// Bytes that whole records may still take.
+    n_left: Cell<usize>,
+}
+
+/// Bytes of the page that whole records may take, and one line of them: nginx cuts its own at 4,096.
+const RECORDS_MAX: usize = 160 << 10;
+const RECORD_LINE_MAX: usize = 16 << 10;
+
+impl FindingsList<'_> {
+    /// What stands at `exhibit`: the whole record while there is room, else the beginning of its message.
+    fn quote(&self, exhibit: &EvidenceLine) -> String {
+        let lines = exhibit.lines.iter();
+        let lines: Vec<String> = lines
+            .map(|line| say::clean(line, RECORD_LINE_MAX))
+            .collect();
+        let whole = lines.join("\n");
+        // As escaping will write them, at most.
+        let n_bytes = whole
+            .bytes()
+            .map(|byte| if b"&<>\"'".contains(&byte) { 5 } else { 1 })
+            .sum();
+        match self.n_left.get().checked_sub(n_bytes) {
+            Some(n_left) if !whole.is_empty() => {
+                self.n_left.set(n_left);
+                whole
+            }
+            _ => say::text(&exhibit.quote),
+        }
+    }
 }
 
 #[derive(Template)]

@@ -4,7 +4,7 @@ use super::{Findings, axis::time};
 use crate::{
     diagnose::{
         self,
-        findings::{self, Exhibit, change_text},
+        findings::{self, Cite, Exhibit, change_text},
     },
     event::Category,
     explain::knowledge::topic,
@@ -51,7 +51,13 @@ pub struct EvidenceLine {
     pub what: String,
     /// The message that stands there; empty where it is not kept.
     pub quote: String,
+    /// The whole record as it stands in the log (after `--redact`, written anew), by lines, the first [`LINES_MAX`] of them; empty where
+    /// it was not read again.
+    pub lines: Vec<String>,
 }
+
+/// Lines of one record that a report keeps: a stack trace may have hundreds.
+const LINES_MAX: usize = 40;
 
 /// One row of the checklist.
 #[derive(Clone, Debug, Serialize)]
@@ -123,9 +129,21 @@ fn evidence(exhibits: &[Exhibit], category: Category, made_of: &Findings<'_>) ->
             at: redactor.source(at.as_bytes()).for_terminal(),
             what: redactor.sentence(&exhibit.what).for_terminal(),
             quote: redactor.message(&exhibit.quote, saying).for_terminal(),
+            lines: lines(&exhibit.cite, made_of),
         }
     };
     exhibits.iter().map(line).collect()
+}
+
+fn lines(cite: &Cite, made_of: &Findings<'_>) -> Vec<String> {
+    let found = match cite {
+        Cite::Record(at) => made_of.lines.get(at),
+        Cite::Config(_) | Cite::Source(_) => None,
+    };
+    let lines = found.into_iter().flatten().take(LINES_MAX);
+    lines
+        .map(|line| line.without_end().for_terminal())
+        .collect()
 }
 
 /// The checklist.

@@ -42,6 +42,7 @@ pub use upstreams::{CategoryCount, UpstreamLine};
 pub use worst::WorstBucket;
 
 use crate::{
+    aggregate::Evidence,
     config::Config,
     diagnose::{
         self, Account, Failure, Finding, Fingerprint, Incidents, KnownZone, Mark, Outage, Placed,
@@ -50,9 +51,11 @@ use crate::{
     engine::Scanned,
     event::{Basis, Severity},
     export::Names,
+    redact::Shown,
 };
 use axis::Axis;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// What a report is made of.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +76,8 @@ pub struct Findings<'a> {
     /// By rank.
     pub findings: &'a [Finding],
     pub checks: &'a [Check],
+    /// The lines of the records that findings rest on, where they were read again.
+    pub lines: &'a BTreeMap<Evidence, Vec<Shown<'static>>>,
     /// Rows of the longest lists.
     pub n_top: usize,
 }

@@ -1,0 +1,68 @@
+//! The whole lines that findings rest on, read once more, for reports that are handed around without their logs.
+
+use super::read::Read;
+use crate::{
+    aggregate::Evidence,
+    classify::Classifier,
+    diagnose::{Finding, findings::Cite},
+    engine,
+    evidence::{Context, Finder, PlaceId, Wanted},
+    export::Names,
+    redact::Shown,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What stands at the evidence of the first `n` of `findings`, by place. What is not there any more, or changed since, is left out.
+pub(super) fn whole_lines(
+    read: &Read,
+    findings: &[Finding],
+    n: usize,
+) -> BTreeMap<Evidence, Vec<Shown<'static>>> {
+    let cited = findings
+        .iter()
+        .take(n)
+        .flat_map(|finding| &finding.evidence);
+    let records = cited.filter_map(|exhibit| match &exhibit.cite {
+        Cite::Record(at) => Some(*at),
+        Cite::Config(_) | Cite::Source(_) => None,
+    });
+    let places: BTreeSet<Evidence> = records.collect();
+    let places: Vec<Evidence> = places.into_iter().collect();
+    let names = Names::new(&read.scanned, &read.plan.redactor);
+    let classifier = Classifier::default();
+    let mut lines = BTreeMap::new();
+    for (stored, found) in read.scanned.found.iter().enumerate() {
+        let in_it = (0..).zip(&places);
+        let wanted: Vec<Wanted> = in_it
+            .filter(|(_, at)| at.source.stored() == stored)
+            .map(|(order, at)| Wanted {
+                place: place(at, &names),
+                order,
+            })
+            .collect();
+        if wanted.is_empty() {
+            continue;
+        }
+        let mut finder = Finder::new(&classifier, &read.plan.redactor, wanted, Context::default());
+        engine::walk(found, &read.plan.engine, |state, block| {
+            finder.look(state, block)
+        });
+        let (_, exhibits) = finder.missing();
+        for exhibit in exhibits
+            .into_iter()
+            .filter(|exhibit| exhibit.doubt.is_none())
+        {
+            lines.insert(places[exhibit.order], exhibit.record);
+        }
+    }
+    lines
+}
+
+/// A place as it is written.
+pub(super) fn place(at: &Evidence, names: &Names<'_>) -> PlaceId {
+    PlaceId {
+        source: names.source(at).to_owned(),
+        line: Some(names.line(at)),
+        offset: Some(at.offset),
+    }
+}
