@@ -63,12 +63,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     };
     let form = report_form(&args.output)?;
     let mut named = discover(&args.input);
-    // What is handed around without its logs quotes their lines: those are read once more.
     let is_handed_around = !matches!(form, Form::Text);
-    let _spools = match is_handed_around {
-        true => spool::spool_streams(&mut named.found, &args.input)?,
-        false => vec![],
-    };
     let mut plan = Plan::from_args(&args.input, &named.found, None)?;
     plan.incidents = true;
     plan.joins = true;
@@ -76,6 +71,11 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     // What is handed around says which files it is about.
     plan.engine.digests = is_handed_around;
     let mut output = Output::open(&target, args.input.force, &named.paths(&plan))?;
+    // What is handed around without its logs quotes their lines: those are read once more.
+    let _spools = match is_handed_around {
+        true => spool::spool_streams(&mut named.found, &args.input)?,
+        false => vec![],
+    };
     let read = read(plan, named, &args.input);
     let diagnosed = read.diagnosed();
     let facts = read.facts(&diagnosed);
