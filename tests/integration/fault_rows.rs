@@ -325,7 +325,14 @@ fn a4_rotation_during_the_run_is_told() {
             let n_events = Rows::parse(&stdout(&output)).sum("n_events");
             assert!(n_events == 20_000 || n_events == 0, "{n_events}");
             assert!(matches!(status(&output), 0..=2), "{}", stderr(&output));
-            assert!(n_events > 0 || stderr(&output).contains("a.log") || status(&output) == 0);
+            // A directory that is listed while names change may show none of them: then it is the directory that is told.
+            let is_told =
+                stderr(&output).contains("a.log") || stderr(&output).contains("holds no files");
+            assert!(
+                n_events > 0 || is_told || status(&output) == 0,
+                "{}",
+                stderr(&output)
+            );
         }
     });
 }
