@@ -288,7 +288,7 @@ impl<'a> Search<'a> {
             let (missing, exhibits) = finder.missing();
             for problem in states.iter().flat_map(diagnose::account::damage) {
                 let name = text::path_for_terminal(&found.name);
-                let problem = redactor.said(&problem).for_terminal();
+                let problem = redactor.said(&problem).for_page();
                 say("warning", &format!("{name}: {problem}"));
                 self.is_partial = true;
             }

@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
             self.n_fitting, self.n_lines
         )?;
         for sample in &self.samples {
-            write!(f, "\n  {}", sample.line.escape_ascii())?;
+            write!(f, "\n  {}", String::from_utf8_lossy(&sample.line))?;
             if let Some((name, mismatch)) = &sample.nearest {
                 write!(
                     f,
