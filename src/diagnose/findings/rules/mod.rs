@@ -25,10 +25,10 @@ mod tls;
 use super::{
     Certainty, Cite, Draft, Exhibit, Told, Weight,
     episode::{Episode, Step, episodes},
-    facts::{Facts, bounds, by_upstream, capital, n_events, name, record, upstream_name},
+    facts::{Facts, bounds, by_upstream, n_events, name, record, upstream_name},
     observed::{Service, Symptom},
 };
-use crate::event::Category;
+use crate::{event::Category, words::capital};
 
 /// One rule.
 pub struct Rule {
