@@ -36,6 +36,7 @@ impl SourceState {
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
         self.reading.clocks.clone_from(&config.clocks);
+        self.reading.smuggled.clone_from(&config.smuggled);
         let clocks = config.clocks.as_ref();
         self.reading.clock = clocks.map(|clocks| Arc::clone(clocks.of_source(&self.name)));
         self.kind = match config.kind {
