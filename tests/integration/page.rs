@@ -32,7 +32,7 @@ const ATTACKS: [&str; 12] = [
     "\u{fffe}\u{10ffff}\u{85}\u{2028}",
 ];
 
-fn parsed(page: &str) -> RcDom {
+pub(crate) fn parsed(page: &str) -> RcDom {
     parse_document(RcDom::default(), Default::default()).one(page)
 }
 
@@ -71,7 +71,7 @@ fn walk(node: &Handle, depth: usize, visit: &mut impl FnMut(&Handle, usize)) {
     }
 }
 
-fn element(node: &Handle) -> Option<String> {
+pub(crate) fn element(node: &Handle) -> Option<String> {
     match &node.data {
         NodeData::Element { name, .. } => Some(name.local.to_string()),
         _ => None,

@@ -392,7 +392,12 @@ fn pace_told(line: &TrafficLine) -> String {
             grouped(line.n_failed_attempts)
         ),
     };
-    if let (Some(p50), Some(p99)) = (line.response_ms_p50, line.response_ms_p99) {
+    // The chart of requests that met none has their whole times.
+    let quantiles = match line.upstream.is_empty() {
+        true => (None, None),
+        false => (line.response_ms_p50, line.response_ms_p99),
+    };
+    if let (Some(p50), Some(p99)) = quantiles {
         let (p50, p99) = (milliseconds(Some(p50)), milliseconds(Some(p99)));
         text.push_str(&format!("; p50 {p50}, p99 {p99}"));
     }
