@@ -349,7 +349,7 @@ impl<'a> Search<'a> {
         let redactor = &self.plan.redactor;
         for problem in states.iter().flat_map(diagnose::account::damage) {
             let name = text::path_for_terminal(&self.found[stored].name);
-            let problem = redactor.said(&problem).for_terminal();
+            let problem = redactor.said(&problem).for_page();
             say("warning", &format!("{name}: {problem}"));
             self.is_partial = true;
         }
