@@ -8,9 +8,9 @@
 //! From a line behind an encoded newline comes all that is of it: where the URI ends need not be known, since of what is gathered
 //! the beginning counts. nginx goes on behind its own part with a quote, or the arguments of the request, or the rest of a request line.
 //!
-//! Not told are lines of which the URI is in no log that is read: where it is longer than a record it stands in access logs only. And
-//! whoever foretells a true record to the letter, with the second,
-//! the process, the connection and all its fields, and sends that in a URI, makes it look like his.
+//! Not told are lines of which the URI is in no log that is read: one longer than a record stands in access logs only. And whoever
+//! foretells a true record to the letter, with the second, the process, the connection and all its fields, and sends that in a URI,
+//! makes it look like his.
 
 use super::{
     common_prefix,
@@ -38,7 +38,7 @@ pub struct Gathered {
 }
 
 /// Bytes that are kept of such lines; past it the greatest go, so that which stay depends on no order. Each stands some thirty times in
-/// the log, so that this is the share of a gigabyte that holds nothing else.
+/// the log: a gigabyte of nothing but different ones has as many.
 const BYTES_MAX: usize = 32 << 20;
 
 impl Gathered {
@@ -81,7 +81,7 @@ impl Gathered {
     fn add(&mut self, path: &[u8]) {
         let lines = path.split(|&byte| byte == b'\n').skip(1);
         for line in lines.filter(|line| is_head(line)) {
-            let line = &without_return(line)[..];
+            let line = without_return(line);
             let line = &line[..line.len().min(RECORD_LEN_MAX)];
             if self.lines.insert(line.into()) {
                 self.len_bytes += line.len();
