@@ -23,7 +23,7 @@ const TOP: f64 = 8.0;
 /// Height of the part with times, of the part with attempts, and of what lies between.
 const TIMES: f64 = 78.0;
 const ATTEMPTS: f64 = 40.0;
-const BETWEEN: f64 = 12.0;
+const BETWEEN: f64 = 20.0;
 
 /// Scales that all charts of a page share.
 #[derive(Clone, Debug)]
