@@ -8,6 +8,7 @@ pub mod activity;
 pub mod bucket;
 mod cells;
 pub mod clients;
+pub mod denials;
 pub mod durations;
 pub mod evidence;
 pub mod failures;
@@ -28,6 +29,7 @@ pub mod traffic;
 pub use activity::Activity;
 pub use bucket::Width;
 pub use clients::Clients;
+pub use denials::Denials;
 pub use durations::{Durations, Ending, Series};
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
@@ -57,6 +59,8 @@ pub struct Aggregate {
     /// Lines that are, and are in no count above either.
     pub forged: Forged,
     pub requests: Requests,
+    /// What audit logs tell.
+    pub denials: Denials,
 }
 
 impl Aggregate {
@@ -72,6 +76,7 @@ impl Aggregate {
             n_doubtful: 0,
             forged: Forged::default(),
             requests: Requests::new(grain),
+            denials: Denials::default(),
         }
     }
 
@@ -86,5 +91,6 @@ impl Aggregate {
         self.n_doubtful += other.n_doubtful;
         self.forged.merge(other.forged);
         self.requests.merge(other.requests);
+        self.denials.merge(other.denials);
     }
 }
