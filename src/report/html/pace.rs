@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn pace(n: &[u64], n_failed: &[u64], quantiles: &[Option<[u32; 3]>]) -> Pace {
-        let quantile = |which: usize| quantiles.iter().map(|all| all.map(|all| all[which]));
+        let quantile = |which: usize| quantiles.iter().map(move |all| all.map(|all| all[which]));
         Pace {
             n: n.to_vec(),
             n_failed: n_failed.to_vec(),
