@@ -409,7 +409,8 @@ fn is_traced(opened: &[Opened<'_>], world: &World<'_>) -> bool {
     for opened in opened {
         match opened {
             Opened::File(state, _) => {
-                has_records |= state.is_scanned() && !state.reading.is_access;
+                let is_of_nginx = !state.reading.is_access && !state.reading.is_audit;
+                has_records |= state.is_scanned() && is_of_nginx;
                 has_requests |= state.reading.formats.is_some();
             }
             Opened::Stream(..) => (has_records, has_requests) = (true, true),

@@ -37,6 +37,14 @@ macro_rules! named_enum {
 }
 
 named_enum! {
+    /// A security module of the Linux kernel.
+    Lsm {
+        AppArmor = "apparmor",
+        SeLinux = "selinux",
+    }
+}
+
+named_enum! {
     /// What went wrong, in one of 25 classes. The order is the order of the documentation: failures first.
     Category {
         /// The upstream answered the SYN with a reset: nobody listens there.

@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no error that could stop a run: every line ends in exactly one class of the ledger.
 
+mod audit;
 mod foreign;
 mod quick;
 mod requests;
@@ -20,6 +21,7 @@ use crate::{
     parse::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
+        denial::AuditLine,
         forged::{self, Lookout, Smuggled},
         head::{Unparsed, is_head},
         record, usual,
@@ -54,6 +56,9 @@ pub trait Sink {
     fn collect(&mut self, event: &Event<'_>);
 
     fn request(&mut self, request: &Request<'_>);
+
+    /// Takes a record of an audit log; nothing becomes of it unless somebody asks.
+    fn audit(&mut self, _record: &AuditLine<'_>, _evidence: Evidence) {}
 }
 
 /// How the lines of a source are read.
@@ -65,6 +70,8 @@ pub struct Reading {
     pub formats: Option<Arc<Formats>>,
     /// It is an access log; else access lines are the exception among error records.
     pub is_access: bool,
+    /// It is an audit log, whatever its envelopes are.
+    pub is_audit: bool,
     /// Where machines run in several zones.
     pub clocks: Option<Arc<Clocks>>,
     /// That of the source, if there are such.
@@ -199,6 +206,7 @@ impl<'c> Scanner<'c> {
         self.smuggled.clone_from(&reading.smuggled);
         self.heads.set_clock(self.clock.as_ref());
         match &reading.formats {
+            _ if reading.is_audit => self.scan_audit(block, range, ledger, sink),
             _ if !reading.chain.is_bare() => {
                 self.scan_wrapped(block, range, &reading.chain, ledger, sink)
             }

@@ -26,6 +26,33 @@ pub fn for_terminal(bytes: &[u8]) -> String {
     escape(bytes, |c| c.is_control() || is_deceptive(c))
 }
 
+/// Marks around what a sentence of this program quotes of a log or of a configuration, so that what shows it can tell both apart. No
+/// text has them: these characters stand for nothing (Unicode, "noncharacters"), and [`for_terminal`] spells them out.
+const QUOTE: [char; 2] = ['\u{fdd0}', '\u{fdd1}'];
+
+/// `text`, which [`for_terminal`] made harmless, as a quotation within a sentence.
+pub fn quoted(text: &str) -> String {
+    format!("{}{text}{}", QUOTE[0], QUOTE[1])
+}
+
+/// Cuts a sentence at the marks of its quotations: parts, and whether each is quoted.
+pub fn parts(text: &str) -> impl Iterator<Item = (bool, &str)> {
+    let mut is_quoted = false;
+    text.split_inclusive(QUOTE).map(move |part| {
+        let was_quoted = is_quoted;
+        is_quoted = part.ends_with(QUOTE[0]);
+        (was_quoted, part.trim_end_matches(QUOTE))
+    })
+}
+
+/// A sentence without the marks of its quotations.
+pub fn unmarked(text: &str) -> Cow<'_, str> {
+    match text.contains(QUOTE) {
+        true => parts(text).map(|(_, part)| part).collect(),
+        false => text.into(),
+    }
+}
+
 /// [`for_terminal`] of what a path shows.
 pub fn path_for_terminal(path: &std::path::Path) -> String {
     for_terminal(path.as_os_str().as_encoded_bytes())
@@ -90,11 +117,12 @@ fn push(text: &mut String, args: std::fmt::Arguments<'_>) {
     text.write_fmt(args).expect("a String takes everything");
 }
 
-/// Bidirectional controls, zero-width characters, line separators, the byte-order mark and tags.
+/// Bidirectional controls, zero-width characters, line separators, the byte-order mark, tags, and what stands for no character.
 fn is_deceptive(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{fdd0}'..='\u{fdef}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -112,5 +140,24 @@ mod tests {
         assert_eq!(for_table(b"a\n\tb\0\xfe"), "a\n\tb\\x00\\xfe");
         assert_eq!(for_table("grün".as_bytes()), "grün");
         assert_eq!(truncated("abcdef", 4), "abc…");
+    }
+
+    #[test]
+    fn quotations_are_told_from_the_sentence_around_them() {
+        // Nobody else can write the marks.
+        let name = quoted(&for_terminal("a\u{fdd1}b".as_bytes()));
+        let sentence = format!("{name} and {} failed", quoted("c"));
+        let told: Vec<(bool, &str)> = parts(&sentence).collect();
+        assert_eq!(
+            told,
+            [
+                (false, ""),
+                (true, "a\\u{fdd1}b"),
+                (false, " and "),
+                (true, "c"),
+                (false, " failed")
+            ]
+        );
+        assert_eq!(unmarked(&sentence), "a\\u{fdd1}b and c failed");
     }
 }

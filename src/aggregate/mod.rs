@@ -8,6 +8,7 @@ pub mod activity;
 pub mod bucket;
 mod cells;
 pub mod clients;
+pub mod denials;
 pub mod durations;
 pub mod evidence;
 pub mod failures;
@@ -28,6 +29,7 @@ pub mod traffic;
 pub use activity::Activity;
 pub use bucket::Width;
 pub use clients::Clients;
+pub use denials::Denials;
 pub use durations::{Durations, Ending, Series};
 pub use evidence::{Evidence, SourceKey};
 pub use failures::{FailureRow, Failures};
@@ -59,6 +61,8 @@ pub struct Aggregate {
     /// There are records of level debug, whatever is asked for.
     pub has_debug: bool,
     pub requests: Requests,
+    /// What audit logs tell.
+    pub denials: Denials,
 }
 
 impl Aggregate {
@@ -75,6 +79,7 @@ impl Aggregate {
             forged: Forged::default(),
             has_debug: false,
             requests: Requests::new(grain),
+            denials: Denials::default(),
         }
     }
 
@@ -90,5 +95,6 @@ impl Aggregate {
         self.forged.merge(other.forged);
         self.has_debug |= other.has_debug;
         self.requests.merge(other.requests);
+        self.denials.merge(other.denials);
     }
 }

@@ -119,9 +119,10 @@ impl RouteCount {
     }
 }
 
-/// Whether a request answered with `status` hurt its client: 5xx, or abandoned (499).
+/// Whether a request answered with `status` hurt its client: 5xx, abandoned (499), or what another protocol said, passed on as HTTP/0.9
+/// (009).
 pub fn is_failed_status(status: u16) -> bool {
-    status >= 500 || status == 499
+    status >= 500 || matches!(status, 9 | 499)
 }
 
 impl Count for RouteCount {

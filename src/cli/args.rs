@@ -295,6 +295,7 @@ pub enum MmapWhen {
 pub enum InputKind {
     NginxError,
     NginxAccess,
+    Audit,
 }
 
 /// What `--generate` prints.

@@ -111,6 +111,7 @@ impl Plan {
             kind: args.kind.map(|kind| match kind {
                 InputKind::NginxError => Kind::NginxError,
                 InputKind::NginxAccess => Kind::NginxAccess,
+                InputKind::Audit => Kind::Audit,
             }),
             formats: Arc::new(ToldFormats::new(
                 &args.log_format,

@@ -87,7 +87,8 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
         Kind::Unread(what) if problems.is_empty() => {
             problems.push(format!("{what} data: not analysed"));
         }
-        Kind::Unread(_) | Kind::NginxConfig | Kind::NoLog | Kind::Empty => {}
+        // What stands between denials in a system's log is no damage.
+        Kind::Audit | Kind::Unread(_) | Kind::NginxConfig | Kind::NoLog | Kind::Empty => {}
     }
     problems.extend(changes(state));
     problems

@@ -112,7 +112,7 @@ impl SourceState {
     /// Its lines are read: it is a log, in a format that is known.
     pub fn is_scanned(&self) -> bool {
         match self.kind {
-            Kind::NginxError => true,
+            Kind::Audit | Kind::NginxError => true,
             Kind::NginxAccess => self.reading.formats.is_some(),
             Kind::Empty | Kind::NginxConfig | Kind::NoLog | Kind::Unread(_) => false,
         }

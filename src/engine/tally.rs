@@ -8,6 +8,7 @@ use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
         Sign, SourceKey, TrafficCount,
+        denials::Denied,
         failures::Kind,
         ledger::n_lines,
         requests::{RouteRequest, is_failed_status},
@@ -19,7 +20,10 @@ use crate::{
     },
     event::{Basis, Category, Level, LocalTime, Moment, Phase, Severity, Trust},
     filter::Filter,
-    parse::access::{Attempt, Field, FieldSet, value, write_route},
+    parse::{
+        access::{Attempt, Field, FieldSet, value, write_route},
+        denial::AuditLine,
+    },
     scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 use std::{collections::BTreeMap, ops::Range};
@@ -243,6 +247,10 @@ impl Sink for OnMachine<'_, '_> {
         }
     }
 
+    fn audit(&mut self, record: &AuditLine<'_>, evidence: Evidence) {
+        self.counts.collect_audit(record, evidence);
+    }
+
     fn request(&mut self, request: &Request<'_>) {
         let is_kept = |filter: &Filter| filter.keeps_line(request, self.machine);
         let is_kept = self.counts.filter.is_none_or(is_kept);
@@ -305,6 +313,31 @@ impl Counts<'_> {
         }
     }
 
+    /// Of an audit log denials are kept whatever is asked for: they explain, and are counted nowhere.
+    #[cold]
+    fn collect_audit(&mut self, record: &AuditLine<'_>, evidence: Evidence) {
+        let denials = &mut self.aggregate.denials;
+        denials.n_records += 1;
+        match record {
+            AuditLine::Denial(denial) if denial.is_of_connection() => denials.collect(Denied {
+                time: denial.time,
+                evidence,
+                lsm: denial.lsm,
+                is_enforced: denial.is_enforced,
+                pid: denial.pid,
+                comm: denial.comm.into(),
+                permission: denial.permission.into(),
+                port: denial.port,
+                path: denial.path.into(),
+                domain: denial.domain.into(),
+                target: denial.target.into(),
+                class: denial.class.into(),
+            }),
+            AuditLine::Denial(_) => denials.n_others += 1,
+            AuditLine::Other => {}
+        }
+    }
+
     #[inline(never)]
     fn collect_sign(&mut self, event: &Event<'_>) {
         let known = &event.known;
@@ -346,7 +379,7 @@ impl Counts<'_> {
         };
         let is_served = request
             .status
-            .is_some_and(|status| status < 500 && status != 499);
+            .is_some_and(|status| !is_failed_status(status));
         // The last is counted together with the request, most often in one cell.
         let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
         let wants_served = self.wanted.signs;

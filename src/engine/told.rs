@@ -8,6 +8,7 @@ use crate::{
     parse::{
         HeadParser,
         access::{Known, recognise},
+        denial,
         head::is_head,
         record,
         wrapper::{self, Chain, Pieces, Scratch},
@@ -44,6 +45,12 @@ impl SourceState {
             _ if chain.block().is_some() => Kind::NginxError,
             _ => input::detect(sample, self.named, lines.kinds()),
         };
+        if self.kind == Kind::Audit {
+            // A denial is found in its line whatever stands before it.
+            self.reading.chain = Chain::default();
+            self.reading.is_audit = true;
+            return;
+        }
         if let Kind::Empty | Kind::NginxConfig | Kind::Unread(_) = self.kind {
             return;
         }
@@ -126,6 +133,7 @@ impl Lines {
         let may_be = |(line_kind, text): &&(LineKind, Vec<u8>)| match line_kind {
             LineKind::Error => false,
             LineKind::Access => true,
+            LineKind::Audit => false,
             // Beside error records stand greetings of start scripts, traces and more that is no request.
             LineKind::Other => is_access || !has_records || text.starts_with(b"{"),
         };
@@ -142,6 +150,8 @@ fn kind_of_line(text: &[u8], heads: &mut HeadParser) -> LineKind {
         LineKind::Access
     } else if loose::find_wrapped(start, heads).is_some() {
         LineKind::Error
+    } else if denial::is_audit_line(start) {
+        LineKind::Audit
     } else {
         LineKind::Other
     }

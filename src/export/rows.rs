@@ -337,7 +337,7 @@ pub fn finding(
 ) {
     let redactor = names.redactor();
     let own = |text: &str, sheet: &mut Sheet| {
-        shown((!text.is_empty()).then(|| redactor.said(text)), sheet)
+        shown((!text.is_empty()).then(|| redactor.advice(text)), sheet)
     };
     own(&finding.id, sheet);
     count(rank, sheet);
@@ -347,10 +347,15 @@ pub fn finding(
     sheet.shown(&redactor.sentence(&finding.claim));
     own(&finding.refuted_by, sheet);
     own(&finding.advice.join(" "), sheet);
-    let changes: Vec<String> = finding.changes.iter().map(change_text).collect();
-    let changes = changes.join("; ");
+    let mut changes: Vec<Shown<'_>> = Vec::new();
+    for change in &finding.changes {
+        if !changes.is_empty() {
+            changes.push(Shown::word("; "));
+        }
+        changes.push(redactor.change(&change_text(change)).into_owned());
+    }
     shown(
-        (!changes.is_empty()).then(|| redactor.sentence(&changes)),
+        (!changes.is_empty()).then(|| Shown::joined(&changes)),
         sheet,
     );
     own(&finding.commands.join("; "), sheet);

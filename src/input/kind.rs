@@ -7,6 +7,8 @@ use super::unpack::container;
 pub enum Kind {
     NginxError,
     NginxAccess,
+    /// Records of the Linux audit system, in any carrier: what SELinux or AppArmor denied.
+    Audit,
     /// An nginx configuration, or a dump of one: no log, but good to know.
     NginxConfig,
     /// A container that this version does not read; the word says which.
@@ -21,6 +23,7 @@ impl Kind {
         match self {
             Kind::NginxError => "nginx-error",
             Kind::NginxAccess => "nginx-access",
+            Kind::Audit => "audit",
             Kind::NginxConfig => "nginx-config",
             Kind::Unread(what) => what,
             Kind::NoLog => "no-log",
@@ -43,13 +46,17 @@ pub enum LineKind {
     /// It begins like an error-log record, or one stands in it behind a prefix.
     Error,
     Access,
+    /// A record of the audit system.
+    Audit,
     Other,
 }
 
 /// Tells the kind of a source by its first bytes, and what each line of them is taken for, blank ones left out. A source that was
 /// `named` counts as an access log only if it has such lines and no error record at all, and as a configuration only if it has
 /// neither; everything else is scanned as an error log, so that junk ends as counted lines and not as a refusal. One that was merely met in a directory must look like a log:
-/// begin with a record, or consist of them by a fifth (records can be long, and their tracebacks too).
+/// begin with a record, or consist of them by a fifth (records can be long, and their tracebacks too). Where neither records nor requests are,
+/// one record of the audit system makes a source that was `named` an audit log (the kernel log has others around it), and half of the
+/// lines one that was met.
 pub fn detect(sample: &[u8], named: bool, lines: impl Iterator<Item = LineKind>) -> Kind {
     if sample.is_empty() {
         return Kind::Empty;
@@ -61,14 +68,21 @@ pub fn detect(sample: &[u8], named: bool, lines: impl Iterator<Item = LineKind>)
     if is_config_dump(sample) {
         return Kind::NginxConfig;
     }
-    let (mut n_error, mut n_access, mut n_other) = (0, 0, 0);
+    let (mut n_error, mut n_access, mut n_audit, mut n_other) = (0, 0, 0, 0);
     for line in lines {
         match line {
-            LineKind::Error if named || n_access + n_other == 0 => return Kind::NginxError,
+            LineKind::Error if named || n_access + n_audit + n_other == 0 => {
+                return Kind::NginxError;
+            }
             LineKind::Error => n_error += 1,
             LineKind::Access => n_access += 1,
+            LineKind::Audit => n_audit += 1,
             LineKind::Other => n_other += 1,
         }
+    }
+    let n_other = n_other + n_audit;
+    if n_error + n_access == 0 && n_audit > 0 && (named || n_audit * 2 >= n_other) {
+        return Kind::Audit;
     }
     let is_met_log = n_error * 5 >= n_error + n_access + n_other && n_error > 0;
     match (named, n_access) {
@@ -151,6 +165,7 @@ mod tests {
             let kinds = lines.map(|line| match line[0] {
                 b'E' => LineKind::Error,
                 b'A' => LineKind::Access,
+                b'D' => LineKind::Audit,
                 _ => LineKind::Other,
             });
             detect(sample, named, kinds)
@@ -164,6 +179,10 @@ mod tests {
         assert_eq!(kind(b"# notes\nx\nx\nx\nx\nx\nE\n", false), Kind::NoLog);
         assert_eq!(kind(b"E\nx\nx\nx\nx\nx\nx\n", false), Kind::NginxError);
         assert_eq!(kind(b"A\nA\n", false), Kind::NginxAccess);
+        assert_eq!(kind(b"x\nx\nD\n", true), Kind::Audit);
+        assert_eq!(kind(b"x\nx\nD\n", false), Kind::NoLog);
+        assert_eq!(kind(b"x\nD\n", false), Kind::Audit);
+        assert_eq!(kind(b"D\nE\n", true), Kind::NginxError);
     }
 
     #[test]

@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod action;
+pub mod denial;
 pub mod forged;
 pub mod head;
 mod json;

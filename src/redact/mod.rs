@@ -8,7 +8,7 @@
 //! | clients, and addresses in text | `client-` and twelve digits of the HMAC-SHA-256 of the address under a key |
 //! | URIs, referrers | the route ([`write_route`]), folded further; of the query only the names of its parameters |
 //! | messages | words that nginx itself uses, numbers it counts with, and the upstream of the record; all else is `*` |
-//! | what is quoted of a configuration | directives, numbers, variables, names of groups and servers; all else is `*` |
+//! | what findings quote of a log or a configuration | routes; names of groups, servers and upstreams, and their addresses; of directives numbers, variables and nginx's own words; all else is `*` |
 //! | hosts, servers, machines, upstreams, sources | as they are: they are the gateway's own; `*` if they do not look like any |
 //! | everything else a client writes (users, cookies, agents, bodies, stderr of applications) | not shown |
 //!
@@ -223,10 +223,58 @@ impl Redactor {
         })
     }
 
-    /// A sentence of this program about what happened: paths and URLs in it may be routes, and what it quotes of a configuration may
-    /// hold anything.
+    /// A sentence of this program about what happened: paths and URLs in it may be routes, and what it quotes of a log or of a
+    /// configuration may hold anything.
     pub fn sentence<'a>(&self, text: &'a str) -> Shown<'a> {
-        self.show(text.as_bytes(), sentence::write_sentence)
+        self.show_marked(text, sentence::write_sentence)
+    }
+
+    /// A sentence or a command of this program that is the same for everybody, but for what it quotes.
+    pub fn advice<'a>(&self, text: &'a str) -> Shown<'a> {
+        self.show_marked(text, |text, _, out| out.extend_from_slice(text.as_bytes()))
+    }
+
+    /// What to write in a configuration, and where: `directive value (context)`.
+    pub fn change<'a>(&self, text: &'a str) -> Shown<'a> {
+        let Some(key) = &self.key else {
+            return self.advice(text);
+        };
+        let mut hidden = Vec::new();
+        let mut parts = text::parts(text);
+        let (_, directive) = parts.next().unwrap_or_default();
+        hidden.extend_from_slice(directive.as_bytes());
+        let name = directive.trim_end();
+        for (is_quoted, part) in parts {
+            // What stands behind the directive's value is its context.
+            match is_quoted && !hidden.ends_with(b"(") {
+                true => sentence::write_values(name.as_bytes(), part.as_bytes(), key, &mut hidden),
+                false if is_quoted => sentence::write_quotation(part, key, &mut hidden),
+                false => hidden.extend_from_slice(part.as_bytes()),
+            }
+        }
+        Shown(hidden.into())
+    }
+
+    /// Shows `text` without the marks of its quotations; where not all may leave, `hide` writes what stands between these.
+    fn show_marked<'a>(
+        &self,
+        text: &'a str,
+        hide: impl Fn(&str, &Hmac<Sha256>, &mut Vec<u8>),
+    ) -> Shown<'a> {
+        let Some(key) = &self.key else {
+            return match text::unmarked(text) {
+                Cow::Borrowed(text) => Shown(text.as_bytes().into()),
+                Cow::Owned(text) => Shown(text.into_bytes().into()),
+            };
+        };
+        let mut hidden = Vec::new();
+        for (is_quoted, part) in text::parts(text) {
+            match is_quoted {
+                true => sentence::write_quotation(part, key, &mut hidden),
+                false => hide(part, key, &mut hidden),
+            }
+        }
+        Shown(hidden.into())
     }
 
     /// What a format of access logs is called; one that the lines themselves showed is spelled like them.

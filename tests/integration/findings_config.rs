@@ -1,6 +1,6 @@
 //! Findings that need the configuration beside the logs: each rule fires, and nearly fires.
 
-use crate::support::{run, status, stderr, stdout};
+use crate::findings_held;
 use serde_json::Value;
 use std::fs;
 
@@ -28,62 +28,15 @@ pub(crate) fn found(rule: &str, config: &str, error_log: &str, access_log: &str)
     let directory = tempfile::tempdir().expect("a directory");
     fs::write(directory.path().join("nginx.conf"), config).expect("written");
     fs::write(directory.path().join("error.log"), error_log).expect("written");
-    let mut arguments = vec![
-        "report",
-        "--tz",
-        "UTC",
-        "--top",
-        "100",
-        "--nginx-config",
-        "nginx.conf",
-        "-o",
-        "r.json",
-        "error.log",
-    ];
+    let mut logs = vec!["error.log"];
     if !access_log.is_empty() {
         fs::write(directory.path().join("access.log"), access_log).expect("written");
-        arguments.push("access.log");
+        logs.push("access.log");
     }
-    let output = run(directory.path(), &arguments);
-    assert!(
-        status(&output) <= 1,
-        "{}{}",
-        stderr(&output),
-        stdout(&output)
-    );
-    let text = fs::read_to_string(directory.path().join("r.json")).expect("written");
-    let report: Value = serde_json::from_str(&text).expect("JSON");
-    let findings = report["findings"].as_array().expect("a list").clone();
-    let prefix = match rule {
-        "" => "F-".to_owned(),
-        rule => format!("F-{rule}-"),
-    };
-    let is_it = |finding: &Value| {
-        finding["id"]
-            .as_str()
-            .is_some_and(|id| id.starts_with(&prefix))
-    };
-    for finding in &findings {
-        for field in [
-            "title",
-            "claim",
-            "refuted_by",
-            "advice",
-            "commands",
-            "evidence",
-        ] {
-            let is_empty = match &finding[field] {
-                Value::String(text) => text.is_empty(),
-                Value::Array(list) => list.is_empty(),
-                _ => true,
-            };
-            assert!(!is_empty, "{} has no {field}", finding["id"]);
-        }
-        let claim = finding["claim"].as_str().unwrap_or_default();
-        let is_clean = !claim.contains("  ") && !claim.contains(" .") && !claim.contains("..");
-        assert!(is_clean && claim.ends_with('.'), "{claim}");
-    }
-    findings.into_iter().filter(is_it).collect()
+    let mut findings =
+        findings_held::findings(directory.path(), &logs, &["--nginx-config", "nginx.conf"]);
+    findings.retain(|finding| rule.is_empty() || findings_held::rule(finding) == rule);
+    findings
 }
 
 /// `lines` of `http`.

@@ -25,6 +25,7 @@ mod containers;
 mod corpus;
 #[cfg(target_os = "linux")]
 mod cut;
+mod denials;
 mod enveloped;
 mod envelopes;
 mod every_path;
@@ -33,6 +34,7 @@ mod fault_rows;
 mod findings;
 mod findings_config;
 mod findings_effects;
+mod findings_held;
 mod findings_real;
 mod fingerprints;
 #[cfg(target_os = "linux")]

@@ -45,9 +45,20 @@ const PLANTED: &[&str] = &[
     "plantedconfquery",
     "plantedconfvalue",
     "plantedconfroute9x7z3k5w1",
+    "plantedconfkey",
+    "plantedconfregex",
+    "plantedaudit",
+    "plantedsyscall",
 ];
 
 const UPSTREAM: &str = "10.0.0.5:8080";
+
+/// The name of a server, which is an expression.
+const SERVER: &str = "~^(www\\.)?plantedconfregex(.+)$";
+
+/// A denial that the failures of [`UPSTREAM`] go with.
+const AUDIT: &str = "type=AVC msg=audit(1795173790.358:1081): avc:  denied  { name_connect } for  pid=7 comm=\"nginx plantedaudit@host\" dest=8080 scontext=system_u:system_r:httpd_t:s0 tcontext=system_u:object_r:http_cache_port_t:s0 tclass=tcp_socket permissive=0\n\
+    type=SYSCALL msg=audit(1795173790.358:1081): arch=c000003e syscall=42 success=no exit=-13 exe=\"/home/plantedsyscall/nginx\"\n";
 
 fn error_log() -> String {
     let head = |n: usize| format!("2026/11/20 11:23:{:02} [error] 7#7: *{n} ", n % 60);
@@ -119,6 +130,17 @@ fn error_log() -> String {
         "203.0.113.78",
         get,
     );
+    // What findings quote in what they advise: names out of the configuration.
+    text.push_str(&format!(
+        "2026/11/20 11:23:09 [warn] 7#7: conflicting server name \"{SERVER}\" on 0.0.0.0:80, ignored\n"
+    ));
+    for n in 0..9 {
+        text.push_str(&head(n));
+        text.push_str(&format!(
+            "connect() to {UPSTREAM} failed (13: Permission denied) while connecting to upstream"
+        ));
+        text.push_str(&tail("203.0.113.77", get));
+    }
     // Cut at 2,048 bytes.
     let long = format!(
         "{}{refused}, client: 203.0.113.79, server: shop.example, request: \"GET /a?q=plantedcut{}",
@@ -189,14 +211,18 @@ fn docker_log() -> String {
 
 /// What stands in a configuration where findings quote it.
 const CONFIG: &str = "worker_processes 1;\nevents { worker_connections plantedconfvalue; }\nhttp {\n\
+    proxy_set_header X-Api-Key plantedconfkey; proxy_set_header Host $host;\n\
+    server { server_name ~^(www\\.)?plantedconfregex(.+)$; listen 80; }\n\
+    server { server_name ~^(www\\.)?plantedconfregex(.+)$; listen 80; }\n\
     upstream app { server 10.0.0.5:8080; }\n\
     server {\n listen 80; server_name shop.example;\n\
     location /reset/plantedconfroute9x7z3k5w1/ {\n\
     proxy_set_header Authorization \"Basic plantedconfvalue\"; proxy_set_header Upgrade $http_upgrade;\n\
     proxy_pass http://jane:plantedconfpass@app/x?tok=plantedconfquery; proxy_read_timeout plantedconfvalue; }\n }\n}\n";
 
-const LOGS: [&str; 6] = [
+const LOGS: [&str; 7] = [
     "error.log",
+    "audit.log",
     "access.log",
     "json.log",
     "ingress.log",
@@ -207,6 +233,7 @@ const LOGS: [&str; 6] = [
 fn plant(directory: &Path) {
     for (name, text) in [
         ("error.log", error_log()),
+        ("audit.log", AUDIT.to_owned()),
         ("access.log", access_log()),
         ("json.log", json_log()),
         ("ingress.log", ingress_log()),
@@ -304,7 +331,7 @@ fn outputs(directory: &Path, flags: &[&str]) -> Outputs {
             ));
         }
     }
-    ids.push_str("error.log:1\nerror.log:60\n");
+    ids.push_str("error.log:1\nerror.log:60\naudit.log:1\naudit.log:2\n");
     let n_lines = error_log().lines().count();
     ids.push_str(&format!("error.log:{n_lines}\n"));
     go(

@@ -378,7 +378,7 @@ pub(super) fn retry(context: &Context<'_>, told: &mut Told<'_>) {
             advice(
                 &pass.family.directive("next_upstream_timeout"),
                 &place,
-                "what a client will wait, such as 15s",
+                "15s",
             ),
         ];
         told.push(claim, vec![first.position, group.position], remedies);

@@ -16,7 +16,7 @@ pub(super) fn cannot_load(context: &Context<'_>, told: &mut Told<'_>) {
             told.push(
                 claim,
                 vec![group.position],
-                vec![advice("server", &block, "an address")],
+                vec![advice("server", &block, "ADDRESS")],
             );
         }
         let first = *seen
@@ -25,7 +25,7 @@ pub(super) fn cannot_load(context: &Context<'_>, told: &mut Told<'_>) {
         if first != id {
             let claim =
                 format!("there are two blocks of this name: \"duplicate upstream \"{name}\"\"");
-            let remedy = advice("upstream", "http", "a name of its own");
+            let remedy = advice("upstream", "http", "NAME");
             let first = context.groups.group(first).position;
             told.push(claim, vec![group.position, first], vec![remedy]);
         }
@@ -132,7 +132,8 @@ pub(super) fn made_plural(context: &Context<'_>, told: &mut Told<'_>) {
 }
 
 pub(super) fn localhost(context: &Context<'_>, told: &mut Told<'_>) {
-    for group in &context.groups.groups {
+    for id in context.groups.ids() {
+        let group = context.groups.group(id);
         for peer in &group.peers {
             let Some(Address::Name { host, port }) = &peer.address else {
                 continue;
@@ -145,16 +146,20 @@ pub(super) fn localhost(context: &Context<'_>, told: &mut Told<'_>) {
                  at the other, every second time",
                 text(peer.written)
             );
-            let (directive, context) = match group.scope {
-                Some(_) => ("server", format!("upstream {}", text(&group.name))),
-                None => ("proxy_pass", "where it is written".to_owned()),
-            };
             let value = port.map_or("127.0.0.1".to_owned(), |port| format!("127.0.0.1:{port}"));
-            told.push(
-                claim,
-                vec![peer.position],
-                vec![advice(directive, context, value)],
-            );
+            let remedy = match (group.scope, context.groups.passes_to(id).next()) {
+                (None, Some(pass)) => {
+                    let directive = text(pass.directive.name());
+                    let has_scheme = matches!(&directive[..], "proxy_pass" | "grpc_pass");
+                    let value = match (has_scheme, pass.scheme) {
+                        (false, _) | (_, "") => value,
+                        (true, scheme) => format!("{scheme}://{value}"),
+                    };
+                    advice(&directive, context.name_of(pass.scope), value)
+                }
+                _ => advice("server", format!("upstream {}", text(&group.name)), value),
+            };
+            told.push(claim, vec![peer.position], vec![remedy]);
         }
     }
 }

@@ -33,20 +33,19 @@ pub(super) fn invalid_value(context: &Context<'_>, told: &mut Told<'_>) {
         if directive.args().is_empty() || directive.args().iter().any(|arg| arg.contains(&b'$')) {
             continue; // a variable's value is not known; without arguments nginx counts them first
         }
+        // A value that it takes, for want of what was meant.
         let hint = match row.shape {
-            Shape::Flag if value::parse_flag(first).is_none() => "`on` or `off`",
-            Shape::Milliseconds if value::parse_milliseconds(first).is_none() => {
-                "such as `60s`, `500ms` or `1m30s`: no decimals, no `min` or `sec`"
-            }
-            Shape::Seconds if value::parse_seconds(first).is_none() => "such as `10s` or `1m`",
-            Shape::Size if value::parse_size(first).is_none() => "such as `16k` or `1m`",
-            Shape::Offset if value::parse_offset(first).is_none() => "such as `16k`, `10m` or `1g`",
-            Shape::Number if value::parse_number(first).is_none() => "a number",
+            Shape::Flag if value::parse_flag(first).is_none() => "on",
+            Shape::Milliseconds if value::parse_milliseconds(first).is_none() => "60s",
+            Shape::Seconds if value::parse_seconds(first).is_none() => "10s",
+            Shape::Size if value::parse_size(first).is_none() => "16k",
+            Shape::Offset if value::parse_offset(first).is_none() => "10m",
+            Shape::Number if value::parse_number(first).is_none() => "1024",
             Shape::Buffers
                 if value::parse_number(first).is_none()
                     || value::parse_size(directive.arg(1)).is_none() =>
             {
-                "a number and a size, such as `8 16k`"
+                "8 16k"
             }
             _ => continue,
         };

@@ -123,7 +123,7 @@ pub(super) fn error_log_off(context: &Context<'_>, told: &mut Told<'_>) {
         told.push(
             claim,
             vec![log.position],
-            vec![advice("error_log", place, "a path")],
+            vec![advice("error_log", place, "PATH")],
         );
     }
 }
@@ -146,7 +146,7 @@ pub(super) fn access_log_off(context: &Context<'_>, told: &mut Told<'_>) {
         told.push(
             claim,
             vec![off.position, pass.directive.position],
-            vec![advice("access_log", place, "a path and a format")],
+            vec![advice("access_log", place, "PATH FORMAT")],
         );
     }
 }

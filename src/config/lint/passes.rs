@@ -73,7 +73,7 @@ pub(super) fn cannot_load(context: &Context<'_>, told: &mut Told<'_>) {
                 .is_some_and(|flag| flag.value);
         if verifies && context.config.words(pass.scope, &trusted).is_none() {
             let claim = format!("\"no {trusted} for {verify}\" in {place}");
-            let remedy = advice(&trusted, &place, "the file of the certificate authorities");
+            let remedy = advice(&trusted, &place, "PATH");
             told.push(claim, vec![pass.directive.position], vec![remedy]);
         }
     }
@@ -152,7 +152,7 @@ pub(super) fn no_resolver(context: &Context<'_>, told: &mut Told<'_>) {
             text(pass.directive.name()),
             text(pass.directive.arg(0))
         );
-        let remedy = advice("resolver", "http", "the address of a name server");
+        let remedy = advice("resolver", "http", "ADDRESS");
         told.push_as(
             certainty,
             claim,
@@ -339,11 +339,7 @@ pub(super) fn tls_name(context: &Context<'_>, told: &mut Told<'_>) {
         told.push(
             claim,
             vec![pass.directive.position],
-            vec![advice(
-                &name,
-                place,
-                "the name in the backend's certificate",
-            )],
+            vec![advice(&name, place, "NAME")],
         );
     }
 }

@@ -25,7 +25,7 @@ pub(super) fn conflicting(context: &Context<'_>, told: &mut Told<'_>) {
                 let claim = format!(
                     "conflicting server name \"{name}\" on {address}: nginx ignores the later one, so requests go to the block that stands first"
                 );
-                let remedy = advice("server_name", format!("server {name}"), "a name of its own");
+                let remedy = advice("server_name", format!("server {name}"), "NAME");
                 told.push(claim, vec![server.position, first.position], vec![remedy]);
             }
         }

@@ -4,8 +4,9 @@
 //! could tell is said as of the end of the logs.
 
 use super::{
-    Cite, EVIDENCE_MAX, Exhibit, Finding, Weight,
+    Cite, EVIDENCE_MAX, Exhibit, Finding, Weight, denials,
     facts::{Facts, exhibit, name, record},
+    in_force,
     observed::{Service, Symptom},
 };
 use crate::{
@@ -57,6 +58,14 @@ impl Check {
             evidence,
         }
     }
+
+    /// Adds what the configuration says, if there is one.
+    fn with(mut self, what: &str, told: Option<String>) -> Check {
+        if let Some(told) = told {
+            self.because.push_str(&format!("; {what}: {told}"));
+        }
+        self
+    }
 }
 
 /// All rows, in the order in which a person goes through them; `findings` are those of `facts`.
@@ -64,11 +73,11 @@ pub fn checklist(facts: &Facts<'_>, findings: &[Finding]) -> Vec<Check> {
     vec![
         running(facts),
         reachable(facts),
-        timeouts(facts),
-        headers(facts),
+        timeouts(facts).with("in force", in_force::timeouts(facts)),
+        headers(facts).with("what is sent", in_force::headers(facts)),
         selinux(facts),
-        buffers(facts, findings),
-        configuration(facts, findings),
+        buffers(facts, findings).with("in force", in_force::buffers(facts)),
+        configuration(facts, findings).with("the ways of requests", in_force::ways(facts)),
     ]
 }
 
@@ -312,7 +321,10 @@ fn headers(facts: &Facts<'_>) -> Check {
         (_, None) => Check::new(
             NAME,
             Verdict::Pass,
-            format!("all {} passes set Host", grouped(proxied.len() as u64)),
+            match proxied.len() as u64 {
+                1 => "the one pass sets Host".to_owned(),
+                n => format!("all {} passes set Host", grouped(n)),
+            },
             proxied
                 .iter()
                 .map(|pass| facts.config_exhibit(pass.directive.position, "sets Host"))
@@ -325,16 +337,22 @@ fn selinux(facts: &Facts<'_>) -> Check {
     const NAME: &str = "SELinux, AppArmor";
     let denied = failures(facts, &[Category::Permission]);
     if let Some((last, symptom)) = last_of(&denied) {
+        let said = denials::said(facts, symptom.upstream.as_deref(), &[symptom]);
+        let who = match said.who {
+            Some(who) => format!("the audit log says that {who} forbade it"),
+            None => "audit.log names who forbade it".to_owned(),
+        };
         let because = format!(
-            "connect() to {} failed with errno 13, the last at {}; audit.log names who forbade it",
+            "connect() to {} failed with errno 13, the last at {}; {who}",
             shown(symptom.upstream.as_deref()),
             facts.clock(last)
         );
+        let exhibits = denied.iter().map(|s| exhibit(s));
         return Check::new(
             NAME,
             Verdict::Fail,
             because,
-            denied.iter().map(|s| exhibit(s)).collect(),
+            said.evidence.into_iter().chain(exhibits).collect(),
         );
     }
     let services = facts.material.observed.services.values();
@@ -525,11 +543,13 @@ fn configuration(facts: &Facts<'_>, findings: &[Finding]) -> Check {
             Check::new(
                 NAME,
                 Verdict::Pass,
-                format!(
-                    "all {} {} of the logs are in this configuration",
-                    grouped(n),
-                    plural(n, "upstream")
-                ),
+                match n {
+                    1 => "the one upstream of the logs is in this configuration".to_owned(),
+                    n => format!(
+                        "all {} upstreams of the logs are in this configuration",
+                        grouped(n)
+                    ),
+                },
                 positions.collect(),
             )
         }

@@ -55,7 +55,7 @@ pub struct Facts<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     pub directive: String,
-    /// As written, or the default.
+    /// As written, or the default ([`value_text`]).
     pub value: String,
     /// `None`: it is the default.
     pub position: Option<Position>,
@@ -229,7 +229,7 @@ impl<'a> Facts<'a> {
                     .set(pass.scope, &directive)
                     .last()
                     .map(|set| set.position),
-                value: name(&value),
+                value: value_text(&value),
                 directive,
             };
             if !settings.contains(&setting) {
@@ -403,9 +403,15 @@ pub fn record(evidence: Evidence, what: &str, quote: &[u8]) -> Exhibit {
 /// Characters of a name that a sentence may hold.
 const NAME_LEN_MAX: usize = 80;
 
-/// A name out of a log, harmless and not too long for a sentence.
+/// A name out of a log or a configuration, harmless, not too long for a sentence, and marked as a quotation.
 pub fn name(bytes: &[u8]) -> String {
-    text::truncated(&text::for_terminal(bytes), NAME_LEN_MAX)
+    text::quoted(&text::truncated(&text::for_terminal(bytes), NAME_LEN_MAX))
+}
+
+/// A value of a directive, harmless and not too long. It is no quotation: with its directive it stands in backticks, where what may
+/// leave of it is known.
+pub fn value_text(bytes: &[u8]) -> String {
+    text::truncated(&text::for_terminal(bytes), NAME_LEN_MAX).replace('`', "'")
 }
 
 /// The name of an upstream, or that there is none.

@@ -4,12 +4,15 @@
 //! configuration, and answers the questions that [`rules`] ask. A rule is one row of [`rules::RULES`]: a pure function of the facts that pushes
 //! [`Draft`]s. Here drafts become [`Finding`]s: numbered, completed from [`knowledge`](crate::explain::knowledge), ranked.
 //!
-//! Names of logs and configurations stand in texts as [`text::for_terminal`](crate::text::for_terminal) leaves them.
+//! Names of logs and configurations stand in texts as [`text::for_terminal`](for_terminal) leaves them, and marked as quotations
+//! ([`text::quoted`](quoted)): who shows a text takes the marks out, and what they hold too if it may not leave.
 
 mod checklist;
+mod denials;
 pub mod episode;
 mod exact;
 pub mod facts;
+mod in_force;
 pub mod observed;
 pub mod rules;
 
@@ -23,6 +26,7 @@ use crate::{
     event::{Category, Timestamp},
     explain::knowledge::topic,
     input::digest::sha256,
+    text::{for_terminal, quoted, unmarked},
 };
 use rules::{RULES, Rule};
 use std::{cmp::Reverse, collections::HashSet, sync::Arc};
@@ -98,6 +102,8 @@ pub struct Finding {
     pub n_requests: u64,
     /// Failed tries of which clients saw nothing.
     pub n_masked: u64,
+    /// Records of clients that were not let in, or had to wait at the door: no access log has their requests.
+    pub n_shut_out: u64,
     /// Records it rests on.
     pub n_events: u64,
     pub first: Option<Timestamp>,
@@ -127,6 +133,7 @@ pub struct Draft {
     pub explains: Vec<Evidence>,
     pub n_requests: u64,
     pub n_masked: u64,
+    pub n_shut_out: u64,
     pub n_events: u64,
     pub first: Option<Timestamp>,
     pub last: Option<Timestamp>,
@@ -149,6 +156,7 @@ impl Default for Draft {
             explains: Vec::new(),
             n_requests: 0,
             n_masked: 0,
+            n_shut_out: 0,
             n_events: 0,
             first: None,
             last: None,
@@ -229,7 +237,7 @@ impl Finding {
         let mut evidence = draft.evidence;
         evidence.truncate(EVIDENCE_MAX);
         Finding {
-            id: format!("F-{}-{}", rule.id, draft.subject),
+            id: format!("F-{}-{}", rule.id, unmarked(&draft.subject)),
             rule,
             category,
             certainty: draft.certainty,
@@ -240,7 +248,14 @@ impl Finding {
                 true => first_of(topic.fix),
                 false => draft.advice,
             },
-            changes: draft.changes,
+            changes: match (draft.changes.is_empty(), rule.set) {
+                (true, Some([directive, context, value])) => vec![lint::Advice {
+                    directive: directive.to_owned(),
+                    context: context.to_owned(),
+                    value: value.to_owned(),
+                }],
+                _ => draft.changes,
+            },
             commands: match draft.commands.is_empty() {
                 true => first_of(topic.check),
                 false => draft.commands,
@@ -249,20 +264,23 @@ impl Finding {
             evidence,
             n_requests: draft.n_requests,
             n_masked: draft.n_masked,
+            n_shut_out: draft.n_shut_out,
             n_events: draft.n_events,
             first: draft.first,
             last: draft.last,
         }
     }
 
-    /// By weight, then requests hurt in proportion to how sure it is; what clients did not see and what was only written counts little.
+    /// By weight, then requests hurt in proportion to how sure it is, each client that was shut out as one; what clients did not see and
+    /// what was only written counts little.
     fn order(&self) -> impl Ord + use<> {
         let per_cent = match self.certainty {
             Certainty::Certain => 100,
             Certainty::Likely => 90,
             Certainty::Possible => 50,
         };
-        let hurt = u128::from(self.n_requests) * 10 + u128::from(self.n_masked);
+        let n_failed = u128::from(self.n_requests) + u128::from(self.n_shut_out);
+        let hurt = n_failed * 10 + u128::from(self.n_masked);
         let score = hurt * per_cent;
         (
             self.rule.weight,
@@ -311,16 +329,17 @@ impl Certainty {
     }
 }
 
-/// `proxy_buffer_size 16k (location)`: what to write where.
+/// `proxy_buffer_size 16k (location)`: what to write where; what is not of this program is quoted.
 pub fn change_text(change: &lint::Advice) -> String {
     let lint::Advice {
         directive,
         context,
         value,
     } = change;
+    let harmless = |text: &str| for_terminal(unmarked(text).as_bytes());
     let written = match value.as_str() {
-        "" => format!("take out {directive}"),
-        value => format!("{directive} {value}"),
+        "" => format!("take out {}", harmless(directive)),
+        value => format!("{} {}", harmless(directive), quoted(&harmless(value))),
     };
-    crate::text::for_terminal(format!("{written} ({context})").as_bytes())
+    format!("{written} ({})", quoted(&harmless(context)))
 }

@@ -21,6 +21,7 @@ mod sweep;
 use crate::{
     aggregate::{
         Evidence, Ledger,
+        requests::is_failed_status,
         traces::{AttemptTrace, ErrorTrace, RequestKey, TextHash},
     },
     event::{Category, LocalTime, Severity, Timestamp},
@@ -143,7 +144,7 @@ impl Joined {
 
 /// The client got an answer that is no failure of the gateway.
 pub(super) fn is_served(status: u16) -> bool {
-    status < 500 && status != 499
+    !is_failed_status(status)
 }
 
 /// First and last of what was read, whether it failed or not; `None` where there is nothing.

@@ -98,7 +98,7 @@ impl StatusLine {
             Some(n_all) => format!("{}: of {looked_at} looked at,", grouped(n_all)),
             None => format!("{looked_at}:"),
         };
-        format!("{status} × {n} {}", parts.join(", "))
+        format!("{status:03} × {n} {}", parts.join(", "))
     }
 }
 

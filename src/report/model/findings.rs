@@ -87,7 +87,7 @@ pub(super) fn findings(made_of: &Findings<'_>) -> Vec<FindingLine> {
 
 fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> FindingLine {
     let redactor = made_of.names.redactor();
-    let shown = |text: &String| redactor.said(text).for_terminal();
+    let shown = |text: &String| redactor.advice(text).for_terminal();
     FindingLine {
         id: shown(&finding.id),
         rank,
@@ -101,7 +101,7 @@ fn line(rank: u64, finding: &diagnose::Finding, made_of: &Findings<'_>) -> Findi
         directives: finding
             .changes
             .iter()
-            .map(|change| redactor.sentence(&change_text(change)).for_terminal())
+            .map(|change| redactor.change(&change_text(change)).for_terminal())
             .collect(),
         commands: finding.commands.iter().map(shown).collect(),
         incident: finding.incident.clone().unwrap_or_default(),

@@ -108,7 +108,7 @@ pub(super) fn replayed(
     Some(match enough {
         Some(tried) => (
             format!(
-                "{words}Replayed over these records, burst={tried} would have let through {} of the {}. ",
+                "{words}Replayed over these records, burst={tried} would have let through {} of the {} (while a client is refused exactly the rate passes, so that the refusals tell enough; a 503 or 429 that only an access log has is not among them, since `return` makes these too). ",
                 grouped(let_through(tried)),
                 grouped(n)
             ),

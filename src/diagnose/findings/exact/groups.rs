@@ -239,11 +239,7 @@ pub(super) fn kept(to: &To<'_, '_>) -> Option<Exact> {
             "{block} has {kept} and keepalive_timeout {idle_s}s ({}). Backends often close sooner: Node and uvicorn after 5 s, gunicorn 2, Apache 5, Tomcat 20.",
             origin(to.config, position)
         ),
-        changes: vec![advice(
-            "keepalive_timeout",
-            block,
-            "4s, or less than the backend's idle timeout",
-        )],
+        changes: vec![advice("keepalive_timeout", block, "4s")],
         evidence: keepalive
             .position
             .into_iter()

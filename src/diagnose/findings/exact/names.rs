@@ -29,7 +29,7 @@ pub(super) fn tls_name(to: &To<'_, '_>) -> Option<Exact> {
             _ => None,
         });
     let host = written.clone().unwrap_or_else(|| name(pass.host));
-    let wanted = peer.unwrap_or_else(|| "the name in the certificate".to_owned());
+    let wanted = peer.unwrap_or_else(|| "NAME".to_owned());
     let mut changes = Vec::new();
     if !is_sent {
         changes.push(advice(directive("ssl_server_name"), &context, "on"));

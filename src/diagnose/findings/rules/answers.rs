@@ -158,11 +158,13 @@ pub(super) fn race(facts: &Facts<'_>, told: &mut Told) {
             )
         });
         let mut evidence = draft.evidence.clone();
-        evidence.extend(
-            upgrade.map(|(mark, version)| {
-                record(mark.evidence, "the new version", version.as_bytes())
-            }),
-        );
+        evidence.extend(upgrade.map(|(mark, version)| {
+            record(
+                mark.evidence,
+                "the new version",
+                crate::text::unmarked(&version).as_bytes(),
+            )
+        }));
         evidence.extend(keepalive_s.iter().map(|(_, position)| {
             facts.config_exhibit(*position, "how long nginx keeps idle connections")
         }));
@@ -178,13 +180,13 @@ pub(super) fn race(facts: &Facts<'_>, told: &mut Told) {
                 capital(&facts.toll(&draft))
             ),
             advice: vec![
-                "Let the backend keep idle connections longer than nginx does: its idle or keep-alive timeout above keepalive_timeout of the upstream block; where that cannot be, set the latter below the backend's.".to_owned(),
+                "Let the backend keep idle connections longer than nginx does: its idle or keep-alive timeout above keepalive_timeout of the upstream block; where that cannot be, set the latter below the backend's (4s is below the 5 s of Node, uvicorn and Apache; gunicorn has 2 s).".to_owned(),
                 "More retries are no cure: a POST is not repeated once it was sent, and non_idempotent would repeat orders and payments.".to_owned(),
             ],
             changes: vec![Advice {
                 directive: "keepalive_timeout".to_owned(),
                 context: "upstream".to_owned(),
-                value: "less than the backend's idle timeout".to_owned(),
+                value: "4s".to_owned(),
             }],
             commands: vec![
                 "nginx -T 2>/dev/null | grep -nE 'keepalive|proxy_http_version|Connection'".to_owned(),
@@ -289,42 +291,49 @@ pub(super) fn cut(facts: &Facts<'_>, told: &mut Told) {
 
 // --- Another protocol ----------------------------------------------------------------------------
 
-/// Messages by which an upstream shows that it speaks another protocol, and what that is.
-const PROTOCOLS: &[(&str, &str, &str)] = &[
+/// Messages by which an upstream shows that it speaks another protocol: what that is, what to do, and the directive to write with what
+/// stands before and behind the address.
+const PROTOCOLS: &[(&str, &str, &str, [&str; 3])] = &[
     (
         "x-tls-wrong-version",
         "nginx speaks TLS to a port that answers in plain text",
         "Write http:// in `proxy_pass`, or the port of the backend that speaks TLS.",
+        ["proxy_pass", "http://", ""],
     ),
     (
         "http-upstream-sent-no-valid-http-1-0-header",
         "it answers something that is no HTTP: TLS bytes behind http://, or a port of another service (SSH, SMTP, a database)",
         "Write https:// in `proxy_pass` if it is TLS; else correct the port.",
+        ["proxy_pass", "https://", ""],
     ),
     (
         "http-upstream-sent-unsupported-fastcgi-protocol-version",
         "nginx speaks FastCGI to a port that answers something else, most often HTTP (its first byte, 72, is the H of HTTP)",
         "Write `proxy_pass http://` instead of `fastcgi_pass`, or the address of the FastCGI server.",
+        ["proxy_pass", "http://", ""],
     ),
     (
         "http-upstream-sent-too-large-http2-frame",
         "nginx speaks gRPC (HTTP/2) to a port that answers in HTTP/1 (4740180 are the letters HTT)",
         "Write `proxy_pass http://` instead of `grpc_pass`, or let the backend speak HTTP/2 in clear.",
+        ["proxy_pass", "http://", ""],
     ),
     (
         "http-upstream-sent-unexpected-http2-frame",
         "it does not speak the HTTP/2 that gRPC needs",
         "Check that the port is the gRPC one.",
+        ["grpc_pass", "grpc://", ""],
     ),
     (
         "core-broken-header-while-reading-proxy-protocol",
         "a PROXY header was expected and not sent",
         "Send it, or take `proxy_protocol` out of `listen`.",
+        ["listen", "", " proxy_protocol"],
     ),
 ];
 
 pub(super) fn protocol(facts: &Facts<'_>, told: &mut Told) {
-    for &(signature, what, mend) in PROTOCOLS {
+    for &(signature, what, mend, [directive, scheme, flag]) in PROTOCOLS {
         let signatures = [signature];
         let records = facts
             .records(&signatures)
@@ -348,6 +357,17 @@ pub(super) fn protocol(facts: &Facts<'_>, told: &mut Told) {
                     capital(&facts.toll(&draft))
                 ),
                 advice: vec![mend.to_owned()],
+                changes: vec![Advice {
+                    directive: directive.to_owned(),
+                    context: match directive {
+                        "listen" => "server".to_owned(),
+                        _ => "location".to_owned(),
+                    },
+                    value: match upstream {
+                        Some(upstream) => format!("{scheme}{}{flag}", name(upstream)),
+                        None => format!("{scheme}ADDRESS{flag}"),
+                    },
+                }],
                 commands: upstream.map_or_else(Vec::new, |upstream| {
                     let shown = name(upstream);
                     vec![

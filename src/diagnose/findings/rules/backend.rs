@@ -107,13 +107,18 @@ pub(super) fn denies(facts: &Facts<'_>, told: &mut Told) {
         let Some(evidence) = service.evidence_denied else {
             continue;
         };
-        if service.n_denied < ANSWERS_MIN || service.n_denied * 2 < service.n_ok {
+        if service.n_denied < ANSWERS_MIN || service.n_denied * 4 < service.n_ok {
             continue;
         }
         let shown = name(upstream);
+        // A quarter may be people who are yet to log in.
+        let (certainty, how_many) = match service.n_denied * 2 >= service.n_ok {
+            true => (Certainty::Likely, "most"),
+            false => (Certainty::Possible, "many"),
+        };
         told.push(Draft {
-            certainty: Certainty::Likely,
-            title: format!("{shown} denies most requests (401, 403)"),
+            certainty,
+            title: format!("{shown} denies {how_many} requests (401, 403)"),
             claim: format!(
                 "{} of {} answers of {shown} were 401 or 403, of its own: it was reached, and does not accept what nginx or the clients present. That is no 502.",
                 grouped(service.n_denied),

@@ -31,10 +31,11 @@ pub(super) fn connections(facts: &Facts<'_>, told: &mut Told) {
         certainty: Certainty::Certain,
         title: "nginx ran out of worker_connections".to_owned(),
         claim: format!(
-            "{} {} {} that no connection was left in a worker.{has} A proxied request needs two. Requests that met this were answered 500 without an upstream; clients that could not even connect have no record at all. It hits all upstreams together, and they are not the cause, unless slow ones let connections pile up. {}.",
+            "{} {} {} that no connection was left in a worker.{has} A proxied request needs two. Requests that met this were answered 500 without an upstream; clients that could not even connect have no record at all. It hits all upstreams together, and they are not the cause, unless slow ones let connections pile up.{} {}.",
             grouped(n),
             plural(n, "record"),
             when(facts, n, "says", "say", &draft),
+            shut_out(&draft),
             capital(&facts.toll(&draft))
         ),
         advice: vec![
@@ -58,19 +59,40 @@ pub(super) fn connections(facts: &Facts<'_>, told: &mut Told) {
     });
 }
 
-/// A draft about `symptoms`, of which only those that name an upstream tell of a request: at accept there is none yet, and a connection
-/// that was reused failed nobody.
+/// A draft about `symptoms`, of which only those that name an upstream tell of a request: at accept there is none yet, but a client that
+/// is shut out; and a connection that was reused failed nobody.
 fn of_requests(facts: &Facts<'_>, subject: &str, symptoms: &[&Symptom]) -> Draft {
-    let is_of_request = |symptom: &&&Symptom| {
-        symptom.severity == Severity::Failure
-            && (symptom.upstream.is_some() || !matches!(symptom.phase, Phase::Accept | Phase::None))
+    let is_of_request = |symptom: &&Symptom| {
+        symptom.upstream.is_some() || !matches!(symptom.phase, Phase::Accept | Phase::None)
     };
-    let asked: Vec<&Symptom> = symptoms.iter().filter(is_of_request).copied().collect();
+    // A log or a cache that could not be written shuts nobody out.
+    let is_of_client = |symptom: &&Symptom| {
+        symptom.phase == Phase::Accept
+            || symptom.signature.contains("accept")
+            || CONNECTIONS.contains(&symptom.signature)
+    };
+    let failed = symptoms.iter().copied();
+    let failed = failed.filter(|symptom| symptom.severity == Severity::Failure);
+    let (asked, at_door): (Vec<&Symptom>, Vec<&Symptom>) = failed.partition(is_of_request);
     let hurt = facts.hurt(&asked);
     Draft {
         n_requests: hurt.n_requests,
         n_masked: hurt.n_masked,
+        n_shut_out: n_events(&at_door.into_iter().filter(is_of_client).collect::<Vec<_>>()),
         ..facts.draft(subject, symptoms)
+    }
+}
+
+/// That clients were turned away before they could ask for anything.
+fn shut_out(draft: &Draft) -> String {
+    match draft.n_shut_out {
+        0 => String::new(),
+        1 => " 1 of these records is of a client that was not let in: no log has its request."
+            .to_owned(),
+        n => format!(
+            " {} of these records are of clients that were not let in: no log has their requests.",
+            grouped(n)
+        ),
     }
 }
 
@@ -108,11 +130,12 @@ fn lacks(facts: &Facts<'_>, told: &mut Told, number: u8, words: &Words, changes:
         certainty: Certainty::Certain,
         title: words.title.to_owned(),
         claim: format!(
-            "{} {} {}. {} {}.",
+            "{} {} {}. {}{} {}.",
             grouped(n),
             plural(n, "record"),
             when(facts, n, "tells of it", "tell of it", &draft),
             words.why,
+            shut_out(&draft),
             capital(&facts.toll(&draft))
         ),
         advice: words.advice.iter().map(|&text| text.to_owned()).collect(),

@@ -84,7 +84,7 @@ pub(super) fn storm(facts: &Facts<'_>, told: &mut Told) {
         if changes.is_empty() {
             changes = ["proxy_next_upstream_tries", "proxy_next_upstream_timeout"]
                 .into_iter()
-                .zip(["2", "what a client will wait, such as 15s"])
+                .zip(["2", "15s"])
                 .map(|(directive, value)| Advice {
                     directive: directive.to_owned(),
                     context: "location".to_owned(),

@@ -41,6 +41,8 @@ pub struct Rule {
     pub topic: Category,
     /// What would show that a finding of it is wrong.
     pub refuted_by: &'static str,
+    /// What to write where a finding does not know better: directive, block and value. `None`: no directive mends it by itself.
+    pub set: Option<[&'static str; 3]>,
     check: fn(&Facts<'_>, &mut Told),
 }
 
@@ -57,56 +59,74 @@ impl std::fmt::Debug for Rule {
 }
 
 macro_rules! rules {
-    ($($id:literal $weight:ident $topic:ident $check:path: $title:literal, unless $refuted_by:literal;)*) => {
+    ($($id:literal $weight:ident $topic:ident $check:path: $title:literal, unless $refuted_by:literal $(, set $directive:literal in $context:literal to $value:literal)?;)*) => {
         &[$(Rule {
             id: $id,
             title: $title,
             weight: Weight::$weight,
             topic: Category::$topic,
             refuted_by: $refuted_by,
+            set: rules!(@set $($directive $context $value)?),
             check: $check,
         }),*]
     };
+    (@set) => { None };
+    (@set $directive:literal $context:literal $value:literal) => { Some([$directive, $context, $value]) };
 }
 
 /// All rules: what failed requests, what hurt them, what limits what can be told.
 pub const RULES: &[Rule] = rules! {
     "upstream-down" Failure Refused connect::down: "an upstream was down",
-        unless "The backend's own log or its service manager shows it running and listening at that address in this time.";
+        unless "The backend's own log or its service manager shows it running and listening at that address in this time.",
+        set "server" in "upstream" to "ADDRESS backup";
     "wrong-address" Failure Refused connect::wrong_address: "nobody ever listened at the address that nginx connects to",
-        unless "One answer from that address in an access log of the same gateway, or `ss -lnt` on that host showing the port open.";
+        unless "One answer from that address in an access log of the same gateway, or `ss -lnt` on that host showing the port open.",
+        set "server" in "upstream" to "ADDRESS";
     "refused-at-restart" Failure Refused connect::restart: "connections were refused for moments, as at restarts",
-        unless "The backend was not stopped or started in any of these moments.";
+        unless "The backend was not stopped or started in any of these moments.",
+        set "server" in "upstream" to "ADDRESS backup";
     "socket-down" Failure SocketMissing sockets::down: "nobody answered behind a unix socket, in several ways one after the other",
-        unless "The application's own log shows it accepting connections in this time.";
+        unless "The application's own log shows it accepting connections in this time.",
+        set "server" in "upstream" to "ADDRESS backup";
     "socket-missing" Failure SocketMissing sockets::missing: "the unix socket does not exist",
-        unless "The file existed then, in the place that nginx sees (mind PrivateTmp and containers).";
+        unless "The file existed then, in the place that nginx sees (mind PrivateTmp and containers).",
+        set "server" in "upstream" to "unix:PATH";
     "socket-stale" Failure Refused sockets::stale: "a unix socket file behind which nobody listens",
-        unless "`ss -lx` shows a listener on that path whose process is older than the first of these records.";
+        unless "`ss -lx` shows a listener on that path whose process is older than the first of these records.",
+        set "server" in "upstream" to "ADDRESS backup";
     "backlog-full" Failure ResourceExhausted sockets::full: "the backlog of a unix socket was full",
-        unless "The application had idle workers in this time.";
+        unless "The application had idle workers in this time.",
+        set "server" in "upstream" to "ADDRESS";
     "socket-forbidden" Failure Permission sockets::forbidden: "nginx may not connect to a unix socket",
-        unless "`sudo -u www-data` (nginx's `user`) can connect to it; then an AVC denial of that second tells the rest.";
+        unless "`sudo -u www-data` (nginx's `user`) can connect to it; then an AVC denial of that second tells the rest.",
+        set "user" in "main" to "NAME GROUP";
     "connect-forbidden" Failure Permission sockets::denied: "the kernel forbids nginx to connect",
         unless "SELinux and AppArmor were permissive or absent, or no denial is logged at that second although auditing was on.";
     "unreachable" Failure Unreachable sockets::unreachable: "there is no way to an upstream",
-        unless "`ip route get` and a ping from the gateway's own network namespace worked then.";
+        unless "`ip route get` and a ping from the gateway's own network namespace worked then.",
+        set "server" in "upstream" to "ADDRESS";
     "timeout-connect" Failure Timeout timeouts::connect: "connections were not answered in time",
         unless "Connect times of the successful requests are a few milliseconds throughout, and nothing between drops packets.";
     "timeout-tls" Failure Timeout timeouts::tls: "TLS handshakes were not answered in time",
-        unless "`openssl s_client` to that port shook hands at once in this time.";
+        unless "`openssl s_client` to that port shook hands at once in this time.",
+        set "proxy_pass" in "location" to "http://ADDRESS";
     "timeout-send" Failure Timeout timeouts::send: "an upstream stopped reading requests",
-        unless "The application read these bodies to their end.";
+        unless "The application read these bodies to their end.",
+        set "proxy_send_timeout" in "the location that may take long" to "120s";
     "timeout-header" Failure Timeout timeouts::header: "an upstream was too slow to begin its answer",
-        unless "The application's own log shows these requests answered well within the limit.";
+        unless "The application's own log shows these requests answered well within the limit.",
+        set "proxy_read_timeout" in "the location that may take long" to "120s";
     "timeout-body" Failure Timeout timeouts::body: "an upstream stopped in the middle of its answers",
-        unless "The application's own log shows these answers written to their end.";
+        unless "The application's own log shows these answers written to their end.",
+        set "proxy_read_timeout" in "the location that may take long" to "120s";
     "timeout-tunnel" Warning Timeout timeouts::tunnel: "idle upgraded connections were closed",
-        unless "There was traffic on these connections within the limit.";
+        unless "There was traffic on these connections within the limit.",
+        set "proxy_read_timeout" in "the location of the WebSocket" to "3600s";
     "keepalive-race" Failure PrematureClose answers::race: "a backend closes idle connections just as nginx uses them",
         unless "The backend's idle timeout is longer than nginx's, or the failed connections were new ones ($upstream_connect_time above 0, another local port each time).";
     "closed-early" Failure PrematureClose answers::cut: "an upstream ended connections without a whole answer",
-        unless "The application's own log shows these requests answered in full.";
+        unless "The application's own log shows these requests answered in full.",
+        set "server" in "upstream" to "ADDRESS backup";
     "wrong-protocol" Failure InvalidResponse answers::protocol: "nginx and an upstream speak different protocols",
         unless "The same port answers `curl` in the protocol that the pass names.";
     "invalid-answer" Failure InvalidResponse answers::invalid: "answers that are not valid",
@@ -120,17 +140,23 @@ pub const RULES: &[Rule] = rules! {
     "tls-unknown-name" Failure Tls tls::unknown_name: "a server name that the upstream does not know",
         unless "The handshake fails with the right name, too.";
     "tls-handshake" Failure Tls tls::handshake: "no TLS handshake with an upstream",
-        unless "`openssl s_client` with the same protocols and name shakes hands from the gateway.";
+        unless "`openssl s_client` with the same protocols and name shakes hands from the gateway.",
+        set "proxy_ssl_server_name" in "location" to "on";
     "missing-upstream-block" Failure Dns names::missing_block: "a name in a pass that no upstream block has",
-        unless "The name is a host that /etc/hosts or DNS of the gateway knows.";
+        unless "The name is a host that /etc/hosts or DNS of the gateway knows.",
+        set "server" in "upstream" to "ADDRESS";
     "name-unknown-at-start" Failure Dns names::unknown_at_start: "a name had no address when the configuration was read",
-        unless "`getent ahosts` found it on the gateway at that time.";
+        unless "`getent ahosts` found it on the gateway at that time.",
+        set "resolver" in "http" to "ADDRESS valid=30s";
     "no-resolver" Failure Dns names::no_resolver: "a name to be resolved at run time, and no resolver",
-        unless "A `resolver` stands in the server or location that these requests met.";
+        unless "A `resolver` stands in the server or location that these requests met.",
+        set "resolver" in "http" to "ADDRESS valid=30s";
     "dns-server" Failure Dns names::server: "the DNS server failed",
-        unless "The server answered others in this time, and the name's own zone was broken.";
+        unless "The server answered others in this time, and the name's own zone was broken.",
+        set "resolver" in "http" to "ADDRESS valid=30s";
     "dns-not-found" Failure Dns names::not_found: "DNS does not know a name",
-        unless "The resolver that nginx uses finds the name.";
+        unless "The resolver that nginx uses finds the name.",
+        set "server" in "upstream" to "ADDRESS";
     "no-peer-left" Failure NoLiveUpstreams groups::no_peer: "a group had no peer left to ask",
         unless "The peers answered others through the same gateway at these seconds.";
     "max-conns-reached" Failure NoLiveUpstreams groups::max_conns: "all peers of a group are busy",
@@ -142,11 +168,14 @@ pub const RULES: &[Rule] = rules! {
     "ports-used-up" Failure ResourceExhausted gateway::ports: "local ports toward an upstream were used up",
         unless "Few connections in TIME_WAIT toward that address; then the address to bind to is not of this host.";
     "out-of-memory" Failure ResourceExhausted gateway::memory: "the gateway ran out of memory",
-        unless "Host, cgroup and shared zones had room.";
+        unless "Host, cgroup and shared zones had room.",
+        set "proxy_buffers" in "http" to "8 4k";
     "disk-full" Failure ResourceExhausted gateway::disk: "a disk was full",
-        unless "The disk had room and inodes; then a quota was reached.";
+        unless "The disk had room and inodes; then a quota was reached.",
+        set "proxy_temp_path" in "http" to "PATH";
     "worker-crash" Failure WorkerCrash states::crash: "a worker ended on a signal",
-        unless "Somebody sent that signal on purpose.";
+        unless "Somebody sent that signal on purpose.",
+        set "worker_rlimit_core" in "main" to "500m";
     "backend-errors" Failure Upstream5xx backend::errors: "the backend itself answered 5xx",
         unless "The upstream header time of these requests is absent: then the gateway made the answer.";
     "limit-of-upstream" Failure PrematureClose limits::of_upstream: "attempts end at one age, by no timeout of the gateway",
@@ -166,7 +195,8 @@ pub const RULES: &[Rule] = rules! {
     "backup-failed" Warning Config peers::backup_failed: "a backup was asked, and failed as well",
         unless "The peer was no backup in the configuration of that time.";
     "name-resolved-at-start" Warning Dns peers::resolved_at_start: "an address that a name may no longer have",
-        unless "The name still has this address, or nginx was reloaded after it moved.";
+        unless "The name still has this address, or nginx was reloaded after it moved.",
+        set "resolver" in "http" to "ADDRESS valid=30s";
     "max-fails-zero" Warning Health peers::never_taken_out: "a peer that fails is never taken out",
         unless "max_fails was another in the configuration of that time.";
     "timeout-not-in-force" Warning Config limits::not_in_force: "a timeout was in force that the configuration does not have",
@@ -195,12 +225,14 @@ pub const RULES: &[Rule] = rules! {
         unless "The waits are spread evenly and short: then people left pages.";
     "fatal-errors" Warning AppStderr backend::fatal_errors: "the application wrote fatal errors",
         unless "The answers to these requests were good.";
-    "backend-denies" Warning AccessDenied backend::denies: "a backend denies most requests",
-        unless "The clients are meant to be denied.";
+    "backend-denies" Warning AccessDenied backend::denies: "a backend denies many requests",
+        unless "The clients are meant to be denied.",
+        set "proxy_set_header" in "location" to "Authorization $http_authorization";
     "slow-upstream" Warning Timeout backend::slow: "an upstream is slow",
         unless "These answers are large downloads or long polls by design.";
     "taken-out" Warning Health groups::taken_out: "a peer was taken out, and no record says why",
-        unless "Records of its failures exist in another error_log.";
+        unless "Records of its failures exist in another error_log.",
+        set "error_log" in "main" to "/var/log/nginx/error.log warn";
     "reload-refused" Warning Config states::reload_refused: "a reload was refused",
         unless "New workers were started right after it.";
     "start-refused" Warning Config states::start_refused: "nginx refused a configuration",

@@ -305,12 +305,12 @@ pub(super) fn localhost(facts: &Facts<'_>, told: &mut Told) {
             continue;
         };
         let (group, peer) = (groups.group(id), &groups.group(id).peers[index]);
-        let port = name(&upstream[b"[::1]:".len()..]);
-        let other = format!("127.0.0.1:{port}");
+        let port = &upstream[b"[::1]:".len()..];
+        let other = [&b"127.0.0.1:"[..], port].concat();
         let ok = facts
-            .service(Some(other.as_bytes()))
+            .service(Some(&other))
             .filter(|service| service.n_ok > 0);
-        let shown = name(upstream);
+        let (shown, port, other) = (name(upstream), name(port), name(&other));
         let mut draft = facts.draft(&shown, &symptoms);
         draft
             .evidence
@@ -346,7 +346,10 @@ pub(super) fn localhost(facts: &Facts<'_>, told: &mut Told) {
                     Some(_) => "server".to_owned(),
                     None => "proxy_pass".to_owned(),
                 },
-                context: group_name(group),
+                context: match (group.scope, groups.passes_to(id).next()) {
+                    (None, Some(pass)) => name(groups.config().name_of(pass.scope).as_bytes()),
+                    _ => group_name(group),
+                },
                 value: match group.scope {
                     Some(_) => other,
                     None => format!("http://{other}"),

@@ -7,7 +7,10 @@ use super::{
 use crate::{
     classify::errno,
     config::Address,
-    diagnose::findings::observed::Symptom,
+    diagnose::findings::{
+        denials::{self, Said},
+        observed::Symptom,
+    },
     event::Category,
     words::{grouped, plural},
 };
@@ -127,6 +130,7 @@ fn story(faults: &[Fault]) -> &'static str {
 pub(super) fn missing(facts: &Facts<'_>, told: &mut Told) {
     only(facts, told, Fault::Missing, |shown, _| {
         Words {
+        audit: None,
         title: format!("the socket {shown} does not exist"),
         why: "The backend is not running, or it makes its socket elsewhere: another version in the path (php8.1-fpm.sock and php8.2-fpm.sock), or a private /tmp of its unit.".to_owned(),
         advice: vec![
@@ -140,6 +144,7 @@ pub(super) fn missing(facts: &Facts<'_>, told: &mut Told) {
 pub(super) fn stale(facts: &Facts<'_>, told: &mut Told) {
     only(facts, told, Fault::Stale, |shown, _| {
         Words {
+        audit: None,
         title: format!("the socket file {shown} is there, and nobody listens behind it"),
         why: "Its process was killed or is restarting: the file outlives it. That the file exists, which `ls` shows, says nothing.".to_owned(),
         advice: vec![
@@ -150,8 +155,10 @@ pub(super) fn stale(facts: &Facts<'_>, told: &mut Told) {
 }
 
 pub(super) fn full(facts: &Facts<'_>, told: &mut Told) {
-    only(facts, told, Fault::Full, |shown, n| {
+    only(facts, told, Fault::Full, |shown, symptoms| {
+        let n = n_events(symptoms);
         Words {
+        audit: None,
         title: format!("the backlog of {shown} was full {} {}", grouped(n), plural(n, "time")),
         why: "The process lives and does not accept: all of its workers are busy, so new connections have no place left. More requests come than it can serve, or each takes too long.".to_owned(),
         advice: vec![
@@ -163,15 +170,33 @@ pub(super) fn full(facts: &Facts<'_>, told: &mut Told) {
 }
 
 pub(super) fn forbidden(facts: &Facts<'_>, told: &mut Told) {
-    only(facts, told, Fault::Forbidden, |shown, _| {
-        Words {
-        title: format!("nginx may not connect to {shown}"),
-        why: "Its owner or mode, or those of a directory above it, keep nginx's workers out; with an AVC denial in audit.log at the same second it is SELinux or AppArmor instead.".to_owned(),
-        advice: vec![
+    only(facts, told, Fault::Forbidden, |shown, symptoms| {
+        let said = denials::said(facts, symptoms[0].upstream.as_deref(), symptoms);
+        let (title, why) = match said.who {
+            Some(who) => (
+                format!("{who} forbids nginx to connect to {shown}"),
+                "Owner and mode of the file are not what keeps nginx's workers out.",
+            ),
+            None => (
+                format!("nginx may not connect to {shown}"),
+                "Its owner or mode, or those of a directory above it, keep nginx's workers out; with an AVC denial in audit.log at the same second it is SELinux or AppArmor instead.",
+            ),
+        };
+        let of_modes = [
             "Give the group of nginx's `user` access where the socket is made: listen.owner, listen.group and listen.mode = 0660 of php-fpm, or the unit of the application. What chmod changes is lost at the next restart.".to_owned(),
             "Not chmod 666: then every process on the host may speak to the application.".to_owned(),
-        ],
-    }
+        ];
+        let advice = said.advice.clone().into_iter();
+        let advice: Vec<String> = match said.who {
+            Some(_) => advice.chain([NOT_ALL.to_owned()]).collect(),
+            None => advice.chain(of_modes).collect(),
+        };
+        Words {
+            title,
+            why: why.to_owned(),
+            advice,
+            audit: Some(said),
+        }
     });
 }
 
@@ -179,10 +204,20 @@ struct Words {
     title: String,
     why: String,
     advice: Vec<String>,
+    /// What audit logs add.
+    audit: Option<Said>,
 }
 
+/// What is often advised, and allows more than is asked for.
+const NOT_ALL: &str = "Not setenforce 0, and not audit2allow over every line that holds nginx: both allow more than this needs. httpd_can_network_connect_db opens database ports only.";
+
 /// A finding per socket that has this fault and no other.
-fn only(facts: &Facts<'_>, told: &mut Told, fault: Fault, words: impl Fn(&str, u64) -> Words) {
+fn only(
+    facts: &Facts<'_>,
+    told: &mut Told,
+    fault: Fault,
+    words: impl Fn(&str, &[&Symptom]) -> Words,
+) {
     for (upstream, symptoms, faults) in sockets(facts) {
         if faults != [fault] {
             continue;
@@ -190,7 +225,11 @@ fn only(facts: &Facts<'_>, told: &mut Told, fault: Fault, words: impl Fn(&str, u
         let shown = name(upstream);
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
-        let words = words(&shown, n);
+        let words = words(&shown, &symptoms);
+        let (audit, exhibit) = match words.audit {
+            Some(said) => (said.claim, said.evidence),
+            None => (String::new(), None),
+        };
         let ok = episodes(facts, &symptoms)
             .last()
             .and_then(|episode| episode.ok_after);
@@ -198,7 +237,7 @@ fn only(facts: &Facts<'_>, told: &mut Told, fault: Fault, words: impl Fn(&str, u
             format!(" It answered again from {} on.", facts.clock(ok.first))
         });
         let claim = format!(
-            "{} {} to {shown} failed {}. {}{end} {}.",
+            "{} {} to {shown} failed {}. {}{audit}{end} {}.",
             grouped(n),
             plural(n, "connection"),
             facts.during(draft.first, draft.last),
@@ -211,6 +250,7 @@ fn only(facts: &Facts<'_>, told: &mut Told, fault: Fault, words: impl Fn(&str, u
             claim,
             advice: words.advice,
             commands: commands(upstream),
+            evidence: draft.evidence.iter().cloned().chain(exhibit).collect(),
             ..draft
         });
     }
@@ -279,20 +319,26 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
         let shown = super::upstream_name(upstream);
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
+        let said = denials::said(facts, upstream, &symptoms);
         told.push(Draft {
-            certainty: Certainty::Likely,
-            title: format!("the kernel forbids nginx to connect to {shown}: SELinux, most likely"),
+            certainty: said.certainty.unwrap_or(Certainty::Likely),
+            title: match said.who {
+                Some(who) => format!("{who} forbids nginx to connect to {shown}"),
+                None => format!("the kernel forbids nginx to connect to {shown}: SELinux, most likely"),
+            },
             claim: format!(
-                "{} {} to {shown} failed with (13: Permission denied) {}. No file mode makes a TCP connection fail so: SELinux does (the boolean httpd_can_network_connect, or the type of the port), sometimes AppArmor, an eBPF filter or a `prohibit` route. {}.",
+                "{} {} to {shown} failed with (13: Permission denied) {}. No file mode makes a TCP connection fail so: SELinux does (the boolean httpd_can_network_connect, or the type of the port), sometimes AppArmor, an eBPF filter or a `prohibit` route.{} {}.",
                 grouped(n),
                 plural(n, "connection"),
                 facts.during(draft.first, draft.last),
+                said.claim,
                 capital(&facts.toll(&draft))
             ),
             advice: vec![
-                narrowest(upstream),
-                "Not setenforce 0, and not audit2allow over every line that holds nginx: both allow more than this needs. httpd_can_network_connect_db opens database ports only.".to_owned(),
+                said.advice.unwrap_or_else(|| narrowest(upstream)),
+                NOT_ALL.to_owned(),
             ],
+            evidence: draft.evidence.iter().cloned().chain(said.evidence).collect(),
             commands: vec![
                 "ausearch -m avc -c nginx -i (a line `name_connect` at the time of these records)".to_owned(),
                 "getsebool httpd_can_network_connect; semanage port -l | grep http_port_t".replace("; ", " && "),

@@ -198,7 +198,7 @@ pub(super) fn conflicting(facts: &Facts<'_>, told: &mut Told) {
             None => vec![Advice {
                 directive: "server_name".to_owned(),
                 context: format!("server {server}"),
-                value: "a name of its own".to_owned(),
+                value: "NAME".to_owned(),
             }],
         },
         commands: vec![

@@ -261,7 +261,7 @@ fn limit(
         settings => {
             let told: Vec<String> = settings
                 .iter()
-                .map(|setting| format!("{} {}", setting.directive, setting.value))
+                .map(|setting| format!("`{} {}`", setting.directive, setting.value))
                 .collect();
             words.push_str(&format!(
                 " The limit that holds there: {}.",

@@ -108,7 +108,12 @@ pub(super) fn verify(facts: &Facts<'_>, told: &mut Told) {
                     context: "location".to_owned(),
                     value: "2".to_owned(),
                 }],
-                _ => vec![],
+                10 => vec![],
+                _ => vec![Advice {
+                    directive: "proxy_ssl_trusted_certificate".to_owned(),
+                    context: "location".to_owned(),
+                    value: "PATH".to_owned(),
+                }],
             },
         }
         },
@@ -124,7 +129,7 @@ pub(super) fn name_mismatch(facts: &Facts<'_>, told: &mut Told) {
             Words {
         title: format!("the certificate of {shown} is for another name"),
         why: "nginx compares it with proxy_ssl_name, which is $proxy_host where nothing is written: the name of the upstream block, not of the host.".to_owned(),
-        advice: vec!["Write the name that the certificate is for. proxy_ssl_server_name on alone is not enough: it then tells the name of the group.".to_owned()],
+        advice: vec!["Write the name that the certificate is for (NAME below). proxy_ssl_server_name on alone is not enough: it then tells the name of the group.".to_owned()],
         changes: sni(),
     }
         },
@@ -140,7 +145,7 @@ pub(super) fn unknown_name(facts: &Facts<'_>, told: &mut Told) {
             Words {
         title: format!("{shown} does not know the server name that nginx tells it"),
         why: "It answered the handshake with `unrecognized name`: nginx told no name (proxy_ssl_server_name is off by default), or that of the upstream block.".to_owned(),
-        advice: vec!["Tell the name, and the right one: proxy_ssl_server_name on and proxy_ssl_name, and the same as Host.".to_owned()],
+        advice: vec!["Tell the name, and the right one (NAME below): proxy_ssl_server_name on and proxy_ssl_name, and the same as Host.".to_owned()],
         changes: sni(),
     }
         },
@@ -155,8 +160,8 @@ fn sni() -> Vec<Advice> {
     };
     vec![
         advice("proxy_ssl_server_name", "on"),
-        advice("proxy_ssl_name", "the name in the certificate"),
-        advice("proxy_set_header", "Host the name in the certificate"),
+        advice("proxy_ssl_name", "NAME"),
+        advice("proxy_set_header", "Host NAME"),
     ]
 }
 
