@@ -56,6 +56,8 @@ pub struct Aggregate {
     pub n_doubtful: u64,
     /// Lines that are, and are in no count above either.
     pub forged: Forged,
+    /// There are records of level debug, whatever is asked for.
+    pub has_debug: bool,
     pub requests: Requests,
 }
 
@@ -71,6 +73,7 @@ impl Aggregate {
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
             forged: Forged::default(),
+            has_debug: false,
             requests: Requests::new(grain),
         }
     }
@@ -85,6 +88,7 @@ impl Aggregate {
         }
         self.n_doubtful += other.n_doubtful;
         self.forged.merge(other.forged);
+        self.has_debug |= other.has_debug;
         self.requests.merge(other.requests);
     }
 }

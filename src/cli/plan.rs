@@ -125,6 +125,7 @@ impl Plan {
                 MmapWhen::Never => Mmap::Never,
             },
             clocks: None,
+            smuggled: None,
         };
         Ok(Plan {
             engine,

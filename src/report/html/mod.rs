@@ -20,7 +20,7 @@ pub use limits::{ROWS, TEXT};
 
 use super::{
     model::{Report, Section},
-    words::{grouped, plural},
+    words::capital,
 };
 use askama::Template;
 
@@ -92,8 +92,5 @@ fn title(report: &Report, section: Section) -> String {
 }
 
 fn headline(report: &Report) -> String {
-    match report.answer.n_failures {
-        0 => "No gateway failure".to_owned(),
-        n => format!("{} gateway {}", grouped(n), plural(n, "failure")),
-    }
+    capital(&report.verdict().to_string())
 }

@@ -8,7 +8,7 @@ use crate::report::{
     model::{
         CategoryLine, CauseLine, Causes, CheckLine, ClientLine, EvidenceLine, FindingLine,
         IncidentLine, MarkLine, MessageLine, OutageLine, PileLine, Report, RouteLine, Section,
-        ShapeLine, SourceLine, StatusLine, WorstBucket,
+        ShapeLine, SourceLine, StatusLine, Verdict, WorstBucket,
     },
     words::{duration, grouped, milliseconds},
 };

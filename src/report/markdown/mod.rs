@@ -58,8 +58,7 @@ fn write_report(report: &Report, out: &mut String) -> Result {
 }
 
 fn head(report: &Report, out: &mut String) -> Result {
-    let n_failures = grouped(report.answer.n_failures);
-    writeln!(out, "# Post-mortem: {n_failures} gateway failures\n")?;
+    writeln!(out, "# Post-mortem: {}\n", report.verdict())?;
     if let Some(span) = &report.span {
         let long = duration(span.seconds);
         writeln!(

@@ -22,6 +22,7 @@ mod rows;
 mod section;
 mod sources;
 mod upstreams;
+mod verdict;
 mod worst;
 
 pub use answer::{Answer, Onset};
@@ -43,6 +44,7 @@ pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine
 pub use section::Section;
 pub use sources::SourceLine;
 pub use upstreams::{CategoryCount, UpstreamLine};
+pub use verdict::Verdict;
 pub use worst::WorstBucket;
 
 use crate::{

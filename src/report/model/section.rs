@@ -123,7 +123,7 @@ impl Report {
             Section::Messages => !self.messages.is_empty(),
             Section::Unknown => !self.unknown.is_empty(),
             Section::Sources => self.troubled().next().is_some(),
-            Section::Notes => true,
+            Section::Notes => !self.notes.is_empty(),
         }
     }
 }

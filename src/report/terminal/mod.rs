@@ -69,13 +69,9 @@ impl Page {
     }
 
     fn head(&mut self, report: &Report) {
-        let verdict = match report.answer.n_failures {
-            0 => self.styled(GOOD, "no gateway failure"),
-            n => self.styled(
-                BAD,
-                &format!("{} gateway {}", grouped(n), plural(n, "failure")),
-            ),
-        };
+        let verdict = report.verdict();
+        let style = if verdict.is_good() { GOOD } else { BAD };
+        let verdict = self.styled(style, &verdict.to_string());
         let headline = headline(report);
         self.line(&format!("{verdict}{headline}"));
         if let Some(finding) = report.findings.first() {
@@ -184,6 +180,9 @@ fn read(completeness: &Completeness) -> String {
         .trim_end_matches('0')
         .trim_end_matches('.')
         .to_owned();
+    if *n_sources_read == 0 {
+        return sources;
+    }
     format!(
         "{sources}, {}, {} {}, {percent} % of the bytes understood",
         bytes(*size_bytes),

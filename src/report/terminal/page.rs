@@ -157,5 +157,7 @@ mod tests {
         assert_eq!(sparkline(&[0, 1, 4, 8], 4), " ▁▄█");
         assert_eq!(sparkline(&[1, 1, 2, 2], 2), "▄█");
         assert_eq!(wrapped("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrapped("aa\n  bb cc dd", 7), ["aa", "  bb cc", "  dd"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 }
