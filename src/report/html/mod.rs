@@ -36,8 +36,7 @@ mod limits {
 pub fn render(report: &Report) -> String {
     let blocks = Section::ALL
         .into_iter()
-        // Where the numbers come from is always told.
-        .filter(|&section| report.has(section) || section == Section::Sources)
+        .filter(|&section| report.has(section) || is_always_told(section))
         .map(|section| Block {
             name: section.name(),
             title: title(report, section),
@@ -54,6 +53,11 @@ pub fn render(report: &Report) -> String {
         blocks,
     };
     page.render().expect("a String takes everything")
+}
+
+/// Where the numbers come from and what limits them: other parts point there.
+fn is_always_told(section: Section) -> bool {
+    matches!(section, Section::Sources | Section::Notes)
 }
 
 /// A section, made.

@@ -271,13 +271,17 @@ mod tests {
     }
 
     fn pace(n: &[u64], n_failed: &[u64], quantiles: &[Option<[u32; 3]>]) -> Pace {
-        let quantile = |which: usize| quantiles.iter().map(move |all| all.map(|all| all[which]));
+        let quantile = |which: usize| {
+            let all = quantiles.iter();
+            all.map(|all| Some((*all)?[which]))
+                .collect::<Vec<Option<u32>>>()
+        };
         Pace {
             n: n.to_vec(),
             n_failed: n_failed.to_vec(),
-            ms_p50: quantile(0).collect(),
-            ms_p90: quantile(1).collect(),
-            ms_p99: quantile(2).collect(),
+            ms_p50: quantile(0),
+            ms_p90: quantile(1),
+            ms_p99: quantile(2),
         }
     }
 
