@@ -351,7 +351,11 @@ def compare_speed(options: argparse.Namespace, work: pathlib.Path, report: Repor
     plain = make_input(options, kind, options.bytes)
     file = compress(plain) if options.kind.endswith("-gz") else plain
     base = coroner(options, file, work, "traffic" if kind == "access" else "failures", "csv")
-    tools = [tool for tool in opponents(options, file, work) if select(options, tool, report)]
+    known = opponents(options, file, work)
+    unknown = set((options.only or known[0].name).split(",")) - {tool.name for tool in known}
+    if unknown:
+        sys.exit(f"compare: --only {','.join(sorted(unknown))}: there is {', '.join(tool.name for tool in known)}")
+    tools = [tool for tool in known if select(options, tool, report)]
     if not is_present(base):
         report.line("coroner is missing: the others are measured alone")
         base = None
@@ -533,12 +537,13 @@ class Report:
 
     def machine(self) -> None:
         self.line(f"# {datetime.date.today()}  {first_line('git', 'describe', '--always', '--dirty')}")
-        self.line(f"cpu: {cpu_model()}, {os.cpu_count()} cores; kernel: {platform.system()} {platform.release()}")
+        self.line(f"cpu: {cpu_model()}, {os.cpu_count()} cores; kernel: {platform.system()} {platform.release().split('-')[0]}")
         self.line("load before: " + " ".join(f"{load:.2f}" for load in os.getloadavg()))
         self.line("rustc: " + "; ".join(output("rustc", "-vV").split("\n")))
         versions = [first_line(tool, "--version") for tool in ("grep", "rg", "hyperfine", "gzip")]
         versions.append(first_line("mawk", "-W", "version"))
-        versions += [f"{name} {version_of_module(name) or 'missing'}" for name in ENGINES]
+        versions += [f"{name} {version_of_module(name) or 'missing'}" for name in ENGINES if "-" not in name]
+        versions += [first_line(tool, "--version") for tool in ("goaccess", "rhit", "agrind") if shutil.which(tool)]
         self.line("versions: " + "; ".join(versions) + f"; python {platform.python_version()}")
         self.line()
 

@@ -47,12 +47,15 @@ use crate::{
         digest::sha256,
         unpack::{Ahead, Limits, ahead::Budget, container},
     },
-    parse::wrapper::Scratch,
+    parse::{
+        forged::{Gathered, Smuggled},
+        wrapper::Scratch,
+    },
     progress::Progress,
     scan::{Block, Reading, Scanner, Sink},
 };
 use std::{
-    ops::Range,
+    ops::{ControlFlow, Range},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -79,6 +82,8 @@ pub struct EngineConfig {
     pub mmap: Mmap,
     /// Where machines run in several zones.
     pub clocks: Option<Arc<Clocks>>,
+    /// What clients tried to smuggle into records of level debug, if that is known.
+    pub smuggled: Option<Arc<Smuggled>>,
 }
 
 /// What one pass found.
@@ -97,6 +102,8 @@ pub struct Scanned {
     pub attempts: Traces<AttemptTrace>,
     /// Records and attempts looked at one by one for these, whether or not both are there.
     pub n_traced: u64,
+    /// What clients tried to smuggle into records of level debug, if there are such.
+    smuggled: Option<Arc<Smuggled>>,
 }
 
 impl Scanned {
@@ -109,8 +116,45 @@ impl Scanned {
     }
 }
 
-/// Reads all of `found` once and counts; tells `progress` how far it is.
+/// Reads all of `found` and counts; tells `progress` how far it is. Once; again where records of level debug are, and clients tried to
+/// smuggle lines into them: what these are must be known before.
 pub fn scan(
+    found: &[Found],
+    classifier: &Classifier,
+    config: &EngineConfig,
+    progress: &Progress,
+) -> Scanned {
+    let scanned = scan_once(found, classifier, config, progress);
+    let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
+    if !scanned.aggregate.has_debug || !found.iter().all(can_be_read_again) {
+        return scanned;
+    }
+    let Some(smuggled) = smuggled(found, config) else {
+        return scanned;
+    };
+    for state in &scanned.sources {
+        progress.expect(1, state.size_bytes);
+    }
+    let config = EngineConfig {
+        smuggled: Some(Arc::new(smuggled)),
+        ..config.clone()
+    };
+    scan_once(found, classifier, &config, progress)
+}
+
+/// The lines that clients tried to smuggle into error logs, by all requests that any of `found` tells of.
+pub fn smuggled(found: &[Found], config: &EngineConfig) -> Option<Smuggled> {
+    let mut gathered = Gathered::default();
+    for found in found {
+        walk(found, config, |_, block| {
+            gathered.collect(block.bytes);
+            ControlFlow::Continue(())
+        });
+    }
+    gathered.finish()
+}
+
+fn scan_once(
     found: &[Found],
     classifier: &Classifier,
     config: &EngineConfig,
@@ -164,6 +208,7 @@ pub fn scan(
         errors,
         attempts,
         n_traced,
+        smuggled: config.smuggled.clone(),
     }
 }
 
@@ -414,8 +459,8 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
     });
     if let Some((elder, common)) = common {
         let common = common.min(bytes.len());
-        let chain = &state.reading.chain;
-        state.same_len = feed::cut_at(chain, bytes, common, &mut Scratch::default());
+        let reading = &state.reading;
+        state.same_len = feed::cut_at(reading, bytes, common, &mut Scratch::default());
         state.same_as = (state.same_len > 0).then_some(elder);
     }
 }
@@ -466,6 +511,7 @@ pub fn replay<'c, S: Sink + Send>(
         };
     let config = &EngineConfig {
         digests: false,
+        smuggled: scanned.smuggled.clone(),
         ..config.clone()
     };
     let spares = Spares::default();

@@ -22,7 +22,7 @@ use crate::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
         denial::AuditLine,
-        forged::{self, Lookout},
+        forged::{self, Lookout, Smuggled},
         head::{Unparsed, is_head},
         record, usual,
         wrapper::Chain,
@@ -76,6 +76,8 @@ pub struct Reading {
     pub clocks: Option<Arc<Clocks>>,
     /// That of the source, if there are such.
     pub clock: Option<Arc<Clock>>,
+    /// Lines that clients tried to smuggle into it, where records of level debug have to be told from them.
+    pub smuggled: Option<Arc<Smuggled>>,
 }
 
 /// The clocks of machines that run in several zones: their records are read as if all showed UTC.
@@ -120,6 +122,7 @@ pub struct Scanner<'c> {
     formats: Option<Arc<Formats>>,
     clocks: Option<Arc<Clocks>>,
     clock: Option<Arc<Clock>>,
+    smuggled: Option<Arc<Smuggled>>,
 }
 
 /// How far a chunk has been read.
@@ -131,7 +134,7 @@ struct Run<'a> {
     at: usize,
     /// Lines before it.
     n_lines: u32,
-    lookout: Lookout,
+    lookout: Lookout<'a>,
 }
 
 impl Run<'_> {
@@ -183,6 +186,7 @@ impl<'c> Scanner<'c> {
             formats: None,
             clocks: None,
             clock: None,
+            smuggled: None,
         }
     }
 
@@ -199,6 +203,7 @@ impl<'c> Scanner<'c> {
         self.formats.clone_from(&reading.formats);
         self.clocks.clone_from(&reading.clocks);
         self.clock.clone_from(&reading.clock);
+        self.smuggled.clone_from(&reading.smuggled);
         self.heads.set_clock(self.clock.as_ref());
         match &reading.formats {
             _ if reading.is_audit => self.scan_audit(block, range, ledger, sink),
@@ -238,12 +243,13 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
+        let smuggled = self.smuggled.clone();
         let mut run = Run {
             block,
             end: range.end,
             at: range.start,
             n_lines: 0,
-            lookout: Lookout::default(),
+            lookout: Lookout::new(smuggled.as_deref()),
         };
         while run.at < run.end {
             match Window::at(block.bytes, run.at) {

@@ -69,15 +69,24 @@ pub fn truncated(text: &str, width: usize) -> String {
         .collect()
 }
 
-/// `text` in lines of at most `width` characters, broken at blanks.
+/// `text` in lines of at most `width` characters, broken at blanks; its own lines stay apart and keep their indent.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
+    text.split('\n')
+        .flat_map(|line| wrapped_line(line, width))
+        .collect()
+}
+
+fn wrapped_line(text: &str, width: usize) -> Vec<String> {
+    let words = text.trim_start_matches(' ');
+    let indent = &text[..text.len() - words.len()];
+    let mut lines = vec![indent.to_owned()];
+    for word in words.split(' ') {
         let line = lines.last_mut().expect("never empty");
-        if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
+        let is_begun = line.len() > indent.len();
+        if is_begun && line.chars().count() + 1 + word.chars().count() > width {
+            lines.push(format!("{indent}{word}"));
         } else {
-            if !line.is_empty() {
+            if is_begun {
                 line.push(' ');
             }
             line.push_str(word);

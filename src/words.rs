@@ -86,6 +86,14 @@ pub fn bucket_word(bucket: &str) -> String {
     }
 }
 
+/// `text` with its first letter as a sentence begins.
+pub fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,6 +58,8 @@ pub struct Aggregate {
     pub n_doubtful: u64,
     /// Lines that are, and are in no count above either.
     pub forged: Forged,
+    /// There are records of level debug, whatever is asked for.
+    pub has_debug: bool,
     pub requests: Requests,
     /// What audit logs tell.
     pub denials: Denials,
@@ -75,6 +77,7 @@ impl Aggregate {
             n_by_signature: vec![0; n_signatures],
             n_doubtful: 0,
             forged: Forged::default(),
+            has_debug: false,
             requests: Requests::new(grain),
             denials: Denials::default(),
         }
@@ -90,6 +93,7 @@ impl Aggregate {
         }
         self.n_doubtful += other.n_doubtful;
         self.forged.merge(other.forged);
+        self.has_debug |= other.has_debug;
         self.requests.merge(other.requests);
         self.denials.merge(other.denials);
     }

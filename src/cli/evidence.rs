@@ -13,7 +13,7 @@ use crate::{
     aggregate::Evidence,
     classify::{Classifier, classify_request},
     diagnose::{self, Finding, Incident, findings::Cite},
-    engine::{self, Wanted as Counted},
+    engine::{self, SourceState, Wanted as Counted},
     error::Error,
     event::{Basis, Category, Severity, Timestamp},
     evidence::{
@@ -21,7 +21,7 @@ use crate::{
         show::{self, Manner},
     },
     export::{self, Names, Output, Target},
-    input::Found,
+    input::{Found, Place},
     progress::Progress,
     report::terminal::Style,
     scan::{Event, Request, Sink},
@@ -31,6 +31,7 @@ use std::{
     collections::BTreeSet,
     io::{self, BufRead, IsTerminal},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 /// Prints the lines behind an id, or behind each of those on stdin.
@@ -92,6 +93,16 @@ fn ids(args: &EvidenceArgs) -> Result<Vec<Id>, Failure> {
         true => Err(Failure::Usage("there are no ids on stdin".to_owned())),
         false => Ok(ids),
     }
+}
+
+/// What was seen of a stream.
+struct Looked {
+    /// Its number.
+    stored: usize,
+    states: Vec<SourceState>,
+    missing: Vec<Wanted>,
+    exhibits: Vec<Exhibit>,
+    is_debug: bool,
 }
 
 /// What is looked for, where, and what was found.
@@ -272,46 +283,21 @@ impl<'a> Search<'a> {
         self.n_unknown += 1;
     }
 
-    /// Goes through the streams in which something is wanted.
+    /// Goes through the streams in which something is wanted; again, if that is among records of level debug and clients tried to
+    /// smuggle lines into them.
     fn look(&mut self) {
-        let classifier = Classifier::default();
-        let context = self.args.context();
-        for (found, wanted) in self.found.iter().zip(std::mem::take(&mut self.wanted)) {
-            if wanted.is_empty() {
-                continue;
-            }
-            let redactor = &self.plan.redactor;
-            let mut finder = Finder::new(&classifier, redactor, wanted, context);
-            let states = engine::walk(found, &self.plan.engine, |state, block| {
-                finder.look(state, block)
-            });
-            let (missing, exhibits) = finder.missing();
-            for problem in states.iter().flat_map(diagnose::account::damage) {
-                let name = text::path_for_terminal(&found.name);
-                let problem = redactor.said(&problem).for_terminal();
-                say("warning", &format!("{name}: {problem}"));
-                self.is_partial = true;
-            }
-            for wanted in missing {
-                let place = &wanted.place;
-                let state = states.iter().find(|state| place.names(&state.name));
-                let why = match state {
-                    None => "the archive holds no such log".to_owned(),
-                    Some(state) if !state.is_scanned() => {
-                        format!("it is not read: {}", state.kind.name())
-                    }
-                    Some(state) => {
-                        self.is_partial = true;
-                        format!(
-                            "it ends before, at byte {}: it changed since, or is another",
-                            state.decoded_bytes
-                        )
-                    }
-                };
-                say("error", &format!("{}: {why}", show::id(place)));
-                self.n_unknown += 1;
-            }
-            self.exhibits.extend(exhibits);
+        let wanted = std::mem::take(&mut self.wanted);
+        let mut looked = self.look_for(&wanted);
+        let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
+        if looked.iter().any(|looked| looked.is_debug)
+            && self.found.iter().all(can_be_read_again)
+            && let Some(smuggled) = engine::smuggled(&self.found, &self.plan.engine)
+        {
+            self.plan.engine.smuggled = Some(Arc::new(smuggled));
+            looked = self.look_for(&wanted);
+        }
+        for looked in looked {
+            self.take(looked);
         }
         self.exhibits.sort_by_key(|exhibit| exhibit.order);
         for exhibit in &self.exhibits {
@@ -324,6 +310,69 @@ impl<'a> Search<'a> {
                 self.is_partial = true;
             }
         }
+    }
+
+    /// What is to be seen at the places that are `wanted` of each stream.
+    fn look_for(&self, wanted: &[Vec<Wanted>]) -> Vec<Looked> {
+        let classifier = Classifier::default();
+        let context = self.args.context();
+        let all = self.found.iter().zip(wanted).enumerate();
+        let some = all.filter(|(_, (_, wanted))| !wanted.is_empty());
+        some.map(|(stored, (found, wanted))| {
+            let redactor = &self.plan.redactor;
+            let mut finder = Finder::new(&classifier, redactor, wanted.clone(), context);
+            let states = engine::walk(found, &self.plan.engine, |state, block| {
+                finder.look(state, block)
+            });
+            let is_debug = finder.is_debug;
+            let (missing, exhibits) = finder.finish();
+            Looked {
+                stored,
+                states,
+                missing,
+                exhibits,
+                is_debug,
+            }
+        })
+        .collect()
+    }
+
+    /// Takes what was seen of a stream, and says what was not.
+    fn take(&mut self, looked: Looked) {
+        let Looked {
+            stored,
+            states,
+            missing,
+            exhibits,
+            ..
+        } = looked;
+        let redactor = &self.plan.redactor;
+        for problem in states.iter().flat_map(diagnose::account::damage) {
+            let name = text::path_for_terminal(&self.found[stored].name);
+            let problem = redactor.said(&problem).for_page();
+            say("warning", &format!("{name}: {problem}"));
+            self.is_partial = true;
+        }
+        for wanted in missing {
+            let place = &wanted.place;
+            let state = states.iter().find(|state| place.names(&state.name));
+            let why = match state {
+                None => "the archive holds no such log".to_owned(),
+                Some(state) if !state.is_scanned() => {
+                    format!("it is not read: {}", state.kind.name())
+                }
+                Some(state) => {
+                    self.is_partial = true;
+                    format!(
+                        "it ends before, at byte {}: it changed since, or is another",
+                        state.decoded_bytes
+                    )
+                }
+            };
+            say("error", &format!("{}: {why}", show::id(place)));
+            self.n_unknown += 1;
+        }
+        self.exhibits.extend(exhibits);
     }
 
     fn status(&self) -> Status {

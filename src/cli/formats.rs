@@ -130,6 +130,7 @@ impl KnownFormats for ToldFormats {
         }
         Known {
             formats,
+            n_given: self.given.len(),
             keys: self.keys.clone(),
         }
     }

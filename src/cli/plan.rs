@@ -126,6 +126,7 @@ impl Plan {
                 MmapWhen::Never => Mmap::Never,
             },
             clocks: None,
+            smuggled: None,
         };
         Ok(Plan {
             engine,

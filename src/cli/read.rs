@@ -313,7 +313,7 @@ impl Read {
             for problem in account.problems.iter().filter(|_| !is_shown) {
                 let redactor = &self.plan.redactor;
                 let name = redactor.source(&state.name).for_terminal();
-                let problem = redactor.said(problem).for_terminal();
+                let problem = redactor.said(problem).for_page();
                 say("warning", &format!("{name}: {problem}"));
             }
         }

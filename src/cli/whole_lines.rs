@@ -47,7 +47,7 @@ pub(super) fn whole_lines(
         engine::walk(found, &read.plan.engine, |state, block| {
             finder.look(state, block)
         });
-        let (_, exhibits) = finder.missing();
+        let (_, exhibits) = finder.finish();
         for exhibit in exhibits
             .into_iter()
             .filter(|exhibit| exhibit.doubt.is_none())

@@ -79,6 +79,10 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
                 .unwrap_or("its format is not known");
             problems.push(format!("an access log that is not analysed: {why}"));
         }
+        Kind::NginxError if state.refusal.is_some() && ledger.n_events == 0 => {
+            let why = state.refusal.as_deref().unwrap_or_default();
+            problems.push(format!("not analysed: {why}"));
+        }
         Kind::NginxError | Kind::NginxAccess => problems.extend(content_problems(state, ledger)),
         Kind::Unread(what) if problems.is_empty() => {
             problems.push(format!("{what} data: not analysed"));

@@ -15,6 +15,7 @@ use crate::{
         unpack::{Ahead, Item, Member, Problem, ahead},
     },
     parse::{
+        forged::Smuggled,
         head, record,
         wrapper::{self, Chain, PIECE_GAP_MAX, Scratch},
     },
@@ -377,18 +378,21 @@ impl OpenMember {
         if let Some(block) = held.take() {
             return Some(block);
         }
-        let chain = state.reading.chain;
+        let (chain, smuggled) = (state.reading.chain, state.reading.smuggled.clone());
+        let smuggled = smuggled.as_deref();
         let find_cut = |bytes: &[u8]| match chain.block() {
-            Some(_) => last_entry_end(&chain, bytes, scratch),
+            Some(_) => last_entry_end(&chain, bytes, smuggled, scratch),
             None if chain.is_bare() => {
                 let n_known = bytes.len().saturating_sub(record::START_KNOWN_LEN);
-                last_start(&bytes[..n_known], |_, at| record::may_start(bytes, at))
+                last_start(&bytes[..n_known], |_, at| {
+                    record::may_start(bytes, at, smuggled)
+                })
             }
             None => {
                 // What comes behind the cut must be at hand to see that it goes on with nothing before.
                 let n_known = bytes.len().saturating_sub(PIECE_GAP_MAX as usize + 1);
                 last_start(&bytes[..n_known], |_, at| {
-                    wrapper::may_start(&chain, bytes, at, scratch)
+                    wrapper::may_start(&chain, bytes, at, smuggled, scratch)
                 })
             }
         };
@@ -398,15 +402,21 @@ impl OpenMember {
 
 /// How much of `bytes`, of which `common` are the same as another's, is to be left to that one: all, or up to the last place
 /// before where a record begins.
-pub(super) fn cut_at(chain: &Chain, bytes: &[u8], common: usize, scratch: &mut Scratch) -> usize {
+pub(super) fn cut_at(
+    reading: &Reading,
+    bytes: &[u8],
+    common: usize,
+    scratch: &mut Scratch,
+) -> usize {
     if common == bytes.len() {
         return common;
     }
-    match chain.block() {
-        Some(_) => last_entry_end(chain, &bytes[..common], scratch).unwrap_or(0),
+    let smuggled = reading.smuggled.as_deref();
+    match reading.chain.block() {
+        Some(_) => last_entry_end(&reading.chain, &bytes[..common], smuggled, scratch).unwrap_or(0),
         // A line that starts where they part may begin a record as well.
         None => last_start(&bytes[..bytes.len().min(common + 1)], |_, at| {
-            may_start(chain, bytes, at, scratch)
+            may_start(reading, bytes, at, scratch)
         })
         .unwrap_or(0),
     }
@@ -442,12 +452,7 @@ impl OpenMember {
         {
             twin.give_back(&mut self.elder);
         }
-        let len = cut_at(
-            &self.state.reading.chain,
-            &block.bytes,
-            common,
-            &mut self.scratch,
-        );
+        let len = cut_at(&self.state.reading, &block.bytes, common, &mut self.scratch);
         if len == 0 {
             return (block, false);
         }
@@ -483,18 +488,24 @@ fn fill(unpacker: &mut Unpacker, state: &mut SourceState, room: &mut [u8]) -> Fi
     }
 }
 
-/// Whether a chunk may begin at the line that starts at `at`, in a source wrapped in `chain`.
-pub(super) fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
-    if chain.is_bare() {
-        record::may_start(bytes, at)
+/// Whether a chunk may begin at the line that starts at `at`, in a source that is read so.
+pub(super) fn may_start(reading: &Reading, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
+    let smuggled = reading.smuggled.as_deref();
+    if reading.chain.is_bare() {
+        record::may_start(bytes, at, smuggled)
     } else {
-        wrapper::may_start(chain, bytes, at, scratch)
+        wrapper::may_start(&reading.chain, bytes, at, smuggled, scratch)
     }
 }
 
 /// Where the last whole entry of `bytes` ends that no record goes on behind; if there is none, the last of all. The entry at the
 /// end may go on in bytes that are not there yet.
-fn last_entry_end(chain: &Chain, bytes: &[u8], scratch: &mut Scratch) -> Option<usize> {
+fn last_entry_end(
+    chain: &Chain,
+    bytes: &[u8],
+    smuggled: Option<&Smuggled>,
+    scratch: &mut Scratch,
+) -> Option<usize> {
     let kind = chain.block()?;
     let (mut ends, mut at) = (Vec::new(), 0);
     while at < bytes.len() {
@@ -505,7 +516,7 @@ fn last_entry_end(chain: &Chain, bytes: &[u8], scratch: &mut Scratch) -> Option<
     let mut begins = |at: usize| {
         let entry = &bytes[at..at + wrapper::block_len(kind, &bytes[at..])];
         head::is_head(wrapper::strip(chain, entry, scratch).text)
-            && !wrapper::entry_is_inside(chain, bytes, &ends, at, scratch)
+            && !wrapper::entry_is_inside(chain, bytes, &ends, at, smuggled, scratch)
     };
     let tried = ends.iter().rev().take(ENTRIES_TRIED);
     tried

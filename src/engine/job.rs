@@ -43,7 +43,7 @@ pub(super) fn jobs<'a>(
     }
     let scratch = RefCell::new(Scratch::default());
     let may_start = |bytes: &[u8], at: usize| {
-        feed::may_start(&state.reading.chain, bytes, at, &mut scratch.borrow_mut())
+        feed::may_start(&state.reading, bytes, at, &mut scratch.borrow_mut())
     };
     let block_of = |range: Range<usize>| Block {
         source: state.key,

@@ -18,7 +18,7 @@ use crate::{
         Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
         taxonomy::ROWS,
     },
-    event::{Basis, Category, LocalTime, Moment, Phase, Severity, Trust},
+    event::{Basis, Category, Level, LocalTime, Moment, Phase, Severity, Trust},
     filter::Filter,
     parse::{
         access::{Attempt, Field, FieldSet, value, write_route},
@@ -232,6 +232,7 @@ struct OnMachine<'s, 'a> {
 impl Sink for OnMachine<'_, '_> {
     #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
+        self.counts.aggregate.has_debug |= event.head.level == Some(Level::Debug);
         let is_kept = |filter: &Filter| filter.keeps(event, self.machine);
         let is_kept = self.counts.filter.is_none_or(is_kept);
         if is_kept {

@@ -37,6 +37,7 @@ impl SourceState {
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
         self.reading.clocks.clone_from(&config.clocks);
+        self.reading.smuggled.clone_from(&config.smuggled);
         let clocks = config.clocks.as_ref();
         self.reading.clock = clocks.map(|clocks| Arc::clone(clocks.of_source(&self.name)));
         self.kind = match config.kind {
@@ -53,17 +54,19 @@ impl SourceState {
         if let Kind::Empty | Kind::NginxConfig | Kind::Unread(_) = self.kind {
             return;
         }
-        let (asked_for, is_certain) = lines.requests(self.kind, config);
+        let has_records = lines.n_of(LineKind::Error) > 0;
+        let known = config.formats.of_source(&self.name);
+        let asked_for = lines.requests(self.kind);
         if asked_for.is_empty() {
             return;
         }
-        let known = config.formats.of_source(&self.name);
+        let is_meant = self.named && known.n_given > 0 && !has_records;
+        let is_certain = self.kind == Kind::NginxAccess || is_meant;
         match recognise(&asked_for, &known, config.wanted.fields) {
             // What tells neither when nor how it ended is no request, unless an access log is asked for.
             Ok(formats) if !is_certain && !formats.tells_requests() => {}
             Ok(formats) => {
                 self.reading.formats = Some(Arc::new(formats));
-                let has_records = lines.n_of(LineKind::Error) > 0;
                 self.kind = match config.kind {
                     None if !has_records => Kind::NginxAccess,
                     _ => self.kind,
@@ -123,8 +126,8 @@ impl Lines {
         self.kinds().filter(|known| *known == kind).count()
     }
 
-    /// The lines that may be requests in a source of this kind, and whether they are meant to be.
-    fn requests(&self, kind: Kind, config: &EngineConfig) -> (Vec<&[u8]>, bool) {
+    /// The lines that may be requests in a source of this kind.
+    fn requests(&self, kind: Kind) -> Vec<&[u8]> {
         let is_access = kind == Kind::NginxAccess;
         let has_records = self.n_of(LineKind::Error) > 0;
         let may_be = |(line_kind, text): &&(LineKind, Vec<u8>)| match line_kind {
@@ -135,8 +138,7 @@ impl Lines {
             LineKind::Other => is_access || !has_records || text.starts_with(b"{"),
         };
         let lines = self.lines.iter().filter(may_be);
-        let is_certain = is_access || config.kind == Some(Kind::NginxAccess);
-        (lines.map(|(_, text)| text.as_slice()).collect(), is_certain)
+        lines.map(|(_, text)| text.as_slice()).collect()
     }
 }
 

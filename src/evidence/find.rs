@@ -11,15 +11,16 @@ use crate::{
     aggregate::{Ledger, LineClass, limits::LINE_LEN_MAX},
     classify::Classifier,
     engine::SourceState,
-    lines::nuls::find_nuls,
+    lines::{self, Line, nuls::find_nuls},
     parse::{
+        forged::{self, Lookout, apart::Apart},
         record::{self, RECORD_LEN_MAX},
-        wrapper::{self, PIECE_GAP_MAX, Scratch},
+        wrapper::{self, PIECE_GAP_MAX, Part, Scratch, Writer, strip},
     },
     redact::{Redactor, Shown},
     scan::{Block, Reading, Scanner},
 };
-use memchr::{memchr, memchr_iter, memrchr, memrchr_iter};
+use memchr::{memchr, memchr_iter, memmem, memrchr, memrchr_iter};
 use std::{collections::VecDeque, ops::ControlFlow};
 
 /// Lines before and after a record that are wanted, too.
@@ -67,6 +68,8 @@ pub struct Finder<'c> {
     /// Not found yet.
     wanted: Vec<Wanted>,
     pub found: Vec<Exhibit>,
+    /// Records of level debug stand around some of them.
+    pub is_debug: bool,
     at: Position,
 }
 
@@ -97,6 +100,7 @@ impl<'c> Finder<'c> {
             context,
             wanted,
             found: Vec::new(),
+            is_debug: false,
             at: Position::default(),
         }
     }
@@ -131,8 +135,8 @@ impl<'c> Finder<'c> {
         ControlFlow::Continue(())
     }
 
-    /// What was not found.
-    pub fn missing(self) -> (Vec<Wanted>, Vec<Exhibit>) {
+    /// What was not found, and what was.
+    pub fn finish(self) -> (Vec<Wanted>, Vec<Exhibit>) {
         (self.wanted, self.found)
     }
 
@@ -198,12 +202,12 @@ impl<'c> Finder<'c> {
             None => {
                 let lines = record
                     .iter()
-                    .flat_map(|&(start, end)| lines(&bytes[start..end]));
+                    .flat_map(|&(start, end)| split_lines(&bytes[start..end]));
                 lines.map(|line| self.shown(line, block, reading)).collect()
             }
         };
         let before = self.lines_before(&bytes[..start]);
-        let after = lines(&bytes[end..]).take(self.context.n_after);
+        let after = split_lines(&bytes[end..]).take(self.context.n_after);
         let exhibit = Exhibit {
             order: wanted.order,
             source: self.redactor.source(&state.name).into_owned(),
@@ -232,7 +236,7 @@ impl<'c> Finder<'c> {
             .map_or(0, |newline| newline + 1);
         let here: Vec<&[u8]> = match n {
             0 => vec![],
-            _ => lines(&bytes[from..]).collect(),
+            _ => split_lines(&bytes[from..]).collect(),
         };
         let n_earlier = n.saturating_sub(here.len());
         let skipped = self.at.last_lines.len().saturating_sub(n_earlier);
@@ -247,7 +251,7 @@ impl<'c> Finder<'c> {
         let n_after = self.context.n_after;
         for index in std::mem::take(&mut self.at.open) {
             let n = n_after - self.found[index].after.len();
-            let more: Vec<Shown<'static>> = lines(block.bytes)
+            let more: Vec<Shown<'static>> = split_lines(block.bytes)
                 .take(n)
                 .map(|line| self.shown(line, block, &state.reading))
                 .collect();
@@ -291,11 +295,11 @@ impl<'c> Finder<'c> {
     /// Start and end of each physical line of the record whose first begins at `start`.
     fn record(&mut self, block: Block<'_>, start: usize, reading: &Reading) -> Vec<(usize, usize)> {
         let bytes = block.bytes;
-        let entry_end = |at: usize| match reading.chain.block() {
-            Some(kind) => at + wrapper::block_len(kind, &bytes[at..]).max(1),
-            None => line_end(bytes, at),
-        };
+        let entry_end = |at: usize| entry_end(bytes, at, reading);
         let is_bare = reading.chain.is_bare();
+        if let Some(group) = self.group(bytes, start, reading) {
+            return group;
+        }
         let reach = if is_bare {
             RECORD_LEN_MAX + LINE_LEN_MAX
         } else {
@@ -320,13 +324,49 @@ impl<'c> Finder<'c> {
         record
     }
 
+    /// The lines of the record that begins with the first, if some of them are somebody else's.
+    fn group(&self, bytes: &[u8], start: usize, reading: &Reading) -> Option<Vec<(usize, usize)>> {
+        let smuggled = reading.smuggled.as_deref();
+        let chain = &reading.chain;
+        if chain.is_bare() {
+            let group = forged::find_group(bytes, start, &mut Lookout::new(smuggled))?;
+            let lines = lines::lines(bytes, start..group.next);
+            return Some(lines.map(|line| (line.start, line.next)).collect());
+        }
+        let (mut scratch, mut apart) = (Scratch::default(), Apart::default());
+        let (mut entries, mut writer, mut at) = (Vec::new(), None::<Writer>, start);
+        while at < bytes.len() && at - start <= PIECE_GAP_MAX as usize && !apart.is_enough() {
+            let end = entry_end(bytes, at, reading);
+            let line = Line::at(bytes, at, end);
+            let stripped = match chain.block() {
+                Some(_) => strip(chain, &bytes[at..end], &mut scratch),
+                None => strip(chain, &bytes[at..line.end], &mut scratch),
+            };
+            let first = writer.get_or_insert_with(|| Writer::of(&stripped.outer));
+            if stripped.part != Part::Whole || memchr(b'\n', stripped.text).is_some() {
+                break; // what is in pieces, or one message, is told by itself
+            }
+            if first.wrote(&stripped.outer) {
+                let has_return = stripped.has_return || line.next - line.end > 1;
+                apart.push(stripped.text, has_return, entries.len());
+                entries.push((at, end));
+            }
+            at = end;
+        }
+        apart.find_group(smuggled)?;
+        let mut of_group: Vec<usize> = apart.lines().map(|(_, name)| name).collect();
+        of_group.dedup();
+        Some(of_group.into_iter().map(|name| entries[name]).collect())
+    }
+
     /// Whether all entries but the first go on with it.
     fn is_one(&mut self, entries: &[(usize, usize)], block: Block<'_>, reading: &Reading) -> bool {
         let text = joined(entries, block.bytes);
         let mut ledger = Ledger::default();
         let mut nothing = Look::new(&Redactor::open());
         self.scan(&text, 0, block, reading, &mut ledger, &mut nothing);
-        ledger.n_of(LineClass::Continuation) + 1 == n_lines(&text)
+        let n_further = ledger.n_of(LineClass::Continuation) + ledger.n_of(LineClass::Injected);
+        n_further + 1 == n_lines(&text)
     }
 
     /// Whether an entry begins a record of the machine that wrote the `first`: then none of that goes on behind it.
@@ -385,18 +425,23 @@ impl<'c> Finder<'c> {
         reading: &Reading,
     ) -> Option<(Known, Option<Shown<'static>>)> {
         let (bytes, chain) = (block.bytes, &reading.chain);
-        if chain.block().is_some() {
-            return None; // a message of the journal is one record
-        }
         let (mut scratch, mut from) = (Scratch::default(), start);
+        let smuggled = reading.smuggled.as_deref();
         let mut may_start = |at: usize| match chain.is_bare() {
-            true => record::may_start(bytes, at),
-            false => wrapper::may_start(chain, bytes, at, &mut scratch),
+            true => record::may_start(bytes, at, smuggled),
+            false => wrapper::may_start(chain, bytes, at, smuggled, &mut scratch),
         };
-        while from > 0 && start - from < PIECE_GAP_MAX as usize && !may_start(from) {
-            from = memrchr(b'\n', &bytes[..from - 1]).map_or(0, |newline| newline + 1);
+        let reach = PIECE_GAP_MAX as usize;
+        let to;
+        if chain.block().is_some() {
+            (from, to) = entries_around(bytes, start, reach, reading);
+        } else {
+            while from > 0 && start - from < reach && !may_start(from) {
+                from = memrchr(b'\n', &bytes[..from - 1]).map_or(0, |newline| newline + 1);
+            }
+            to = line_end(bytes, bytes.len().min(start + reach));
         }
-        let to = line_end(bytes, bytes.len().min(start + PIECE_GAP_MAX as usize));
+        self.is_debug |= memmem::find(&bytes[from..to], b" [debug] ").is_some();
         let mut look = Look {
             offset: Some(offset),
             ..Look::new(&self.redactor)
@@ -447,7 +492,25 @@ fn line_end(bytes: &[u8], at: usize) -> usize {
     memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |len| at + len + 1)
 }
 
+/// Where the entry at `at` ends: a line, or several.
+fn entry_end(bytes: &[u8], at: usize, reading: &Reading) -> usize {
+    match reading.chain.block() {
+        Some(kind) => at + wrapper::block_len(kind, &bytes[at..]).max(1),
+        None => line_end(bytes, at),
+    }
+}
+
+/// The entries around that at `start`, `reach` bytes before and behind it.
+fn entries_around(bytes: &[u8], start: usize, reach: usize, reading: &Reading) -> (usize, usize) {
+    let (mut from, mut at) = (None, 0);
+    while at < bytes.len().min(start + reach) {
+        from = from.or((at + reach >= start).then_some(at));
+        at = entry_end(bytes, at, reading);
+    }
+    (from.unwrap_or(start).min(start), at)
+}
+
 /// Lines with their ends.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn split_lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     bytes.split_inclusive(|&byte| byte == b'\n')
 }

@@ -6,7 +6,10 @@
 //! than [`RECORD_LEN_MAX`], so a chunk may start at any line that is a head, or that no head precedes within that length;
 //! unless the head is [`super::forged`], and the line one of a record before it.
 
-use super::{forged, head::is_head};
+use super::{
+    forged::{self, Smuggled},
+    head::is_head,
+};
 use memchr::{memchr_iter, memrchr_iter};
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
@@ -45,10 +48,11 @@ pub fn is_cut(len: usize) -> bool {
 pub const START_KNOWN_LEN: usize = RECORD_LEN_MAX + 64;
 
 /// Whether a chunk may begin at the line that starts at `at`: nothing before it can reach it. Looks [`RECORD_LEN_MAX`] bytes back
-/// and [`START_KNOWN_LEN`] ahead, which must be there unless the source begins or ends.
-pub fn may_start(bytes: &[u8], at: usize) -> bool {
+/// and [`START_KNOWN_LEN`] ahead, which must be there unless the source begins or ends. `smuggled` is what clients smuggled into
+/// the source, if that is known.
+pub fn may_start(bytes: &[u8], at: usize, smuggled: Option<&Smuggled>) -> bool {
     if is_head(&bytes[at..]) {
-        return !forged::is_inside(bytes, at);
+        return !forged::is_inside(bytes, at, smuggled);
     }
     let from = at.saturating_sub(RECORD_LEN_MAX);
     let is_head_start = |start: usize| is_head(&bytes[start..at]);
@@ -117,10 +121,10 @@ mod tests {
     fn chunks_start_at_heads_or_far_from_them() {
         let text = format!("{HEAD}a\nb\n{}\nc\n", "x".repeat(RECORD_LEN_MAX));
         let at = |needle: &str| text.find(needle).expect("there");
-        assert!(may_start(text.as_bytes(), 0));
-        assert!(!may_start(text.as_bytes(), at("\nb\n") + 1));
-        assert!(!may_start(text.as_bytes(), at("xx")));
-        assert!(may_start(text.as_bytes(), at("\nc\n") + 1));
+        assert!(may_start(text.as_bytes(), 0, None));
+        assert!(!may_start(text.as_bytes(), at("\nb\n") + 1, None));
+        assert!(!may_start(text.as_bytes(), at("xx"), None));
+        assert!(may_start(text.as_bytes(), at("\nc\n") + 1, None));
     }
 
     #[test]

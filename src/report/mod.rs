@@ -6,6 +6,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod model;
+mod steps;
 pub mod terminal;
 
 pub use crate::words;

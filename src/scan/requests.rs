@@ -80,7 +80,7 @@ impl Scanner<'_> {
             end: range.end,
             at: range.start,
             n_lines: 0,
-            lookout: super::Lookout::default(),
+            lookout: super::Lookout::new(None),
         };
         let bytes = &block.bytes[..range.end];
         let mut fields = AccessLine::default();

@@ -11,7 +11,7 @@ use crate::{
     parse::{
         HeadParser,
         forged::{
-            self, Group,
+            self, Group, Smuggled,
             apart::{Apart, is_enough},
         },
         head::is_head,
@@ -40,6 +40,8 @@ pub(super) struct Texts {
     spares: Vec<(Vec<u8>, Vec<Further>)>,
     heads: HeadParser,
     apart: Apart,
+    /// What clients smuggled into the source, if that is known.
+    pub(super) smuggled: Option<Arc<Smuggled>>,
 }
 
 /// A text of which the next lines may be part.
@@ -146,7 +148,7 @@ impl Texts {
             number: self.n_begun,
             is_open: begins && !record::has_tail(bytes) && self.has_connection(bytes),
             is_whole: !begins,
-            can_begin: begins && forged::can_begin(bytes),
+            can_begin: begins && forged::can_begin(bytes, self.smuggled.as_deref()),
         };
         self.n_begun += 1;
         self.queue.push_back(text);
@@ -223,7 +225,7 @@ impl Texts {
     #[inline(never)]
     fn pop_group(&mut self) -> Option<Ready> {
         let names = self.put_together();
-        let group = self.apart.find_group()?;
+        let group = self.apart.find_group(self.smuggled.as_deref())?;
         let apart = std::mem::take(&mut self.apart);
         let mut n_used = vec![0; self.queue.len()];
         let mut lines = Vec::new();

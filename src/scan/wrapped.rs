@@ -69,6 +69,7 @@ impl Scanner<'_> {
     ) {
         let bytes = &block.bytes[..range.end];
         let mut unwrapper = std::mem::take(&mut self.unwrapper);
+        unwrapper.texts.smuggled.clone_from(&self.smuggled);
         let (mut at, mut n_lines) = (range.start, 0u32);
         let is_message = chain.holds_messages();
         while at < bytes.len() {

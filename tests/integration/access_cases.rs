@@ -330,6 +330,35 @@ fn a_host_that_touches_the_uri_ends_at_its_slash() {
     );
 }
 
+/// nginx writes three decimals of seconds: where the next variable touches them, this tells where they end.
+#[test]
+fn seconds_that_touch_the_next_variable_end_behind_three_decimals() {
+    let all = format("$time_iso8601$status$request_method$uri|$request_time$upstream_addr");
+    check(
+        &all,
+        "2026-11-20T10:00:00+05:30502GET/a/0|0.00110.0.0.1:8080, 10.0.0.2:8080",
+        &[
+            (Time, "2026-11-20T10:00:00+05:30"),
+            (Status, "502"),
+            (RequestTime, "0.001"),
+            (UpstreamAddr, "10.0.0.1:8080, 10.0.0.2:8080"),
+        ],
+    );
+    let times = format("$upstream_connect_time$upstream_header_time$request_time$status");
+    check(
+        &times,
+        "-, 0.001-, 0.0020.003200",
+        &[
+            (UpstreamConnectTime, "-, 0.001"),
+            (UpstreamHeaderTime, "-, 0.002"),
+            (RequestTime, "0.003"),
+            (Status, "200"),
+        ],
+    );
+    let apart = format("$request_time $status");
+    check(&apart, "0.1 200", &[(RequestTime, "0.1"), (Status, "200")]);
+}
+
 /// `escape=json`: `\"` does not end a value. `escape=none`: nothing does but the rest of the format.
 #[test]
 fn escapes_decide_where_texts_end() {

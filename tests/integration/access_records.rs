@@ -123,7 +123,11 @@ fn separators(dice: &mut Dice) -> Vec<&'static str> {
 
 fn value(dice: &mut Dice, name: &str, escape: Escape, separators: &[&str]) -> Vec<u8> {
     let absent = if escape == Escape::Default { "-" } else { "" };
+    // Seconds have three decimals, always.
+    let is_seconds =
+        name == "request_time" || name.starts_with("upstream_") && name.ends_with("_time");
     let number = |dice: &mut Dice| match dice.roll(4) {
+        _ if is_seconds => format!("{}.{:03}", dice.roll(70), dice.roll(1_000)),
         0 => dice.roll(10).to_string(),
         1 => dice.roll(1_000_000_000).to_string(),
         _ => format!("{}.{:03}", dice.roll(70), dice.roll(1_000)),

@@ -90,6 +90,20 @@ fn an_empty_file_is_complete_and_an_empty_directory_is_nothing() {
         fs::create_dir(dir.join("nothing")).expect("made");
         let output = run(dir, &["nothing"]);
         assert_eq!(status(&output), 2);
+        let told = stdout(&output);
+        assert!(
+            told.starts_with("no answer: nothing could be read"),
+            "{told}"
+        );
+        fs::write(dir.join("prose.log"), "no record\n").expect("written");
+        let told = stdout(&run(dir, &["prose.log"]));
+        assert!(
+            told.starts_with("no answer: nothing could be read"),
+            "{told}"
+        );
+        let told = stdout(&run(dir, &["empty.log", "missing.log"]));
+        let part = "no gateway failure in what could be read\n";
+        assert!(told.starts_with(part), "{told}");
         assert!(
             stderr(&output).contains("`nothing` holds no files"),
             "{}",

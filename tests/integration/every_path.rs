@@ -120,6 +120,7 @@ pub(crate) fn config(n_threads: usize, chunk_len: usize) -> EngineConfig {
         digests: false,
         mmap: Default::default(),
         clocks: None,
+        smuggled: None,
     }
 }
 

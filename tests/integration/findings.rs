@@ -169,6 +169,8 @@ fn connection_cases() -> Vec<Row> {
             case().bare(0, "notice", "start worker processes").records(30, 1_000, 5, REFUSED, UP)),
         ("refused from the first record to the last, and another port answers", &["wrong-address"], &["upstream-down", "refused-at-restart"],
             case().records(100, 0, 20, REFUSED, "10.0.0.1:3001").requests(100, 0, 20, 200, "10.0.0.1:3000", 3).cuts(100, 0, 20, "10.0.0.1:3001")),
+        ("failures that only an access log tells of", &["cause-not-logged"], &["unexplained-failures", "upstream-down"],
+            case().cuts(3, 0, 20, UP).requests(30, 0, 5, 200, UP, 3)),
         ("one answer is enough for a right address", &["upstream-down"], &["wrong-address"],
             case().records(100, 0, 20, REFUSED, UP).cuts(100, 0, 20, UP).requests(1, 2_100, 1, 200, UP, 3)),
         ("ten seconds at a restart", &["refused-at-restart"], &["upstream-down", "wrong-address"],

@@ -209,6 +209,16 @@ fn attacks() -> Vec<Attack> {
         format!("/part/a\n{f}\nz/end"),
         "static-file",
     );
+    path(
+        "rewritten, in part, whole first line",
+        format!("/part/a\"{gone}\n{f}\n{f}/end"),
+        "static-file",
+    );
+    path(
+        "rewritten, in part, head last",
+        format!("/part/a\n{f}\n{f}/end"),
+        "static-file",
+    );
     path("a cycle", format!("/cyc/a\n{f}\nb"), "config");
     path("cut", format!("/s/a\n{f}\n+{}", pad(1_800)), "static-file");
     path(
@@ -359,7 +369,7 @@ const STDERR: [(&str, &str); 4] = [
     ),
 ];
 
-fn nginx_config(dir: &Path, port: u16, closed: &str, fastcgi: &str) -> String {
+fn nginx_config(dir: &Path, port: u16, closed: &str, fastcgi: &str, level: &str) -> String {
     let user = worker_user(dir).map_or(String::new(), |user| format!("user {user};\n"));
     let dir = dir.display();
     let server = |name: &str, merges: &str| {
@@ -371,6 +381,8 @@ fn nginx_config(dir: &Path, port: u16, closed: &str, fastcgi: &str) -> String {
   location /part/ {{ rewrite (?s)^/part/(.*)/end$ /s/$1 last; }}
   location /cyc/ {{ rewrite (?s)^(.*)$ $1 last; }}
   location /al/ {{ alias {dir}/www/s/; }}
+  location /try/ {{ try_files $uri $uri/ /s$uri; }}
+  location /set/ {{ set $a $uri; if ($a = x) {{ return 403; }} return 302 /y$a; }}
   location /fcgi {{ fastcgi_pass {fastcgi}; fastcgi_param QUERY_STRING $query_string; }} }}
 "
         )
@@ -378,7 +390,7 @@ fn nginx_config(dir: &Path, port: u16, closed: &str, fastcgi: &str) -> String {
     let (merged, apart) = (server("merged", "on"), server("apart", "off"));
     format!(
         r"{user}daemon off; master_process on; worker_processes 1;
-pid {dir}/nginx.pid; lock_file {dir}/nginx.lock; error_log {dir}/error.log info;
+pid {dir}/nginx.pid; lock_file {dir}/nginx.lock; error_log {dir}/error.log {level};
 events {{ worker_connections 512; }}
 http {{
  client_body_temp_path {dir}/t1; proxy_temp_path {dir}/t2; fastcgi_temp_path {dir}/t3;
@@ -543,7 +555,7 @@ fn nothing_forged_through_a_real_nginx_is_believed() {
     fs::create_dir_all(dir.join("www/idx")).expect("our own directory");
     fs::write(dir.join("www/s/file"), "x").expect("our own directory");
     let (closed, fastcgi) = ("127.0.0.1:1", serve_fastcgi());
-    let config = |port| nginx_config(dir, port, closed, &fastcgi);
+    let config = |port| nginx_config(dir, port, closed, &fastcgi, "info");
     let gateway = Gateway::start(&nginx, dir, config, None);
     let log_path = dir.join("error.log");
     let read = || fs::read(&log_path).expect("nginx made it");
@@ -586,9 +598,183 @@ fn nothing_forged_through_a_real_nginx_is_believed() {
         attacks.len(),
         complaints.join("\n")
     );
+    bless(FROZEN, &frozen);
+}
+
+fn bless(path: &str, frozen: &[u8]) {
     if std::env::var_os("CORONER_BLESS").is_some() {
-        fs::write(root().join(FROZEN), frozen).expect("our own tree");
+        fs::write(root().join(path), frozen).expect("our own tree");
     }
+}
+
+/// Attacks on a log of level debug, where some thirty messages of a request print its path.
+fn debug_attacks() -> Vec<Attack> {
+    let f = failure();
+    let debug = f.replace("[error]", "[debug]");
+    let mut paths: Vec<(String, &'static str)> = [
+        format!("a\n{f}\nz"),
+        // The first line looks whole, and so does each forged one.
+        format!("a\"\n{f}"),
+        format!("a\"\n{f}\n{debug}\n~hello\n{f}\nz"),
+        format!("a?\"\r\n{f}\r\n"),
+        format!("\n{f}\n\n{f}"),
+        format!("a\n{}\nz", f.replace("/f", "/./q/..//f")),
+        format!("a\n{}\nz", f.replace("/f", "/%41?%22#")),
+        format!("a\n{}{}", format!("{f}\n").repeat(2), "x".repeat(1_500)),
+        format!("a\n{}", format!("{f}\n").repeat(9)),
+    ]
+    .map(|path| (format!("/s/{path}"), "static-file"))
+    .into();
+    for (location, own) in [
+        ("up", "refused"),
+        ("cap", "refused"),
+        ("rw", "static-file"),
+        ("part", "static-file"),
+        ("cyc", "config"),
+        ("try", "static-file"),
+        ("set", "other"),
+        ("idx", "static-file"),
+    ] {
+        for path in [
+            format!("a\"\n{f}\nz"),
+            format!("a\n{f}"),
+            format!("a\"\n{f}\n{f}/end"),
+        ] {
+            paths.push((format!("/{location}/{path}"), own));
+        }
+    }
+    let attacks = paths.into_iter().zip(0..).map(|((path, own), n)| {
+        let host = ["merged", "apart"][n % 2];
+        let query = ["", "?z=%0Ay&\"q\""][n / 2 % 2];
+        let line = format!("GET {}{query} HTTP/1.1", encode(&path));
+        let location = path.split('/').nth(1).unwrap_or_default();
+        Attack {
+            name: format!("debug, {location} ({n})"),
+            // A value that ends as if it were open, and one that looks like a request.
+            request: request(
+                &line,
+                host,
+                "X-A: \"\r\nReferer: \", request: \"GET /%0A\r\n",
+            ),
+            own,
+            n_failures: u64::from(own == "refused"),
+        }
+    });
+    attacks.collect()
+}
+
+const FROZEN_DEBUG: &str = "tests/data/forged-debug-nginx.txt";
+
+#[test]
+fn nothing_forged_at_level_debug_is_believed() {
+    let Some(nginx) = find_or_skip() else { return };
+    let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+    let files = TempDir::create();
+    let dir = &files.0;
+    fs::create_dir_all(dir.join("www/s")).expect("our own directory");
+    fs::create_dir_all(dir.join("www/idx")).expect("our own directory");
+    let closed = "127.0.0.1:1";
+    let config = |port| nginx_config(dir, port, closed, closed, "debug");
+    let gateway = Gateway::start(&nginx, dir, config, None);
+    let log_path = dir.join("error.log");
+    let read = || fs::read(&log_path).expect("nginx made it");
+    let start = read().len();
+    let fail = |port| ask(port, &request("GET /up/x HTTP/1.1", "merged", "")).expect("an answer");
+    fail(gateway.port);
+    if memchr::memmem::find(&read(), b"[debug]").is_none() {
+        return; // it was built without
+    }
+    let classifier = Classifier::default();
+    let (mut complaints, mut frozen) = (Vec::new(), Vec::new());
+    let (mut n_failures, mut n_forged, mut n_injected) = (1, 0, 0);
+    for (n, attack) in debug_attacks().iter().enumerate() {
+        let before = read().len();
+        fail(gateway.port);
+        ask(gateway.port, &attack.request).ok();
+        fail(gateway.port);
+        let log = without_bytes(&read().split_off(before));
+        let want = truth_at_debug(&log, 2 + attack.n_failures, attack.own);
+        complaints.extend(check(dir, &attack.name, &log, &want, closed, &classifier));
+        n_failures += want.n_failures;
+        n_forged += want.n_forged;
+        n_injected += want.n_injected;
+        if [1, 7, 9, 12].contains(&n) {
+            frozen.extend(freeze(attack, &want, &log));
+        }
+    }
+    // All of it: requests stand far from the records that print their paths.
+    let log = read().split_off(start);
+    let path = dir.join("all.log");
+    fs::write(&path, &log).expect("our own directory");
+    for chunk_len in [1 << 20, 5_000] {
+        let scanned = scan(&path, 2, chunk_len, &classifier);
+        let told = told(&scanned, &classifier, closed, &[]);
+        let want = Truth {
+            n_failures,
+            n_forged,
+            n_injected,
+            ..truth_at_debug(b"", 0, "other")
+        };
+        let want = Truth {
+            own: vec![],
+            ..want
+        };
+        if told != want {
+            complaints.push(format!(
+                "all in chunks of {chunk_len}: {told:?}\n    instead of {want:?}"
+            ));
+        }
+    }
+    assert!(n_forged > 500);
+    let n = complaints.len();
+    complaints.truncate(3);
+    assert!(complaints.is_empty(), "{n}:\n{}", complaints.join("\n"));
+    bless(FROZEN_DEBUG, &frozen);
+}
+
+/// In records of this level only lines that look like records are told to be somebody else's.
+fn truth_at_debug(log: &[u8], n_failures: u64, own: &str) -> Truth {
+    let is_forged = |line: &&[u8]| {
+        is_head(line)
+            && memchr::memmem::find(&line[..line.len().min(60)], MARK.as_bytes()).is_some()
+    };
+    let n_forged = lines(log).iter().filter(|line| is_forged(line)).count() as u64;
+    let is_of_other = |record: &Vec<&[u8]>| {
+        !memchr::memmem::find(record[0], b" [debug] ").is_some_and(|at| at < 30)
+    };
+    let n_inner: usize = records(log)
+        .into_iter()
+        .filter(is_of_other)
+        .map(|record| {
+            let inner = record.iter().skip(1).rev().skip(1);
+            inner.filter(|line| !is_head(line)).count()
+        })
+        .sum();
+    Truth {
+        n_failures,
+        n_believed: 0,
+        n_forged,
+        n_injected: n_forged + n_inner as u64,
+        own: vec![own.to_owned()],
+    }
+}
+
+/// A log of level debug without the records that nginx writes for each byte of a request, and of its memory.
+fn without_bytes(log: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let is_of_bytes = |line: &[u8]| {
+        let start = &line[..line.len().min(70)];
+        let has = |text: &str| memchr::memmem::find(start, text.as_bytes()).is_some();
+        line == b"'"
+            || [" in:'", " posix_memalign", " malloc", " free", " epoll"]
+                .into_iter()
+                .any(has)
+    };
+    for line in lines(log).into_iter().filter(|line| !is_of_bytes(line)) {
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out
 }
 
 /// A log with its truth, as the frozen corpus has it: a line of numbers, then so many bytes.
@@ -615,7 +801,8 @@ struct Kept {
 }
 
 fn kept() -> Vec<Kept> {
-    let bytes = fs::read(root().join(FROZEN)).expect("bundled");
+    let read = |path| fs::read(root().join(path)).expect("bundled");
+    let bytes = [read(FROZEN), read(FROZEN_DEBUG)].concat();
     let (mut rest, mut kept) = (&bytes[..], Vec::new());
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let header = std::str::from_utf8(&rest[..end]).expect("words and numbers");
@@ -664,21 +851,38 @@ fn nothing_forged_in_kept_logs_is_believed() {
 fn evidence_of_forged_lines_says_so() {
     let dir = tempfile::tempdir().expect("a directory");
     for Kept { name, log, .. } in kept().into_iter().step_by(9) {
-        for log in [log.clone(), docker(&log, usize::MAX)] {
+        let wrapped = [docker(&log, usize::MAX), journal_export(&log)];
+        for (log, is_bare) in [(log, true)]
+            .into_iter()
+            .chain(wrapped.map(|log| (log, false)))
+        {
             fs::write(dir.path().join("x.log"), &log).expect("our own directory");
             let events = run(dir.path(), &["export", "x.log", "--table", "events"]);
             let events = Rows::parse(&stdout(&events));
             for n in 0..events.len() {
                 let get = |column| events.get(n, column);
                 let place = format!("x.log:{}@{}", get("line"), get("offset"));
-                let shown = stdout(&run(dir.path(), &["evidence", &place, "x.log"]));
-                let heading = shown.lines().next().unwrap_or_default();
+                let shown = run(dir.path(), &["evidence", &place, "x.log"]).stdout;
+                let end = memchr::memchr(b'\n', &shown).expect("a heading");
+                let heading = String::from_utf8_lossy(&shown[..end]);
                 let (category, trust) = (get("category"), format!(", {} (", get("trust")));
                 let is_same = heading.contains(category) && heading.contains(&trust);
                 assert!(is_same, "{name}: {heading}: {category}{trust}");
+                if is_bare && get("trust") != "injected" {
+                    let offset = get("offset").parse().expect("a number");
+                    let len = record_len(&log[offset..]);
+                    let record = &log[offset..offset + len];
+                    assert_eq!(shown[end + 1..], *record, "{name}: {place}");
+                }
             }
         }
     }
+}
+
+/// Length of the record that `log` begins with, with all that is forged in it.
+fn record_len(log: &[u8]) -> usize {
+    let first = records(log).remove(0);
+    first.iter().map(|line| line.len() + 1).sum()
 }
 
 /// The access lines of another stream, between all lines.

@@ -37,6 +37,7 @@ fn json(sample: &PathBuf) -> Value {
 const NOT_IN_MARKDOWN: &[&str] = &[
     "format_version",
     "plot",
+    "columns",
     "series",
     "series_5xx",
     "zone_assumed",

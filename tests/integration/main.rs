@@ -53,6 +53,7 @@ mod layers;
 mod memo;
 mod packed;
 mod page;
+mod page_numbers;
 mod quick;
 mod readback;
 mod readme;

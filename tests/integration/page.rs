@@ -6,10 +6,10 @@ use coroner::report::{
     html,
     model::{
         Answer, CategoryCount, CategoryLine, CauseLine, Causes, CheckLine, ClientLine,
-        Completeness, ConfigLine, EvidenceLine, FORMAT_VERSION, FindingLine, IncidentLine,
-        IntervalLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, PileLine, Plot, Report,
-        RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine, TimeoutLine,
-        TrafficLine, UpstreamLine, WhyLine, WorstBucket,
+        Completeness, ConfigLine, EvidenceLine, FORMAT_VERSION, FindingLine, HeatRow, IncidentLine,
+        IntervalLine, MarkLine, MemberLine, MessageLine, Onset, OutageLine, Pace, PileLine, Plot,
+        Report, RequestsLine, RouteLine, ShapeLine, SourceLine, Span, StatusCount, StatusLine,
+        TimeoutLine, TrafficLine, UpstreamLine, WhyLine, WorstBucket,
     },
 };
 use html5ever::{parse_document, tendril::TendrilSink};
@@ -32,7 +32,7 @@ const ATTACKS: [&str; 12] = [
     "\u{fffe}\u{10ffff}\u{85}\u{2028}",
 ];
 
-fn parsed(page: &str) -> RcDom {
+pub(crate) fn parsed(page: &str) -> RcDom {
     parse_document(RcDom::default(), Default::default()).one(page)
 }
 
@@ -71,7 +71,7 @@ fn walk(node: &Handle, depth: usize, visit: &mut impl FnMut(&Handle, usize)) {
     }
 }
 
-fn element(node: &Handle) -> Option<String> {
+pub(crate) fn element(node: &Handle) -> Option<String> {
     match &node.data {
         NodeData::Element { name, .. } => Some(name.local.to_string()),
         _ => None,
@@ -169,6 +169,11 @@ fn causes(evil: &str, n: usize) -> Causes {
     }
 }
 
+/// A series of `n` cells in which the three come again and again.
+fn cells<T: Copy>(three: [T; 3], n: usize) -> Vec<T> {
+    three.into_iter().cycle().take(n).collect()
+}
+
 /// A report in which every text that may come from a log, a path or a message about them is `evil`, and lists are `n` long.
 fn report(evil: &str, n: usize) -> Report {
     let time = |minute: usize| Some(format!("2026-11-20T14:{minute:02}:00Z"));
@@ -187,12 +192,12 @@ fn report(evil: &str, n: usize) -> Report {
         first: time(1),
         last: time(9),
         evidence: owned(),
-        series: vec![0, 3, 4],
+        series: cells([0, 3, 4], 240),
     };
     let count = CategoryCount {
         category: "refused",
         n_events: 7,
-        series: vec![0, 3, 4],
+        series: cells([0, 3, 4], 240),
     };
     let route = RouteLine {
         route: owned(),
@@ -303,8 +308,8 @@ fn report(evil: &str, n: usize) -> Report {
             n_masked: 1,
             request_ms_p50: Some(5),
             request_ms_p99: Some(60_000),
-            series: vec![1, 4, 4],
-            series_5xx: vec![0, 3, 4],
+            series: cells([1, 4, 4], 240),
+            series_5xx: cells([0, 3, 4], 240),
         }),
         traffic: (0..n)
             .map(|_| TrafficLine {
@@ -316,7 +321,14 @@ fn report(evil: &str, n: usize) -> Report {
                 n_5xx: 7,
                 response_ms_p50: Some(5),
                 response_ms_p99: None,
-                series: vec![0, 3, 4],
+                series: cells([0, 3, 4], 240),
+                pace: Pace {
+                    n: cells([1, 4, 4], 60),
+                    n_failed: cells([0, 3, 4], 60),
+                    ms_p50: cells([Some(5), None, Some(60_000)], 60),
+                    ms_p90: cells([Some(7), None, Some(60_000)], 60),
+                    ms_p99: cells([Some(9), None, Some(60_001)], 60),
+                },
             })
             .collect(),
         n_more_traffic: 1,
@@ -415,10 +427,19 @@ fn report(evil: &str, n: usize) -> Report {
                 first: time(1),
                 last: time(9),
                 evidence: owned(),
-                series: vec![0, 3, 4],
+                series: cells([0, 3, 4], 240),
             })
             .collect(),
         n_more_upstreams: 1,
+        heat_map: (0..n.min(13))
+            .map(|row| HeatRow {
+                upstream: owned(),
+                n_upstreams: if row == 12 { 9 } else { 1 },
+                n_failures: 161,
+                n_without_time: 1,
+                counts: cells([1, 3, 4], 60),
+            })
+            .collect(),
         worst: (0..n)
             .map(|_| WorstBucket {
                 bucket: "2026-11-20T14:01:00Z".into(),
@@ -451,7 +472,13 @@ fn report(evil: &str, n: usize) -> Report {
             start: time(0),
             start_s: 1_795_185_600,
             cell_seconds: 60,
-            n_cells: 3,
+            n_cells: 240,
+        },
+        columns: Plot {
+            start: time(0),
+            start_s: 1_795_185_600,
+            cell_seconds: 240,
+            n_cells: 60,
         },
         sources: (0..n)
             .map(|_| SourceLine {
@@ -500,7 +527,15 @@ fn long_words_and_long_lists_stay_small() {
     for word in ["&", "x", "\u{1f5a7}", "\u{202e}"] {
         let page = html::render(&report(&word.repeat(100_000), html::ROWS + 9));
         // A mebibyte and a half: two megabytes are promised.
-        assert!(page.len() < 3 << 19, "{word:?}: {} bytes", page.len());
+        let sections = page
+            .split("<section ")
+            .map(|part| (part.len(), &part[..part.len().min(15)]));
+        assert!(
+            page.len() < 3 << 19,
+            "{word:?}: {} bytes, {:?}",
+            page.len(),
+            sections.collect::<Vec<_>>()
+        );
     }
     let text = text(&html::render(&report("x", html::ROWS + 5)));
     assert!(text.contains("and 6 more"), "what is left out is told");

@@ -71,7 +71,7 @@ fn check(scanner: &mut Scanner<'_>, log: &[u8]) {
         &mut quick,
     );
     let (mut careful, mut careful_ledger) = (Told::default(), Ledger::default());
-    for chunk in lines::chunks(log, 1, usize::MAX, may_start) {
+    for chunk in lines::chunks(log, 1, usize::MAX, |bytes, at| may_start(bytes, at, None)) {
         let mut alone = Told::default();
         let bytes = &log[chunk.clone()];
         scanner.scan(

@@ -295,6 +295,32 @@ fn what_fits_no_format_is_refused() {
     assert!(stderr(&output).contains("combined"), "{}", stderr(&output));
 }
 
+/// A format that was asked for is the one that is told of, whatever the lines look like otherwise.
+#[test]
+fn a_told_format_that_does_not_fit_is_refused_with_what_it_lacks() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let fits: String = (1..=60)
+        .map(|n| format!("192.0.2.{n} 2026-11-20T11:29:00+00:00 502\n"))
+        .collect();
+    let body = "$remote_addr $time_iso8601 $status";
+    for (lines, n_strange) in [(&fits, 0), (&fits, 3), (&String::new(), 3)] {
+        let log = format!("{}{lines}", "what is this\n".repeat(n_strange));
+        fs::write(directory.join("odd.log"), log).expect("written");
+        let output = run(directory, &["report", "odd.log", "--log-format", body]);
+        let said = stdout(&output);
+        let is_refused = said.contains("at byte 5, format `given` has a time such as");
+        assert_eq!(is_refused, n_strange > 0, "{said}");
+        assert_eq!(status(&output), i32::from(n_strange > 0), "{said}");
+        assert_eq!(said.contains("requests 60;"), n_strange == 0, "{said}");
+    }
+    // Beside error records it is not asked for.
+    let record = "2026/11/20 11:29:47 [error] 7#7: *1 directory index of \"/srv/\" is forbidden, client: 192.0.2.1, server: a\n";
+    fs::write(directory.join("error.log"), record).expect("written");
+    let output = run(directory, &["report", "error.log", "--log-format", body]);
+    assert_eq!(status(&output), 0, "{}", stdout(&output));
+}
+
 /// Formats that the user tells: a body, a name, a configuration, a key.
 #[test]
 fn told_formats_are_used() {

@@ -422,15 +422,6 @@ pub fn upstream_name(upstream: Option<&[u8]>) -> String {
     )
 }
 
-/// A sentence begins with a capital.
-pub fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) => first.to_uppercase().chain(chars).collect(),
-        None => String::new(),
-    }
-}
-
 /// Symptoms by upstream.
 pub fn by_upstream<'a>(
     symptoms: impl Iterator<Item = &'a Symptom>,

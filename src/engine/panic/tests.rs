@@ -40,6 +40,7 @@ fn config(n_threads: usize) -> EngineConfig {
         digests: true,
         mmap: Default::default(),
         clocks: None,
+        smuggled: None,
     }
 }
 

@@ -32,6 +32,11 @@ pub(super) enum Class {
     Status,
     /// A number with two decimals, or `-`, or nothing: `$gzip_ratio`, which is no `$request_time`.
     Ratio,
+    /// A number with three decimals, or `-`: what nginx writes for seconds. Told from [`Class::Number`] only where the next
+    /// variable touches it.
+    Seconds,
+    /// The same for each attempt.
+    SecondsOfAttempts,
     /// No blanks: what nginx or its configuration names.
     Word,
     /// Anything: what clients send.
@@ -48,6 +53,8 @@ impl Class {
             Class::LocalTime => "a time such as `20/Nov/2026:11:29:47 +0000`",
             Class::IsoTime => "a time such as `2026-11-20T11:29:47+00:00`",
             Class::EpochTime => "a time such as `1795174187.538`",
+            Class::Seconds => "a number with three decimals or `-`",
+            Class::SecondsOfAttempts => "numbers with three decimals or `-`",
             Class::Ratio => "a number with two decimals or `-`",
             Class::Status => "a status of three digits",
             Class::Word => "a word without blanks",
@@ -67,7 +74,10 @@ impl Class {
 
     /// Whether it is a list over attempts.
     pub(super) fn is_list(self) -> bool {
-        matches!(self, Class::Addresses | Class::Numbers)
+        matches!(
+            self,
+            Class::Addresses | Class::Numbers | Class::SecondsOfAttempts
+        )
     }
 
     /// Whether values have a form of their own, by which their end can be told.
@@ -79,6 +89,7 @@ impl Class {
     pub(super) fn goes_on_with(self, byte: u8) -> bool {
         match self {
             Class::LocalTime | Class::IsoTime | Class::Status | Class::EpochTime => false,
+            Class::Seconds | Class::SecondsOfAttempts => false,
             Class::Number | Class::Ratio => matches!(byte, b'0'..=b'9' | b'.' | b'-'),
             Class::Numbers => matches!(byte, b'0'..=b'9' | b'.' | b'-'),
             Class::Addresses => !matches!(byte, b',' | b'"') && byte > b' ',
@@ -92,6 +103,10 @@ impl Class {
         match self {
             Class::Number => Some(number_end(line, from)),
             Class::Ratio => ratio_end(line, from),
+            Class::Seconds => Some(seconds_end(line, from)).filter(|end| *end > from),
+            Class::SecondsOfAttempts => {
+                Some(list_end(line, from, Element::Seconds)).filter(|end| *end > from)
+            }
             Class::Numbers => Some(list_end(line, from, Element::Number)),
             Class::Addresses => Some(list_end(line, from, Element::Address)),
             Class::LocalTime => is_local_time(line, from).then_some(from + 26),
@@ -118,6 +133,7 @@ impl Class {
 enum Element {
     Address,
     Number,
+    Seconds,
 }
 
 impl Element {
@@ -126,6 +142,7 @@ impl Element {
         match self {
             Element::Address => address_end(line, from),
             Element::Number => number_end(line, from),
+            Element::Seconds => seconds_end(line, from),
         }
     }
 }
@@ -196,6 +213,15 @@ fn is_short_seconds(word: u64) -> bool {
     const FIVE_BYTES: u64 = 0xff_ffff_ffff;
     let is_digit = ((word >> 40) as u8).wrapping_sub(b'0') <= 9;
     fits(word & FIVE_BYTES, b"0.000\0\0\0") && !is_digit
+}
+
+/// `%T.%03M`, as `ngx_http_log_module.c` and `ngx_http_upstream.c` print seconds.
+fn seconds_end<'a>(line: impl Text<'a>, from: usize) -> usize {
+    match epoch_end(line, from) {
+        Some(end) => end,
+        None if line.byte(from) == Some(b'-') => from + 1,
+        None => from,
+    }
 }
 
 /// `%ui.%02ui`, as `ngx_http_gzip_ratio_variable` prints it.
@@ -346,6 +372,14 @@ mod tests {
                 "2026-11-20T11:29:47-09:30\"",
                 "2026-11-20T11:29:47-09:30",
             ),
+            (Class::Seconds, "0.00110.0.0.1:80", "0.001"),
+            (Class::Seconds, "-200", "-"),
+            (Class::SecondsOfAttempts, "0.001, -0.002, -", "0.001, -"),
+            (
+                Class::SecondsOfAttempts,
+                "0.001 : 0.0020.003",
+                "0.001 : 0.002",
+            ),
             (Class::EpochTime, "1795174187.538\"", "1795174187.538"),
             (Class::EpochTime, "1.0001", "1.000"),
         ] {
@@ -369,6 +403,7 @@ mod tests {
         for (class, line) in [
             (Class::Ratio, "0.324"),
             (Class::Ratio, "5"),
+            (Class::Seconds, "0.01"),
             (Class::Status, "20"),
             (Class::Status, "2x0"),
             (Class::Status, "-"),

@@ -13,6 +13,8 @@ use super::{
 pub struct Known {
     /// Formats that they may be in, the likeliest first.
     pub formats: Vec<LogFormat>,
+    /// So many of them, the first, were given for whatever is read: its lines are meant to be requests.
+    pub n_given: usize,
     /// Which key of JSON lines tells a field.
     pub keys: Vec<(Field, String)>,
 }

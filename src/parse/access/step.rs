@@ -235,7 +235,7 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
     let step = |at: usize| {
         let part = &format.parts[at];
         let rest = &format.parts[at..];
-        let (class, way) = match way(part.class, rest, format.escape()) {
+        let (class, way) = match way(touching(part, rest, format.escape()), rest, format.escape()) {
             (_, Way::Search(_)) if part.is_custom && custom == Custom::Word => {
                 way(Class::Word, rest, format.escape())
             }
@@ -255,6 +255,19 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
     let mut steps: Vec<Step> = (0..format.parts.len()).map(step).collect();
     doubt_lists(&mut steps);
     steps
+}
+
+/// What `part`, the first of `rest`, is made of, and more exactly where the next variable touches it: nginx writes three decimals of
+/// seconds, and by `escape=default` never nothing.
+fn touching(part: &Part, rest: &[Part], escape: Escape) -> Class {
+    let is_touched = rest.len() > 1 && part.literal.is_empty() && escape == Escape::Default;
+    match part.tells {
+        Some(Field::RequestTime) if is_touched && part.class == Class::Number => Class::Seconds,
+        Some(
+            Field::UpstreamResponseTime | Field::UpstreamConnectTime | Field::UpstreamHeaderTime,
+        ) if is_touched && part.class == Class::Numbers => Class::SecondsOfAttempts,
+        _ => part.class,
+    }
 }
 
 /// Where nothing but its own length tells where a list ends, it is searched for: a client's text behind a blank may begin with
@@ -306,7 +319,10 @@ fn way(class: Class, parts: &[Part], escape: Escape) -> (Class, Way) {
 /// Whether the longest value of `class`, which is the first of `parts`, is the only one that can be meant.
 fn form_tells(class: Class, parts: &[Part]) -> bool {
     match &parts[0].literal[..] {
-        [] => parts.len() == 1 || class == Class::EpochTime,
+        [] => {
+            let is_exact = matches!(class, Class::EpochTime | Class::Seconds);
+            parts.len() == 1 || is_exact
+        }
         // Behind the comma of a list stands a blank; values of headers do not begin with one.
         [b','] if class.is_list() => parts.get(1).is_none_or(|next| next.class == Class::Text),
         [first, ..] if class.goes_on_with(*first) => false,

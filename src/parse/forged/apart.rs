@@ -6,7 +6,7 @@
 //! request holds. Runtimes that write JSON put U+FFFD for what is no UTF-8, which makes records
 //! longer than nginx wrote them.
 
-use super::{Group, Lookout, find_group, find_path, is_limit, path::REPLACED, requests};
+use super::{Group, Lookout, Smuggled, find_group, find_path, is_limit, path::REPLACED, requests};
 use crate::{
     lines::Line,
     parse::{
@@ -61,13 +61,13 @@ impl Apart {
     }
 
     /// The record that begins with the first line, if it holds lines of somebody else's; only the lines that are of it are kept then.
-    pub fn find_group(&mut self) -> Option<Group> {
+    pub fn find_group(&mut self, smuggled: Option<&Smuggled>) -> Option<Group> {
         let between = self.without_access_lines();
-        let found = self.find_among_all();
+        let found = self.find_among_all(smuggled);
         // Only rule 3 takes in what is not told by its bytes or its length.
         let is_sure = found.is_some_and(|group| is_limit(group.next));
         let found = match between {
-            Some(mut rest) if !is_sure => match rest.find_among_all() {
+            Some(mut rest) if !is_sure => match rest.find_among_all(smuggled) {
                 Some(group) => {
                     *self = rest;
                     group
@@ -89,14 +89,14 @@ impl Apart {
             .map(move |start| (line(start), start.name))
     }
 
-    fn find_among_all(&mut self) -> Option<Group> {
-        if let Some(group) = find_group(&self.bytes, 0, &mut Lookout::default()) {
+    fn find_among_all(&mut self, smuggled: Option<&Smuggled>) -> Option<Group> {
+        if let Some(group) = find_group(&self.bytes, 0, &mut Lookout::new(smuggled)) {
             return Some(group);
         }
         // What was one byte may have become three: the length that nginx saw decides, too.
         memmem::find(&self.bytes, REPLACED)?;
         let shorter = self.shortened();
-        let group = find_group(&shorter.bytes, 0, &mut Lookout::default())?;
+        let group = find_group(&shorter.bytes, 0, &mut Lookout::new(smuggled))?;
         *self = shorter;
         Some(group)
     }

@@ -3,26 +3,35 @@
 //! Messages about files print the path of the request decoded (`open() "/www/a…" failed`), a few tails hold a decoded path too
 //! (`subrequest`, or an upstream made of captures), and FastCGI stderr and a broken PROXY header are copied as they come. Whoever
 //! writes a newline there writes lines of the log. `ngx_log_error_core` writes a record with one write() of at most
-//! `NGX_MAX_ERROR_STR` bytes, so its lines lie together, and three rules tell them:
+//! `NGX_MAX_ERROR_STR` bytes, so its lines lie together, and four rules tell them:
 //!
 //! 1. The request in the tail is as the client sent it, its newlines encoded: the [path] made of it says what the lines are.
 //! 2. A record that is exactly as long as nginx makes them at most was cut there, though lines in it look whole: where an errno
 //!    had to fit, nginx leaves `... (2: …` at a fixed place (`ngx_log_errno`); else the first line or the last is visibly open.
 //! 3. A quote that the first line opens is closed in a later line, before the tail.
 //!
-//! The last two are asked only where a line in between looks like a record: others are told to continue it anyway.
+//! 4. A record of level debug has neither tail nor bounds, and prints the path in some thirty messages: what clients tried to
+//!    [smuggle](Smuggled) in is gathered from all requests of the logs first, and tells each line that looks like a record.
+//!
+//! All but the first are asked only where a line in between looks like a record: others are told to continue it anyway.
 //!
 //! All of this is told from the bytes behind the first line, at most [`RECORD_LEN_MAX`] of them, so it does not depend on where a
 //! chunk begins. A record that a rule does not vouch for is left alone: forged text must not be believed, but neither may it make
-//! true records disappear. Debug records have no tail and no bounds; nothing is told of them.
+//! true records disappear.
 
 pub mod apart;
 pub mod path;
+mod smuggled;
 
-use self::path::{find_newline, holds_newline, holds_newlines, replace_invalid, write_path};
+pub use smuggled::{Gathered, Smuggled};
+
+use self::{
+    path::{find_newline, holds_newline, holds_newlines, replace_invalid, write_path},
+    smuggled::goes_on_as_own,
+};
 use super::{
     head::{HeadParser, TIME_LEN, is_head},
-    record::{NGINX_RECORD_LEN, RECORD_LEN_MAX, TAIL, has_tail},
+    record::{NGINX_RECORD_LEN, RECORD_LEN_MAX, TAIL, has_tail, is_access_line},
     tail,
 };
 use crate::{event::Level, lines::Line};
@@ -39,19 +48,29 @@ pub struct Group {
     pub last: usize,
     /// Offset in the last line from which on the text is nginx's again; its end, if nothing is.
     pub closing: usize,
-    /// What is not nginx's is text of an application, that most often has no record in mind.
+    /// What is not nginx's is text of an application, that most often has no record in mind, or of a record of level debug: only
+    /// lines that look like records are somebody's who had.
     pub is_copied: bool,
 }
 
 /// Knows how far the bytes of a block hold no encoded newline, so that they are searched once.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Lookout {
+pub struct Lookout<'s> {
+    smuggled: Option<&'s Smuggled>,
     from: usize,
     until: usize,
     found: Option<usize>,
 }
 
-impl Lookout {
+impl<'s> Lookout<'s> {
+    /// `smuggled` is what clients smuggled into the source, if that is known.
+    pub fn new(smuggled: Option<&'s Smuggled>) -> Lookout<'s> {
+        Lookout {
+            smuggled,
+            ..Lookout::default()
+        }
+    }
+
     /// Whether an encoded newline stands in `bytes[from..to]`. To be asked with the same bytes, and rising offsets.
     #[inline]
     fn sees(&mut self, bytes: &[u8], from: usize, to: usize) -> bool {
@@ -76,17 +95,20 @@ const AHEAD_LEN: usize = RECORD_LEN_MAX;
 
 /// Whether [`find_group`] has to be asked of a record that has a whole tail of the usual form: cheap.
 #[inline]
-pub fn may_begin(bytes: &[u8], at: usize, lookout: &mut Lookout) -> bool {
+pub fn may_begin(bytes: &[u8], at: usize, lookout: &mut Lookout<'_>) -> bool {
     let ends_at = |len: usize| bytes.get(at + len - 1) == Some(&b'\n');
     ends_at(NGINX_RECORD_LEN)
         || ends_at(RECORD_LEN_MAX)
         || lookout.sees(bytes, at, bytes.len().min(at + RECORD_LEN_MAX))
 }
 
-/// Whether [`find_group`] may find something behind `line`, whatever follows.
-pub fn can_begin(line: &[u8]) -> bool {
+/// Whether [`find_group`] may find something behind `line`, whatever follows; `smuggled` is what it is to know.
+pub fn can_begin(line: &[u8], smuggled: Option<&Smuggled>) -> bool {
     let head = HeadParser::default().parse(line);
     head.is_ok_and(|head| {
+        if smuggled.is_some() && head.level == Some(Level::Debug) {
+            return true;
+        }
         let text = &line[head.len..];
         let is_asked = head.connection.is_some() && head.level != Some(Level::Debug);
         is_asked && (own_quote(text).is_some() || is_free(text) || holds_newline(text))
@@ -95,7 +117,7 @@ pub fn can_begin(line: &[u8]) -> bool {
 
 /// The record that begins at `at`, if it holds lines of somebody else's.
 #[inline(never)]
-pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Group> {
+pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout<'_>) -> Option<Group> {
     let first = Line::at(bytes, at, bytes.len().min(at + RECORD_LEN_MAX));
     if first.next - at >= RECORD_LEN_MAX || first.next == bytes.len() {
         return None;
@@ -107,7 +129,9 @@ pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Grou
     let head = HeadParser::default()
         .parse(&bytes[first.start..first.end])
         .ok()?;
-    if head.connection.is_none() || head.level == Some(Level::Debug) {
+    let is_debug = head.level == Some(Level::Debug);
+    let smuggled = lookout.smuggled.filter(|_| is_debug);
+    if smuggled.is_none() && (is_debug || head.connection.is_none()) {
         return None;
     }
     let text = &bytes[first.start + head.len..first.end];
@@ -119,6 +143,9 @@ pub fn find_group(bytes: &[u8], at: usize, lookout: &mut Lookout) -> Option<Grou
         quote: own_quote(text).map(|quote| first.start + head.len + quote),
         is_free: is_free(text),
     };
+    if let Some(smuggled) = smuggled {
+        return record.by_smuggled(smuggled);
+    }
     let may_be_path = record.quote.is_some() || record.is_free;
     let sees = lookout.sees(bytes, at, bytes.len().min(at + RECORD_LEN_MAX));
     let by_path = || record.by_path(may_be_path);
@@ -155,10 +182,10 @@ pub fn find_imitated_tail(text: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Whether the line at `at` belongs to a record that begins before it and is not all nginx's.
-pub fn is_inside(bytes: &[u8], at: usize) -> bool {
-    let mut lookout = Lookout::default();
+pub fn is_inside(bytes: &[u8], at: usize, smuggled: Option<&Smuggled>) -> bool {
+    let mut lookout = Lookout::new(smuggled);
     let from = at.saturating_sub(RECORD_LEN_MAX);
-    let reaches = |start: usize, lookout: &mut Lookout| {
+    let reaches = |start: usize, lookout: &mut Lookout<'_>| {
         is_head(&bytes[start..at])
             && find_group(bytes, start, lookout).is_some_and(|group| group.next > at)
     };
@@ -211,6 +238,31 @@ impl First<'_> {
             }
             None => self.text_at + memmem::find(self.text(), TAIL).unwrap_or(self.text().len()),
         }
+    }
+
+    /// Rule 4.
+    fn by_smuggled(&self, smuggled: &Smuggled) -> Option<Group> {
+        let mut found: Option<Group> = None;
+        for line in self.lines() {
+            let text = &self.bytes[line.start..line.end];
+            let closing = match is_head(text) {
+                true => smuggled.len_in(text),
+                // The rest of what was smuggled, or what nginx wrote behind it.
+                false => (!is_access_line(text)).then_some(0),
+            };
+            let Some(closing) = closing else { break };
+            if is_head(text) || found.is_some() {
+                found = Some(Group {
+                    next: line.next,
+                    opening: self.opening(),
+                    last: line.start,
+                    closing: line.start + closing,
+                    // Headers that nginx sends stand among them.
+                    is_copied: true,
+                });
+            }
+        }
+        found
     }
 
     /// Rule 1.
@@ -283,8 +335,12 @@ impl First<'_> {
             return None;
         }
         let n = common_prefix(last, end);
-        // A head can only be the client's if all of it is.
-        let is_whole = n == end.len() || (n > 0 && !is_head(last) && self.has_open_quote());
+        // A head can only be the client's if all of it is, or all up to where nginx goes on.
+        let is_whole = match is_head(last) {
+            _ if n == end.len() => true,
+            true => goes_on_as_own(&last[n..]),
+            false => n > 0 && self.has_open_quote(),
+        };
         (is_whole && (!is_head(last) || n > TIME_LEN + 1)).then_some(n)
     }
 

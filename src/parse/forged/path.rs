@@ -34,6 +34,20 @@ pub(super) fn find_newline(text: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// Writes `text` with its percent signs decoded, where two digits follow.
+pub(super) fn plain(text: &[u8], path: &mut Vec<u8>) {
+    path.clear();
+    let mut rest = text;
+    while let Some(at) = memchr::memchr(b'%', rest) {
+        path.extend_from_slice(&rest[..at]);
+        let digits = rest.get(at + 1..at + 3);
+        let byte = digits.and_then(|digits| Some(hex(digits[0])? << 4 | hex(digits[1])?));
+        path.push(byte.unwrap_or(b'%'));
+        rest = &rest[at + if byte.is_some() { 3 } else { 1 }..];
+    }
+    path.extend_from_slice(rest);
+}
+
 /// Writes the path of `uri`, as it stands in a request line; `None` if nginx refuses it.
 pub(super) fn write_path(uri: &[u8], merge_slashes: bool, path: &mut Vec<u8>) -> Option<()> {
     path.clear();

@@ -138,7 +138,7 @@ mod tests {
         };
         let (mut at, mut chunk_start) = (0, 0);
         for line in source.split_inclusive(|b| *b == b'\n') {
-            if at >= chunk_start + chunk_len && may_start(&chain, source, at, &mut scratch) {
+            if at >= chunk_start + chunk_len && may_start(&chain, source, at, None, &mut scratch) {
                 chunk_start = at;
                 pieces.expire(u64::MAX, &mut take);
             }

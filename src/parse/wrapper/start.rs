@@ -5,7 +5,7 @@ use super::{
     pieces::slot, strip,
 };
 use crate::parse::{
-    forged::{self, apart::Apart},
+    forged::{self, Smuggled, apart::Apart},
     head::is_head,
     record::RECORD_LEN_MAX,
 };
@@ -15,8 +15,14 @@ use memchr::{memchr, memrchr};
 /// waits for more, and nothing behind it goes on with a record before it. Several machines and streams may write in turn, so the
 /// first line of each behind `at` is looked at; and a record that holds forged ones may reach beyond. Looks [`PIECE_GAP_MAX`] bytes back and ahead, which must be there unless the
 /// source begins or ends. Not for bare sources (`record::may_start`) and not for blocks, which are read from the start.
-pub fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
-    let Some(before) = Before::of(chain, bytes, at, scratch) else {
+pub fn may_start(
+    chain: &Chain,
+    bytes: &[u8],
+    at: usize,
+    smuggled: Option<&Smuggled>,
+    scratch: &mut Scratch,
+) -> bool {
+    let Some(before) = Before::of(chain, bytes, at, smuggled, scratch) else {
         return false;
     };
     let to = bytes.len().min(at + PIECE_GAP_MAX as usize + 1);
@@ -42,7 +48,7 @@ pub fn may_start(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) 
         }
         start = end + 1;
     }
-    !before.has_opening || !Around::lines(chain, bytes, at, scratch).reaches(at)
+    !before.has_opening || !Around::lines(chain, bytes, at, scratch).reaches(at, smuggled)
 }
 
 /// Whether the entry at `at`, which begins like a record, may be of a record before it. `starts` are those of the entries before it,
@@ -52,12 +58,13 @@ pub fn entry_is_inside(
     bytes: &[u8],
     starts: &[usize],
     at: usize,
+    smuggled: Option<&Smuggled>,
     scratch: &mut Scratch,
 ) -> bool {
     let from = at.saturating_sub(PIECE_GAP_MAX as usize);
     let first = starts.partition_point(|start| *start < from);
     let first = starts.get(first).copied().unwrap_or(at);
-    Around::entries(chain, bytes, first, at, scratch).reaches(at)
+    Around::entries(chain, bytes, first, at, scratch).reaches(at, smuggled)
 }
 
 /// What stands shortly before a line.
@@ -72,7 +79,13 @@ struct Before {
 
 impl Before {
     /// `None` if a piece waits for more.
-    fn of(chain: &Chain, bytes: &[u8], at: usize, scratch: &mut Scratch) -> Option<Before> {
+    fn of(
+        chain: &Chain,
+        bytes: &[u8],
+        at: usize,
+        smuggled: Option<&Smuggled>,
+        scratch: &mut Scratch,
+    ) -> Option<Before> {
         let from = at.saturating_sub(PIECE_GAP_MAX as usize + 1);
         let (mut writers, mut has_header) = (Vec::<Writer>::new(), false);
         let mut has_opening = false;
@@ -92,8 +105,8 @@ impl Before {
             if is_head(line.text) && !writers.iter().any(|writer| writer.wrote(&line.outer)) {
                 writers.push(Writer::of(&line.outer));
             }
-            has_opening |=
-                is_head(line.text) && (line.part == Part::More || forged::can_begin(line.text));
+            has_opening |= is_head(line.text)
+                && (line.part == Part::More || forged::can_begin(line.text, smuggled));
             end = start;
         }
         Some(Before {
@@ -202,7 +215,7 @@ impl Around {
     }
 
     /// Whether a record with forged lines that begins before `at` goes on there or behind.
-    fn reaches(&self, at: usize) -> bool {
+    fn reaches(&self, at: usize, smuggled: Option<&Smuggled>) -> bool {
         let mut apart = Apart::default();
         self.writers.iter().any(|(_, texts)| {
             let n_before = texts.partition_point(|text| text.offset < at);
@@ -213,15 +226,15 @@ impl Around {
             });
             let candidates = near.enumerate().map(|(n, _)| n_before - 1 - n);
             candidates.into_iter().any(|first| {
-                forged::can_begin(&texts[first].bytes)
-                    && reach(&texts[first..], &mut apart).is_some_and(|last| last >= at)
+                forged::can_begin(&texts[first].bytes, smuggled)
+                    && reach(&texts[first..], smuggled, &mut apart).is_some_and(|last| last >= at)
             })
         })
     }
 }
 
 /// Offset of the last text of the record with forged lines that begins with the first.
-fn reach(texts: &[Text], apart: &mut Apart) -> Option<usize> {
+fn reach(texts: &[Text], smuggled: Option<&Smuggled>, apart: &mut Apart) -> Option<usize> {
     apart.clear();
     let start = texts.first()?.offset;
     for (name, text) in texts.iter().enumerate() {
@@ -231,7 +244,7 @@ fn reach(texts: &[Text], apart: &mut Apart) -> Option<usize> {
         }
         apart.push(&text.bytes, text.has_return, name);
     }
-    apart.find_group()?;
+    apart.find_group(smuggled)?;
     let (_, last) = apart.lines().last()?;
     Some(texts[last].offset)
 }

@@ -3,7 +3,7 @@
 use super::{ComparisonReport, RateLine, SideLine};
 use crate::{
     report::markdown::code,
-    words::{duration, grouped, milliseconds},
+    words::{capital, duration, grouped, milliseconds},
 };
 use std::fmt::{Result, Write};
 
@@ -209,11 +209,4 @@ fn more(n: usize, out: &mut String) -> Result {
         0 => Ok(()),
         n => writeln!(out, "\nand {n} more"),
     }
-}
-
-fn capital(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(chars).collect()
-    })
 }

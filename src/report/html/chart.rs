@@ -1,9 +1,12 @@
 //! Charts as SVG that needs no script: counts by time, stacked by category, and marks of what happened.
 //!
-//! Here are only numbers and places; the templates `chart.html` and `spark.html` write them. Every coordinate is in CSS pixels
-//! of a drawing that is shown about as large as it is made, so texts keep their size. Deterministic: no measuring, no chance.
+//! Here are only numbers and places; the templates `chart.html` and `spark.html` write them. Deterministic: no measuring, no
+//! chance.
 
-use super::ticks::{self, TimeTick};
+use super::{
+    place::{self, RIGHT, XTick, YTick, rectangle},
+    ticks,
+};
 use crate::{
     export::time::rfc3339,
     report::{model::Plot, words::grouped},
@@ -65,9 +68,8 @@ pub(super) const SMALL: Size = Size {
     y_ticks_max: 2,
 };
 
-/// Room for the labels of the vertical axis, and for half a label at the right.
+/// Room for the labels of the vertical axis.
 const LEFT: f64 = 48.0;
-const RIGHT: f64 = 22.0;
 const TOP: f64 = 8.0;
 /// Height of a lane of marks.
 const LANE: f64 = 22.0;
@@ -87,25 +89,14 @@ pub(super) struct Chart<'a> {
     left: f64,
     right: f64,
     base: f64,
+    /// How long a bar is.
+    step_s: i64,
     y_ticks: Vec<YTick>,
     x_ticks: Vec<XTick>,
     /// Stacked from below, one path per series.
     bars: Vec<Bars<'a>>,
     lanes: Vec<Lane<'a>>,
     hits: Vec<Hit>,
-}
-
-struct YTick {
-    y: f64,
-    label: String,
-}
-
-struct XTick {
-    x: f64,
-    tick: TimeTick,
-    /// Where the middles of the label and of the date stand, so that they end within the drawing.
-    label_x: f64,
-    date_x: f64,
 }
 
 struct Bars<'a> {
@@ -125,6 +116,7 @@ struct Lane<'a> {
 struct Hit {
     x: f64,
     width: f64,
+    from_s: i64,
     text: String,
 }
 
@@ -136,7 +128,31 @@ pub(super) fn stacked<'a>(
     plot: &Plot,
     size: Size,
 ) -> Chart<'a> {
-    let grid = Grid::new(plot, size, series);
+    let most = highest(series, plot, size);
+    stacked_up_to(most, (id, title, description), series, marks, plot, size)
+}
+
+/// Events of the highest bar.
+pub(super) fn highest(series: &[Series<'_>], plot: &Plot, size: Size) -> u64 {
+    let bars = size.bars(plot);
+    let total = |bar: usize| -> u64 { series.iter().map(|s| bars.sum(s.counts, bar)).sum() };
+    (0..bars.n).map(total).max().unwrap_or(0)
+}
+
+/// [`stacked`], on a scale that reaches `most`, so that charts compare.
+pub(super) fn stacked_up_to<'a>(
+    most: u64,
+    (id, title, description): (&'a str, &'a str, &'a str),
+    series: &[Series<'a>],
+    marks: &[Series<'a>],
+    plot: &Plot,
+    size: Size,
+) -> Chart<'a> {
+    let grid = Grid {
+        bars: size.bars(plot),
+        height: size.height as f64,
+        y_ticks: ticks::numbers(most, size.y_ticks_max),
+    };
     let lanes = lanes(marks, &grid);
     let base = TOP + size.height as f64;
     let marks_end = base + lanes.len() as f64 * LANE;
@@ -150,6 +166,7 @@ pub(super) fn stacked<'a>(
         left: LEFT,
         right: size.width as f64 - RIGHT,
         base: marks_end,
+        step_s: grid.bars.bar_s,
         y_ticks: grid
             .y_ticks
             .iter()
@@ -158,85 +175,46 @@ pub(super) fn stacked<'a>(
                 label: grouped(n),
             })
             .collect(),
-        x_ticks: x_ticks(&grid, size),
+        x_ticks: grid.bars.x_ticks(size.x_ticks_max, size.width as f64),
         bars: bars(series, &grid),
         lanes,
         hits: hits(series, marks, &grid),
     }
 }
 
+impl Size {
+    fn bars(&self, plot: &Plot) -> place::Bars {
+        place::Bars::new(plot, self.cells_max, LEFT, self.width as f64)
+    }
+}
+
 /// From cells and counts to places.
 struct Grid {
-    /// Cells that are summed into one bar.
-    group: usize,
-    n_bars: usize,
-    start_s: i64,
-    bar_s: i64,
-    /// Pixels per bar.
-    step: f64,
+    bars: place::Bars,
     height: f64,
     y_ticks: Vec<u64>,
 }
 
 impl Grid {
-    fn new(plot: &Plot, size: Size, series: &[Series<'_>]) -> Grid {
-        let group = plot.n_cells.div_ceil(size.cells_max).max(1);
-        let n_bars = plot.n_cells.div_ceil(group);
-        let total = |bar: usize| -> u64 { series.iter().map(|s| summed(s, bar, group)).sum() };
-        let max = (0..n_bars).map(total).max().unwrap_or(0);
-        Grid {
-            group,
-            n_bars,
-            start_s: plot.start_s,
-            bar_s: plot.cell_seconds * group as i64,
-            step: (size.width as f64 - LEFT - RIGHT) / n_bars.max(1) as f64,
-            height: size.height as f64,
-            y_ticks: ticks::numbers(max, size.y_ticks_max),
-        }
-    }
-
-    fn x(&self, bar: usize) -> f64 {
-        LEFT + self.step * bar as f64
-    }
-
     fn y(&self, n: u64) -> f64 {
         let top = self.y_ticks.last().copied().unwrap_or(1);
         TOP + self.height * (1.0 - n as f64 / top as f64)
     }
-
-    fn end_s(&self) -> i64 {
-        self.start_s + self.bar_s * self.n_bars as i64
-    }
-
-    /// Bars leave a pixel between them where there is room.
-    fn bar_width(&self) -> f64 {
-        if self.step > 3.0 {
-            self.step - 1.0
-        } else {
-            self.step
-        }
-    }
-}
-
-/// Events of bar `bar`, which stands for `group` cells.
-fn summed(series: &Series<'_>, bar: usize, group: usize) -> u64 {
-    let cells = series.counts.iter().skip(bar * group);
-    cells.take(group).sum()
 }
 
 /// One path per series, so that a chart of 240 bars stays small.
 fn bars<'a>(series: &[Series<'a>], grid: &Grid) -> Vec<Bars<'a>> {
-    let mut below = vec![0; grid.n_bars];
+    let mut below = vec![0; grid.bars.n];
     let mut all = Vec::new();
     for one in series {
         let mut path = String::new();
         for (bar, below) in below.iter_mut().enumerate() {
-            let n = summed(one, bar, grid.group);
+            let n = grid.bars.sum(one.counts, bar);
             if n == 0 {
                 continue;
             }
             let (top, bottom) = (grid.y(*below + n), grid.y(*below));
-            let (x, width) = (grid.x(bar), grid.bar_width());
+            let (x, width) = (grid.bars.x(bar), grid.bars.width());
             // What is there is seen, however small beside the rest.
             let top = top.min(bottom - 1.0);
             rectangle(&mut path, x, top, width, bottom - top);
@@ -250,18 +228,13 @@ fn bars<'a>(series: &[Series<'a>], grid: &Grid) -> Vec<Bars<'a>> {
     all
 }
 
-fn rectangle(path: &mut String, x: f64, y: f64, width: f64, height: f64) {
-    write!(path, "M{x:.1} {y:.1}h{width:.1}v{height:.1}h-{width:.1}z")
-        .expect("a String takes everything");
-}
-
 /// A diamond for each bar in which something happened.
 fn lanes<'a>(marks: &[Series<'a>], grid: &Grid) -> Vec<Lane<'a>> {
     let lane = |(index, one): (usize, &Series<'a>)| {
         let y = TOP + grid.height + LANE * (index as f64 + 0.5);
         let mut path = String::new();
-        for bar in (0..grid.n_bars).filter(|&bar| summed(one, bar, grid.group) > 0) {
-            let x = grid.x(bar) + grid.step / 2.0;
+        for bar in (0..grid.bars.n).filter(|&bar| grid.bars.sum(one.counts, bar) > 0) {
+            let x = grid.bars.x(bar) + grid.bars.step / 2.0;
             write!(path, "M{x:.1} {:.1}l5 5l-5 5l-5 -5z", y - 5.0)
                 .expect("a String takes everything");
         }
@@ -275,43 +248,26 @@ fn lanes<'a>(marks: &[Series<'a>], grid: &Grid) -> Vec<Lane<'a>> {
     marks.iter().enumerate().map(lane).collect()
 }
 
-fn x_ticks(grid: &Grid, size: Size) -> Vec<XTick> {
-    let pixels_per_s = grid.step / grid.bar_s as f64;
-    // Half of a text of so many characters, rather too much than too little.
-    let inside = |x: f64, n_chars: usize| x.min(size.width as f64 - 3.5 * n_chars as f64);
-    ticks::times(grid.start_s, grid.end_s(), size.x_ticks_max)
-        .into_iter()
-        .map(|tick| {
-            let x = LEFT + (tick.at_s - grid.start_s) as f64 * pixels_per_s;
-            XTick {
-                x,
-                label_x: inside(x, tick.label.len()),
-                date_x: inside(x, "2026-11-20".len()),
-                tick,
-            }
-        })
-        .collect()
-}
-
 /// Numbers of each bar that has some.
 fn hits(series: &[Series<'_>], marks: &[Series<'_>], grid: &Grid) -> Vec<Hit> {
-    (0..grid.n_bars)
+    (0..grid.bars.n)
         .filter_map(|bar| {
             let parts: Vec<String> = series
                 .iter()
                 .chain(marks)
-                .map(|one| (one.name, summed(one, bar, grid.group)))
+                .map(|one| (one.name, grid.bars.sum(one.counts, bar)))
                 .filter(|(_, n)| *n > 0)
                 .map(|(name, n)| format!("{} {name}", grouped(n)))
                 .collect();
             if parts.is_empty() {
                 return None;
             }
-            let start = rfc3339(grid.start_s + grid.bar_s * bar as i64);
+            let from_s = grid.bars.from_s(bar);
             Some(Hit {
-                x: grid.x(bar),
-                width: grid.step,
-                text: format!("{start}: {}", parts.join(", ")),
+                x: grid.bars.x(bar),
+                width: grid.bars.step,
+                from_s,
+                text: format!("{}: {}", rfc3339(from_s), parts.join(", ")),
             })
         })
         .collect()
@@ -330,21 +286,23 @@ pub(super) fn spark<'a>(class: &'a str, counts: &[u64]) -> Spark<'a> {
     const WIDTH: f64 = 160.0;
     const HEIGHT: f64 = 26.0;
     const BARS_MAX: usize = 80;
-    let series = Series {
-        name: class,
-        class,
-        counts,
-    };
     let group = counts.len().div_ceil(BARS_MAX).max(1);
-    let n_bars = counts.len().div_ceil(group);
-    let sums: Vec<u64> = (0..n_bars).map(|bar| summed(&series, bar, group)).collect();
+    let sums: Vec<u64> = counts
+        .chunks(group)
+        .map(|cells| cells.iter().sum())
+        .collect();
     let max = sums.iter().copied().max().unwrap_or(0).max(1);
-    let step = WIDTH / n_bars.max(1) as f64;
-    let mut path = String::new();
-    for (bar, &n) in sums.iter().enumerate().filter(|(_, n)| **n > 0) {
-        let height = (HEIGHT * n as f64 / max as f64).max(1.0);
-        rectangle(&mut path, step * bar as f64, HEIGHT - height, step, height);
+    let step = WIDTH / sums.len().max(1) as f64;
+    // The outline of all bars: a path of a bar each would be thrice as long, a hundred times in a page.
+    let mut path = format!("M0 {HEIGHT}");
+    for n in sums {
+        let height = match n {
+            0 => 0.0,
+            n => (HEIGHT * n as f64 / max as f64).max(1.0),
+        };
+        write!(path, "V{:.1}h{step:.1}", HEIGHT - height).expect("a String takes everything");
     }
+    write!(path, "V{HEIGHT}z").expect("a String takes everything");
     Spark { class, path }
 }
 

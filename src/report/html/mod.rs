@@ -3,11 +3,15 @@
 //!
 //! The templates (askama, beside this file) escape every value; `|safe` stands only where a part was made by another template
 //! or is the page's own style and script. Bytes of logs reach text nodes only: no attribute, style or script holds any. If one
-//! did, [`lock`]'s policy would keep it from running. What is said is the [`model`](super::model)'s; charts are [`chart`]'s.
+//! did, [`lock`]'s policy would keep it from running. What is said is the [`model`](super::model)'s; charts are [`chart`]'s, [`heat`]'s and [`pace`]'s.
 
 mod chart;
+mod charted;
 pub mod compare;
+mod heat;
 mod lock;
+mod pace;
+mod place;
 mod say;
 mod sections;
 mod ticks;
@@ -16,7 +20,7 @@ pub use limits::{ROWS, TEXT};
 
 use super::{
     model::{Report, Section},
-    words::{grouped, plural},
+    words::capital,
 };
 use askama::Template;
 
@@ -79,8 +83,5 @@ fn title(report: &Report, section: Section) -> String {
 }
 
 fn headline(report: &Report) -> String {
-    match report.answer.n_failures {
-        0 => "No gateway failure".to_owned(),
-        n => format!("{} gateway {}", grouped(n), plural(n, "failure")),
-    }
+    capital(&report.verdict().to_string())
 }

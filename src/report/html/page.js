@@ -30,14 +30,18 @@
       });
     });
   }
-  // The numbers under the pointer, below the chart.
-  for (const figure of document.querySelectorAll("figure.time")) {
-    const readout = figure.querySelector(".readout");
+  // The numbers under the pointer, below the chart or below many.
+  const titleOf = (node) => node.querySelector(":scope > title").textContent;
+  const rowOf = (cell) => cell.closest(".heat .row");
+  for (const readout of document.querySelectorAll(".readout")) {
+    const charts = readout.closest("figure") ?? readout.parentElement.querySelector(".multiples:has(+ .readout)");
     readout.hidden = false;
-    readout.textContent = "Point at a bar to read its numbers.";
-    figure.addEventListener("pointerover", (event) => {
-      const title = event.target.closest(".hits rect")?.querySelector("title");
-      if (title) readout.textContent = title.textContent;
+    readout.textContent = "Point at a bar or a cell to read its numbers.";
+    charts.addEventListener("pointerover", (event) => {
+      const mark = event.target.closest(".hits rect, .cell");
+      if (!mark) return;
+      const of = mark.closest(".row, .pace, .multiples li")?.querySelector("title").textContent;
+      readout.textContent = (of ? of + ", " : "") + titleOf(mark);
     });
   }
   // Rows and findings can be limited to an upstream, a category and a stretch of time: by the lists on top, by a click on a name, or
@@ -46,29 +50,32 @@
   const upstreamCells = "#upstreams tbody th code, #traffic tbody th code, .multiples figcaption code";
   const categoryCells = "#failures tbody th.name, #others tbody th.name, .legend li";
   const word = (node) => node.textContent.trim().split(/\s/)[0];
-  const bars = [...document.querySelectorAll("figure.time .hits rect")];
+  const bars = [...document.querySelectorAll(".hits rect, .cell")];
   const stamp = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ/g;
-  const timeOf = (rect) => rect.querySelector("title").textContent.match(stamp)[0].replace("T", " ");
+  const fromOf = (bar) => Number(bar.dataset.from);
+  const toOf = (bar) => fromOf(bar) + Number(bar.closest("svg").dataset.step);
+  const times = (of) => [...new Set(bars.map(of))].sort((a, b) => a - b).map(String);
+  const clock = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", "Z");
   const kept = {
     upstream: names(upstreamCells),
     category: [...new Set([...document.querySelectorAll("#failures tbody th.name, #others tbody th.name")].map(word))],
-    from: [...new Set(bars.map(timeOf))].sort(),
+    from: times(fromOf),
+    to: times(toOf),
   };
-  kept.to = kept.from;
   if (document.querySelector("#failures") && kept.category.length > 0) {
     const bar = document.createElement("div");
     bar.className = "filter";
     bar.setAttribute("role", "search");
     bar.setAttribute("aria-label", "Show only");
     const lists = {};
-    for (const [key, label] of [["upstream", "Upstream"], ["category", "Category"], ["from", "From"], ["to", "To"]]) {
+    for (const [key, label] of [["upstream", "Upstream"], ["category", "Category"], ["from", "From"], ["to", "Until"]]) {
       const outer = document.createElement("label");
       const list = document.createElement("select");
       outer.append(label + " ", list);
       for (const text of ["", ...kept[key]]) {
         const option = document.createElement("option");
         option.value = text;
-        option.textContent = text === "" ? "all" : text;
+        option.textContent = text === "" ? "all" : key === "from" || key === "to" ? clock(text) : text;
         list.append(option);
       }
       list.addEventListener("change", () => show());
@@ -90,17 +97,18 @@
       return false;
     };
     const groups = [...document.querySelectorAll("main tbody, ol.findings, .multiples")].filter((group) => !group.closest("#sources, #checklist"))
-      .map((group) => [...group.children].map((node) => [node, [...node.cells ?? [node]].map((part) => part.textContent).join(" ")]));
+      .map((group) => {
+        const head = group.querySelector("[scope=rowgroup]")?.textContent ?? "";
+        return [...group.children].map((node) => [node, head + " " + [...node.cells ?? [node]].map((part) => part.textContent).join(" ")]);
+      });
     // A list that tells nothing of upstreams is not limited to one.
     const tells = (group, known) => group.some(([, text]) => known.some((name) => has(text, name)));
     const limits = groups.map((group) => ({ upstream: tells(group, kept.upstream), category: tells(group, kept.category), time: group.some(([, text]) => text.match(stamp)) }));
     const seconds = (text) => Date.parse(text.replace(" ", "T")) / 1000;
-    const starts = kept.from.map(seconds);
-    const width = starts.slice(1).reduce((least, start, index) => Math.min(least, start - starts[index]), starts.length > 1 ? Infinity : 1);
     const show = () => {
       const { upstream, category, from, to } = Object.fromEntries(Object.entries(lists).map(([key, list]) => [key, list.value]));
-      const first = from === "" ? -Infinity : seconds(from);
-      const last = to === "" ? Infinity : seconds(to) + width;
+      const first = from === "" ? -Infinity : Number(from);
+      const last = to === "" ? Infinity : Number(to);
       const isThen = (text) => {
         const times = (text.match(stamp) ?? []).map(seconds);
         return times.length === 0 || (Math.min(...times) < last && Math.max(...times) >= first);
@@ -116,8 +124,9 @@
         }
       });
       for (const rect of bars) {
-        const start = seconds(timeOf(rect));
-        rect.classList.toggle("out", start < first || start >= last);
+        const row = rowOf(rect);
+        const isOther = upstream !== "" && row !== null && titleOf(row) !== upstream;
+        rect.classList.toggle("out", isOther || toOf(rect) <= first || fromOf(rect) >= last);
       }
       for (const path of document.querySelectorAll(".chart .bars path")) path.classList.toggle("out", category !== "" && !path.classList.contains("k-" + category));
       const isLimited = [upstream, category, from, to].some((text) => text !== "");
@@ -125,8 +134,10 @@
       all.hidden = !isLimited;
       told.textContent = isLimited ? nShown + " of " + nAll + " rows and findings are shown; their numbers are those of all the time." : "";
     };
-    const pick = (key, text) => {
-      lists[key].value = lists[key].value === text ? "" : text;
+    // What is picked twice is all again.
+    const pick = (values) => {
+      const isSame = Object.entries(values).every(([key, value]) => lists[key].value === value);
+      for (const [key, value] of Object.entries(values)) lists[key].value = isSame ? "" : value;
       show();
     };
     all.addEventListener("click", () => {
@@ -136,22 +147,23 @@
     document.addEventListener("click", (event) => {
       const upstream = event.target.closest(upstreamCells);
       const category = event.target.closest(categoryCells);
-      if (upstream && kept.upstream.includes(upstream.textContent.trim())) pick("upstream", upstream.textContent.trim());
-      else if (category && kept.category.includes(word(category))) pick("category", word(category));
+      const cell = event.target.closest(".cell");
+      if (cell) {
+        const name = titleOf(rowOf(cell));
+        pick({ upstream: kept.upstream.includes(name) ? name : "", from: String(fromOf(cell)), to: String(toOf(cell)) });
+      } else if (upstream && kept.upstream.includes(upstream.textContent.trim())) pick({ upstream: upstream.textContent.trim() });
+      else if (category && kept.category.includes(word(category))) pick({ category: word(category) });
     });
     let begun = null;
-    for (const rect of bars) {
+    for (const rect of bars.filter((bar) => !bar.matches(".cell"))) {
       rect.addEventListener("pointerdown", (event) => {
-        begun = timeOf(rect);
+        begun = rect;
         event.preventDefault();
       });
       rect.addEventListener("pointerup", () => {
         if (begun === null) return;
-        const [from, to] = [begun, timeOf(rect)].sort();
-        const isSame = lists.from.value === from && lists.to.value === to;
-        lists.from.value = isSame ? "" : from;
-        lists.to.value = isSame ? "" : to;
-        show();
+        const [first, last] = [begun, rect].sort((a, b) => fromOf(a) - fromOf(b));
+        pick({ from: String(fromOf(first)), to: String(toOf(last)) });
       });
     }
     document.addEventListener("pointerup", () => { begun = null; });

@@ -7,7 +7,7 @@ use crate::{report::words, text};
 pub(super) const TEXT_MAX: usize = 280;
 
 /// Rows of one table that are shown, whatever `--top` says.
-pub(super) const ROWS_MAX: usize = 100;
+pub(super) const ROWS_MAX: usize = 50;
 
 /// A text that may come from a log: without characters that control, hide or reorder, and not longer than [`TEXT_MAX`].
 pub(super) fn text(text: &str) -> String {

@@ -14,7 +14,7 @@ pub struct Span {
     pub seconds: i64,
 }
 
-/// The time axis of all series.
+/// A time axis: cells of equal width, one after the other.
 #[derive(Clone, Debug, Serialize)]
 pub struct Plot {
     pub start: Option<String>,
@@ -29,6 +29,14 @@ pub struct Plot {
 /// neighbours.
 const CELLS_MAX: i64 = 240;
 
+/// Most columns: as many as are told apart in a chart on a phone, and read as a table.
+const COLUMNS_MAX: i64 = 60;
+
+/// Widths of columns in seconds; then come 1, 2 and 5 times powers of ten of days.
+const ROUND_S: [i64; 17] = [
+    1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
+];
+
 /// Cells of equal width over the span of all rows.
 pub(super) struct Axis {
     start: Option<Timestamp>,
@@ -37,27 +45,57 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    pub(super) fn new(placed: &Placed) -> Axis {
-        let of_traffic = || placed.traffic.iter().filter_map(|row| row.bucket);
-        let starts = || {
-            let of_rows = placed.rows.iter().filter_map(|row| row.bucket);
-            of_rows.chain(of_traffic())
+    /// Cells of so many buckets each, from the first.
+    pub(super) fn cells(placed: &Placed) -> Axis {
+        let width_s = placed.width.seconds();
+        let Some((start, end)) = ends(placed) else {
+            return Axis::empty(width_s);
         };
-        let (Some(start), Some(end)) = (starts().min(), starts().max()) else {
-            return Axis {
-                start: None,
-                cell_s: placed.width.seconds(),
-                n_cells: 0,
-            };
-        };
-        let n_buckets = (end.0 - start.0) / placed.width.seconds() + 1;
+        let n_buckets = (end.0 - start.0) / width_s + 1;
         let buckets_per_cell = (n_buckets + CELLS_MAX - 1) / CELLS_MAX;
         let n_cells = (n_buckets + buckets_per_cell - 1) / buckets_per_cell;
         Axis {
             start: Some(start),
-            cell_s: buckets_per_cell * placed.width.seconds(),
+            cell_s: buckets_per_cell * width_s,
             n_cells: n_cells as usize,
         }
+    }
+
+    /// Fewer cells, of whole buckets and of a round width, which begin at round times.
+    pub(super) fn columns(placed: &Placed) -> Axis {
+        let width_s = placed.width.seconds();
+        let Some((start, end)) = ends(placed) else {
+            return Axis::empty(width_s);
+        };
+        let n = |cell_s: i64| end.0.div_euclid(cell_s) - start.0.div_euclid(cell_s) + 1;
+        let days = (0..10).flat_map(|power| [1, 2, 5].map(|n| n * 86_400 * 10i64.pow(power)));
+        let cell_s = ROUND_S
+            .into_iter()
+            .chain(days)
+            .find(|cell_s| cell_s % width_s == 0 && n(*cell_s) <= COLUMNS_MAX)
+            .unwrap_or(i64::MAX);
+        Axis {
+            start: Some(Timestamp(start.0.div_euclid(cell_s) * cell_s)),
+            cell_s,
+            n_cells: n(cell_s) as usize,
+        }
+    }
+
+    fn empty(cell_s: i64) -> Axis {
+        Axis {
+            start: None,
+            cell_s,
+            n_cells: 0,
+        }
+    }
+
+    pub(super) fn n_cells(&self) -> usize {
+        self.n_cells
+    }
+
+    /// The cell in which `bucket` lies; `None` for what has no time.
+    pub(super) fn cell(&self, bucket: Option<Timestamp>) -> Option<usize> {
+        Some(((bucket?.0 - self.start?.0) / self.cell_s) as usize)
     }
 
     pub(super) fn series<'a>(&self, rows: impl IntoIterator<Item = &'a Failure>) -> Vec<u64> {
@@ -68,8 +106,8 @@ impl Axis {
     pub(super) fn sums(&self, rows: impl Iterator<Item = (Option<Timestamp>, u64)>) -> Vec<u64> {
         let mut series = vec![0; self.n_cells];
         for (bucket, n) in rows {
-            if let (Some(bucket), Some(start)) = (bucket, self.start) {
-                series[((bucket.0 - start.0) / self.cell_s) as usize] += n;
+            if let Some(cell) = self.cell(bucket) {
+                series[cell] += n;
             }
         }
         series
@@ -83,6 +121,15 @@ impl Axis {
             n_cells: self.n_cells,
         }
     }
+}
+
+/// The first and the last bucket in which anything is counted.
+fn ends(placed: &Placed) -> Option<(Timestamp, Timestamp)> {
+    let buckets = || {
+        let of_rows = placed.rows.iter().filter_map(|row| row.bucket);
+        of_rows.chain(placed.traffic.iter().filter_map(|row| row.bucket))
+    };
+    Some((buckets().min()?, buckets().max()?))
 }
 
 /// From the first to the last event; of requests that did not fail, the buckets are known.

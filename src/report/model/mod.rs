@@ -11,15 +11,18 @@ mod config;
 mod findings;
 mod fingerprints;
 mod health;
+mod heat;
 mod incidents;
 mod messages;
 mod notes;
+mod pace;
 mod read;
 mod requests;
 mod rows;
 mod section;
 mod sources;
 mod upstreams;
+mod verdict;
 mod worst;
 
 pub use answer::{Answer, Onset};
@@ -30,15 +33,18 @@ pub use config::ConfigLine;
 pub use findings::{CheckLine, EvidenceLine, FindingLine};
 pub use fingerprints::{PileLine, TimeoutLine};
 pub use health::{IntervalLine, OutageLine};
+pub use heat::HeatRow;
 pub use incidents::{IncidentLine, MarkLine, MemberLine};
 pub(super) use notes::gap;
 
 pub use messages::{MessageLine, ShapeLine};
+pub use pace::Pace;
 pub use read::Completeness;
 pub use requests::{ClientLine, RequestsLine, RouteLine, StatusCount, TrafficLine};
 pub use section::Section;
 pub use sources::SourceLine;
 pub use upstreams::{CategoryCount, UpstreamLine};
+pub use verdict::Verdict;
 pub use worst::WorstBucket;
 
 use crate::{
@@ -145,6 +151,8 @@ pub struct Report {
     pub upstreams: Vec<UpstreamLine>,
     /// Upstreams left out of the list.
     pub n_more_upstreams: usize,
+    /// Failures by upstream and time: upstreams with failures, most first, those left out together last.
+    pub heat_map: Vec<HeatRow>,
     /// Buckets with the most failures.
     pub worst: Vec<WorstBucket>,
     /// Categories without failures, most first.
@@ -157,7 +165,10 @@ pub struct Report {
     pub n_more_unknown: usize,
     /// What limits these numbers, in plain words.
     pub notes: Vec<String>,
+    /// The axis of all `series`.
     pub plot: Plot,
+    /// The axis of `heat_map` and of what went to upstreams over time: whole buckets, at round times, at most 60.
+    pub columns: Plot,
     pub sources: Vec<SourceLine>,
 }
 
@@ -169,7 +180,8 @@ pub fn build(findings: &Findings<'_>) -> Report {
         n_top,
         ..
     } = *findings;
-    let axis = Axis::new(placed);
+    let axis = Axis::cells(placed);
+    let columns = Axis::columns(placed);
     let basis = basis(placed);
     let rows: Vec<&Failure> = placed
         .rows
@@ -193,9 +205,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
     let n_more_fingerprints = fingerprints.len().saturating_sub(n_top);
     fingerprints.truncate(n_top);
     let failures = categories::categories(&failing, &axis, findings.names);
-    let mut traffic = requests::traffic(findings, &axis);
-    let n_more_traffic = traffic.len().saturating_sub(n_top);
-    traffic.truncate(n_top);
+    let (traffic, n_more_traffic) = requests::traffic(findings, &axis, &columns);
     Report {
         format_version: FORMAT_VERSION,
         coroner_version: env!("CARGO_PKG_VERSION"),
@@ -231,6 +241,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         failures,
         upstreams,
         n_more_upstreams,
+        heat_map: heat::heat_map(&failing, &columns, n_top, findings.names),
         worst: worst::worst(&failing, n_top.min(5), findings.names),
         others: categories::categories(&rest, &axis, findings.names),
         messages: if is_part {
@@ -249,6 +260,7 @@ pub fn build(findings: &Findings<'_>) -> Report {
         },
         notes: notes::notes(findings),
         plot: axis.plot(),
+        columns: columns.plot(),
         sources: sources::sources(findings),
     }
 }

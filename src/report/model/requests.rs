@@ -1,13 +1,17 @@
 //! What the access logs tell: how many requests failed, at which upstream, on which route, for whom.
 
-use super::{Findings, axis::Axis};
+use super::{
+    Findings,
+    axis::Axis,
+    pace::{Pace, pace},
+};
 use crate::{
     aggregate::{Histogram, Requests, TrafficCount, TrafficRow},
     diagnose::Traffic,
     words::{grouped, milliseconds},
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// All requests together.
 #[derive(Clone, Debug, Serialize)]
@@ -88,6 +92,7 @@ pub struct TrafficLine {
     pub response_ms_p99: Option<u32>,
     /// Failed attempts per cell of the plot.
     pub series: Vec<u64>,
+    pub pace: Pace,
 }
 
 impl TrafficLine {
@@ -181,32 +186,41 @@ fn series<'a>(
     axis.sums(rows.map(|row| (row.bucket, of(&row.count.finish()))))
 }
 
-/// By failed attempts, then by requests.
-pub(super) fn traffic(findings: &Findings<'_>, axis: &Axis) -> Vec<TrafficLine> {
+/// The `n_top` first by failed attempts, then by requests, and how many more there are.
+pub(super) fn traffic(
+    findings: &Findings<'_>,
+    axis: &Axis,
+    columns: &Axis,
+) -> (Vec<TrafficLine>, usize) {
     let mut groups: BTreeMap<&[u8], Vec<&Traffic>> = BTreeMap::new();
     for row in &findings.placed.traffic {
         let name = row.upstream.as_deref().unwrap_or_default();
         groups.entry(name).or_default().push(row);
     }
-    let line = |(name, rows): (&[u8], Vec<&Traffic>)| {
-        let mut sum = TrafficCount::default();
-        rows.iter().for_each(|row| sum.merge(&row.count));
-        let sum = sum.finish();
-        TrafficLine {
-            upstream: findings.names.redactor().upstream(name).for_terminal(),
-            n_requests: sum.n_requests,
-            n_attempts: sum.n_attempts,
-            n_failed_attempts: sum.n_failed_attempts,
-            n_masked: sum.n_masked,
-            n_5xx: sum.n_5xx,
-            response_ms_p50: sum.response_ms_p50,
-            response_ms_p99: sum.response_ms_p99,
-            series: series(axis, rows, |row| row.n_failed_attempts),
-        }
+    let mut sums: Vec<(&[u8], Vec<&Traffic>, TrafficRow)> = groups
+        .into_iter()
+        .map(|(name, rows)| {
+            let mut sum = TrafficCount::default();
+            rows.iter().for_each(|row| sum.merge(&row.count));
+            (name, rows, sum.finish())
+        })
+        .collect();
+    sums.sort_by_key(|(.., sum)| Reverse((sum.n_failed_attempts, sum.n_requests)));
+    let n_more = sums.len().saturating_sub(findings.n_top);
+    sums.truncate(findings.n_top);
+    let line = |(name, rows, sum): (&[u8], Vec<&Traffic>, TrafficRow)| TrafficLine {
+        upstream: findings.names.redactor().upstream(name).for_terminal(),
+        n_requests: sum.n_requests,
+        n_attempts: sum.n_attempts,
+        n_failed_attempts: sum.n_failed_attempts,
+        n_masked: sum.n_masked,
+        n_5xx: sum.n_5xx,
+        response_ms_p50: sum.response_ms_p50,
+        response_ms_p99: sum.response_ms_p99,
+        pace: pace(name, &rows, columns),
+        series: series(axis, rows, |row| row.n_failed_attempts),
     };
-    let mut lines: Vec<TrafficLine> = groups.into_iter().map(line).collect();
-    lines.sort_by_key(|line| std::cmp::Reverse((line.n_failed_attempts, line.n_requests)));
-    lines
+    (sums.into_iter().map(line).collect(), n_more)
 }
 
 /// The routes with most failed requests.

@@ -2,6 +2,19 @@
 
 use super::axis::time;
 use crate::{aggregate::Clients, diagnose::Failure, export::Names};
+use std::{cmp::Reverse, collections::BTreeMap};
+
+/// Rows by upstream, most events first; the name is empty where none is named.
+pub(super) fn by_upstream<'a>(rows: &[&'a Failure]) -> Vec<(&'a [u8], Vec<&'a Failure>)> {
+    let mut groups: BTreeMap<&[u8], Vec<&Failure>> = BTreeMap::new();
+    for row in rows {
+        let name = row.upstream.as_deref().unwrap_or_default();
+        groups.entry(name).or_default().push(row);
+    }
+    let mut groups: Vec<_> = groups.into_iter().collect();
+    groups.sort_by_key(|(_, rows)| Reverse(sum(rows))); // stable: ties stay in the order of names
+    groups
+}
 
 pub(super) fn sum(rows: &[&Failure]) -> u64 {
     rows.iter().map(|row| row.n_events).sum()

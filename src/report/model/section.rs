@@ -11,6 +11,7 @@ pub enum Section {
     Checklist,
     Incidents,
     Failures,
+    HeatMap,
     Upstreams,
     Health,
     Fingerprints,
@@ -27,12 +28,13 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 18] = [
+    pub const ALL: [Section; 19] = [
         Section::Causes,
         Section::Findings,
         Section::Checklist,
         Section::Incidents,
         Section::Failures,
+        Section::HeatMap,
         Section::Upstreams,
         Section::Health,
         Section::Fingerprints,
@@ -56,6 +58,7 @@ impl Section {
             Section::Checklist => "checklist",
             Section::Incidents => "incidents",
             Section::Failures => "failures",
+            Section::HeatMap => "heat_map",
             Section::Upstreams => "upstreams",
             Section::Health => "health",
             Section::Fingerprints => "fingerprints",
@@ -82,6 +85,7 @@ impl Report {
             Section::Checklist => "Checklist".to_owned(),
             Section::Incidents => "Incidents".to_owned(),
             Section::Failures => "Failures by category".to_owned(),
+            Section::HeatMap => "Failures by upstream and time".to_owned(),
             Section::Upstreams => "Failures by upstream".to_owned(),
             Section::Health => "Peers out of their groups".to_owned(),
             Section::Fingerprints => "Durations that pile up".to_owned(),
@@ -106,6 +110,7 @@ impl Report {
             Section::Checklist => !self.checklist.is_empty(),
             Section::Incidents => !self.incidents.is_empty(),
             Section::Failures => !self.failures.is_empty(),
+            Section::HeatMap => !self.heat_map.is_empty(),
             Section::Upstreams => !self.upstreams.is_empty(),
             Section::Health => !self.health.is_empty(),
             Section::Fingerprints => !self.fingerprints.is_empty(),
@@ -118,7 +123,7 @@ impl Report {
             Section::Messages => !self.messages.is_empty(),
             Section::Unknown => !self.unknown.is_empty(),
             Section::Sources => self.troubled().next().is_some(),
-            Section::Notes => true,
+            Section::Notes => !self.notes.is_empty(),
         }
     }
 }

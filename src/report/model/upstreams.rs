@@ -2,7 +2,7 @@
 
 use super::{
     axis::Axis,
-    rows::{evidence, first, last, n_clients, sum},
+    rows::{by_upstream, evidence, first, last, n_clients, sum},
 };
 use crate::{diagnose::Failure, event::Category, export::Names};
 use serde::Serialize;
@@ -39,14 +39,7 @@ pub struct CategoryCount {
 }
 
 pub(super) fn upstreams(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Vec<UpstreamLine> {
-    let mut groups: BTreeMap<&[u8], Vec<&Failure>> = BTreeMap::new();
-    for row in rows {
-        groups
-            .entry(row.upstream.as_deref().unwrap_or_default())
-            .or_default()
-            .push(row);
-    }
-    let mut lines: Vec<UpstreamLine> = groups
+    by_upstream(rows)
         .into_iter()
         .map(|(upstream, rows)| UpstreamLine {
             upstream: names.redactor().upstream(upstream).for_terminal(),
@@ -58,9 +51,7 @@ pub(super) fn upstreams(rows: &[&Failure], axis: &Axis, names: &Names<'_>) -> Ve
             evidence: evidence(&rows, names),
             series: axis.series(rows.iter().copied()),
         })
-        .collect();
-    lines.sort_by_key(|line| Reverse(line.n_failures));
-    lines
+        .collect()
 }
 
 /// Events per category, most first.

@@ -29,7 +29,7 @@ impl Page {
     }
 
     fn finding(&mut self, line: &FindingLine, is_full: bool) {
-        let title = format!("{:>2}. {}", line.rank, line.title);
+        let title = format!("{}. {}", line.rank, line.title);
         let style = match line.severity {
             "failure" => BAD,
             _ => TITLE,

@@ -30,12 +30,17 @@ pub fn render(report: &Report, style: Style, width: usize) -> String {
     page.head(report);
     for section in Section::ALL
         .into_iter()
-        .filter(|&section| report.has(section))
+        .filter(|&section| report.has(section) && is_shown(section, report))
     {
         page.title(&report.title(section));
         page.section(section, report);
     }
     page.out
+}
+
+/// Of one upstream the map would say what the plot of its failures says.
+fn is_shown(section: Section, report: &Report) -> bool {
+    section != Section::HeatMap || report.heat_map.len() > 1
 }
 
 impl Page {
@@ -46,6 +51,7 @@ impl Page {
             Section::Checklist => self.checklist(report),
             Section::Incidents => self.incidents(report),
             Section::Failures => self.categories(&report.failures, report),
+            Section::HeatMap => self.heat_map(report),
             Section::Upstreams => self.upstreams(report),
             Section::Health => self.health(report),
             Section::Fingerprints => self.fingerprints(report),
@@ -63,13 +69,9 @@ impl Page {
     }
 
     fn head(&mut self, report: &Report) {
-        let verdict = match report.answer.n_failures {
-            0 => self.styled(GOOD, "no gateway failure"),
-            n => self.styled(
-                BAD,
-                &format!("{} gateway {}", grouped(n), plural(n, "failure")),
-            ),
-        };
+        let verdict = report.verdict();
+        let style = if verdict.is_good() { GOOD } else { BAD };
+        let verdict = self.styled(style, &verdict.to_string());
         let headline = headline(report);
         self.line(&format!("{verdict}{headline}"));
         if let Some(finding) = report.findings.first() {
@@ -152,6 +154,9 @@ fn read(completeness: &Completeness) -> String {
         .trim_end_matches('0')
         .trim_end_matches('.')
         .to_owned();
+    if *n_sources_read == 0 {
+        return sources;
+    }
     format!(
         "{sources}, {}, {} {}, {percent} % of the bytes understood",
         bytes(*size_bytes),

@@ -1,7 +1,7 @@
 //! What lines of a terminal are made of: titles, facts, tables and small plots.
 
 use super::Style;
-use crate::text::wrapped;
+use crate::{report::steps::Steps, text::wrapped, words::grouped};
 use anstyle::{AnsiColor, Style as Ansi};
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::NOTHING};
 
@@ -98,14 +98,66 @@ pub(super) fn sparkline(series: &[u64], width: usize) -> String {
     sums.iter().map(bar).collect()
 }
 
+/// Rows of shades on one scale.
+pub(super) struct Shades {
+    pub(super) rows: Vec<String>,
+    /// Neighbouring cells that are summed into one character.
+    pub(super) group: usize,
+    /// What each shade stands for.
+    pub(super) legend: String,
+}
+
+/// Shades from `░` to `█`, the darker the more, and a dot for none; rows of at most `width` characters.
+pub(super) fn shades<'a>(rows: impl Iterator<Item = &'a [u64]>, width: usize) -> Shades {
+    const SHADES: [char; 5] = ['·', '░', '▒', '▓', '█'];
+    let rows: Vec<&[u64]> = rows.collect();
+    let n_cells = rows.first().map_or(0, |row| row.len());
+    let group = n_cells.div_ceil(width.max(1)).max(1);
+    let sums = |row: &[u64]| -> Vec<u64> { row.chunks(group).map(|c| c.iter().sum()).collect() };
+    let rows: Vec<Vec<u64>> = rows.into_iter().map(sums).collect();
+    let most = rows.iter().flatten().max().copied().unwrap_or(0);
+    let steps = Steps::up_to(most, SHADES.len() as u32 - 1);
+    let shade = |n: &u64| SHADES[steps.step(*n)];
+    let legend = steps.bounds().into_iter().map(|(step, first, last)| {
+        let shade = SHADES[step];
+        match first == last {
+            true => format!("{shade} {}", grouped(first)),
+            false => format!("{shade} {} to {}", grouped(first), grouped(last)),
+        }
+    });
+    Shades {
+        legend: legend.collect::<Vec<_>>().join(", "),
+        group,
+        rows: rows
+            .iter()
+            .map(|row| row.iter().map(shade).collect())
+            .collect(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shades_have_one_scale() {
+        let rows: [&[u64]; 2] = [&[0, 1, 0, 0], &[0, 0, 90, 300]];
+        let all = shades(rows.into_iter(), 4);
+        assert_eq!(all.rows, ["·░··", "··▓█"]);
+        assert_eq!(all.legend, "░ 1 to 4, ▒ 5 to 24, ▓ 25 to 124, █ 125 to 300");
+        let half = shades(rows.into_iter(), 2);
+        assert_eq!(
+            (half.rows, half.group),
+            (vec!["░·".to_owned(), "·█".to_owned()], 2)
+        );
+    }
 
     #[test]
     fn bars_and_lines() {
         assert_eq!(sparkline(&[0, 1, 4, 8], 4), " ▁▄█");
         assert_eq!(sparkline(&[1, 1, 2, 2], 2), "▄█");
         assert_eq!(wrapped("aa bb cc", 5), ["aa bb", "cc"]);
+        assert_eq!(wrapped("aa\n  bb cc dd", 7), ["aa", "  bb cc", "  dd"]);
+        assert_eq!(wrapped("", 5), [""]);
     }
 }

@@ -1,10 +1,10 @@
 //! The sections, each as lines.
 
-use super::page::{DIM, Page, sparkline};
+use super::page::{DIM, Page, shades, sparkline};
 use crate::{
     report::{
         model::{CategoryCount, CategoryLine, Report, RouteLine, UpstreamLine},
-        words::{grouped, milliseconds, plural},
+        words::{duration, grouped, milliseconds, plural},
     },
     text::truncated,
 };
@@ -79,6 +79,31 @@ impl Page {
             ]);
         }
         self.show(table, &[1, 2]);
+    }
+
+    /// A row per upstream, the darker the more failed in a stretch of time; all rows have one scale.
+    pub(super) fn heat_map(&mut self, report: &Report) {
+        let longest = report
+            .heat_map
+            .iter()
+            .map(|line| line.name().chars().count());
+        let name_width = longest.max().unwrap_or(0).min(self.width / 2 - 14);
+        let room = self.width.saturating_sub(name_width + 14);
+        let rows = report.heat_map.iter().map(|line| &line.counts[..]);
+        let shades = shades(rows, room);
+        for (line, shades) in report.heat_map.iter().zip(&shades.rows) {
+            let name = truncated(&line.name(), name_width);
+            let n = grouped(line.n_failures);
+            self.line(&format!("  {name:name_width$} {n:>9} {shades}"));
+        }
+        let column = duration(report.columns.cell_seconds * shades.group as i64);
+        let text = format!(
+            "from {}, {column} a column: {}",
+            clock(&report.columns.start, report),
+            shades.legend
+        );
+        let text = self.styled(DIM, &text);
+        self.line(&format!("  {text}"));
     }
 
     pub(super) fn upstreams(&mut self, report: &Report) {

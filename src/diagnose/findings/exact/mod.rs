@@ -9,12 +9,11 @@ mod groups;
 mod limits;
 mod names;
 
-use super::{
-    Draft, Exhibit, Facts,
-    facts::{capital, name},
-    rules::Rule,
+use super::{Draft, Exhibit, Facts, facts::name, rules::Rule};
+use crate::{
+    config::{Config, GroupId, Groups, Pass, Position, ScopeId, Version, lint::Advice},
+    words::capital,
 };
-use crate::config::{Config, GroupId, Groups, Pass, Position, ScopeId, Version, lint::Advice};
 
 /// What the configuration adds.
 #[derive(Default)]

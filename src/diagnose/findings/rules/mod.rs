@@ -25,10 +25,10 @@ mod tls;
 use super::{
     Certainty, Cite, Draft, Exhibit, Told, Weight,
     episode::{Episode, Step, episodes},
-    facts::{Facts, bounds, by_upstream, capital, n_events, name, record, upstream_name},
+    facts::{Facts, bounds, by_upstream, n_events, name, record, upstream_name},
     observed::{Service, Symptom},
 };
-use crate::event::Category;
+use crate::{event::Category, words::capital};
 
 /// One rule.
 pub struct Rule {
@@ -253,6 +253,8 @@ pub const RULES: &[Rule] = rules! {
         unless "nginx itself wrote these lines, into a file that several processes share.";
     "unknown-messages" Note Other logs::unknown: "messages of no known kind",
         unless "Nothing needs to be refuted: these are only counted.";
+    "cause-not-logged" Failure Other rest::not_logged: "failures whose cause only an error log tells",
+        unless "The error log of the same time names a cause: read both together.";
     "unexplained-failures" Failure Other rest::unexplained: "failures that no other rule explains",
         unless "Another finding covers the same records.";
 };

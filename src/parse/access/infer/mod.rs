@@ -83,7 +83,7 @@ impl fmt::Display for Refusal {
             self.n_fitting, self.n_lines
         )?;
         for sample in &self.samples {
-            write!(f, "\n  {}", sample.line.escape_ascii())?;
+            write!(f, "\n  {}", String::from_utf8_lossy(&sample.line))?;
             if let Some((name, mismatch)) = &sample.nearest {
                 write!(
                     f,
@@ -187,7 +187,11 @@ impl<'a> Cover<'a> {
         let mut shown = vec![0, last / 2, last];
         shown.dedup();
         let found = self.formats.iter().map(|(format, _)| format);
-        let formats: Vec<&LogFormat> = found.chain(given).chain(known).collect();
+        // Who gave a format wants to know what is wrong with it, not which other one gets further.
+        let formats: Vec<&LogFormat> = match given {
+            [] => found.chain(known).collect(),
+            given => given.iter().collect(),
+        };
         let sample = |at: usize| {
             let line = self.left.get(at)?.to_vec();
             let nearest = nearest(&line, &formats);
