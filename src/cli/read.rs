@@ -14,7 +14,7 @@ use crate::{
     diagnose::{
         self, Account, AskedFor, Case, Causes, Facts, FailTimeouts, Fine, Fingerprint, Gap,
         Incidents, Joined, KnownTimeouts, KnownZone, Mark, Material, Observed, Outage, Placed,
-        Spans, ZoneBasis, fingerprints, join, placed::Counts,
+        Spans, ZoneBasis, fingerprints, join_at, placed::Counts,
     },
     engine::{self, Scanned},
     error::Error,
@@ -135,7 +135,14 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     let counts = counts(&mut scanned, plan.engine.grain);
     let joined = if plan.joins {
         let (errors, attempts) = (scanned.errors.as_slice(), scanned.attempts.as_slice());
-        join(errors, attempts, &zone.zone, &Spans::of(&scanned.ledgers))
+        let spans = Spans::of(&scanned.ledgers);
+        join_at(
+            errors,
+            attempts,
+            zone.instants_of(&scanned),
+            &zone.zone,
+            &spans,
+        )
     } else {
         Joined::default()
     };

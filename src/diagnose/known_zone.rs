@@ -159,6 +159,34 @@ impl KnownZone {
         }
     }
 
+    /// Tells of each error when its clock showed its time: at a second instant only where it passed that twice.
+    pub fn instants_of<'a>(
+        &'a self,
+        scanned: &'a Scanned,
+    ) -> impl Fn(&ErrorTrace) -> (Timestamp, Option<Timestamp>) + 'a {
+        let own = self.machines.iter();
+        let by_machine: HashMap<TextHash, &Zone> = own
+            .map(|own| (TextHash::of(&own.machine), &own.zone))
+            .collect();
+        move |error| {
+            let Some(others) = &self.apart_from else {
+                return self.zone.instants(error.time);
+            };
+            let of_source = || {
+                let state = &scanned.sources[scanned.index_of(error.evidence.source)];
+                let machine = state.machine.as_deref()?;
+                by_machine.get(&TextHash::of(machine.as_bytes()))
+            };
+            let named = by_machine.get(&error.machine).or_else(of_source);
+            let zone = named.copied().unwrap_or(others);
+            // It was read as the earlier instant already.
+            let first = Timestamp(error.time.0);
+            let by_clock = LocalTime(first.0 + i64::from(zone.offset_s(first)));
+            let (_, second) = zone.instants(by_clock);
+            (first, second.filter(|second| *second > first))
+        }
+    }
+
     /// The zones that the records of a source are read in.
     pub fn of_source(&self, state: &SourceState, ledger: &Ledger) -> Vec<&Zone> {
         let Some(others) = &self.apart_from else {

@@ -23,7 +23,7 @@ pub use fingerprint::{Fingerprint, KnownTimeout, KnownTimeouts, fingerprints};
 pub use gaps::{Gap, gaps};
 pub use health::{FailTimeouts, Outage, outages};
 pub use incident::{Hurt, Incident, Incidents, incidents, tell_hurt};
-pub use join::{Confidence, Explained, Fate, Joined, Leftover, Spans, Unexplained, join};
+pub use join::{Confidence, Explained, Fate, Joined, Leftover, Spans, Unexplained, join, join_at};
 pub use known_zone::{KnownZone, ZoneBasis};
 pub use marks::{Mark, marks, version};
 pub use placed::{Failure, Fine, Placed, Placement, Traffic, place};

@@ -185,6 +185,19 @@ fn rows_are_limited_to_what_is_asked_for() {
     assert!(hidden(&with(click)) > 0);
     // Twice is all again.
     assert_eq!(hidden(&with(&format!("{click};{click}"))), 0);
+    // A cell of the heat map is an upstream and a time.
+    let click = "document.querySelector('.heat.wide .cell').dispatchEvent(new MouseEvent('click',{bubbles:true}))";
+    let values = "document.title=[...document.querySelectorAll('.filter select')].map(l=>l.selectedOptions[0].textContent).join(' / ')";
+    let of_cell = with(&format!("{click};{values}"));
+    let picked =
+        "<title>10.0.3.11:8080 / all / 2026-03-14 09:00:00Z / 2026-03-14 09:30:00Z</title>";
+    assert!(
+        of_cell.contains(picked),
+        "{:?}",
+        of_cell.split("</title>").next()
+    );
+    assert!(hidden(&of_cell) > 5 && of_cell.contains("rows and findings are shown"));
+    assert_eq!(hidden(&with(&format!("{click};{click}"))), 0);
 }
 
 #[test]

@@ -228,6 +228,59 @@ fn each_machine_has_a_zone_of_its_own() {
     }
 }
 
+/// In the second of them, too, though another machine's clock is not changed.
+#[test]
+fn the_hour_that_comes_twice_is_tried_twice_by_the_clock_of_each_machine() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    let mut access = Vec::new();
+    for (host, n, offset_s) in [("web1", 1, 7_200), ("web2", 2, KATHMANDU_S)] {
+        let (mut records, mut lines) = machine(n, offset_s, "");
+        for text in records.iter_mut().chain(&mut lines) {
+            *text = text
+                .replace("2026/11/20", "2026/10/24")
+                .replace("20/Nov/", "24/Oct/");
+        }
+        if host == "web1" {
+            // Twelve more by winter time, two of them as the clock shows half past two again.
+            let (after, more) = machine(n, 3_600, "");
+            let winter = |text: String| {
+                let text = text.replace("2026/11/20", "2026/10/25");
+                text.replace("20/Nov/", "25/Oct/")
+            };
+            records.extend(after.into_iter().map(winter));
+            lines.extend(more.into_iter().map(winter));
+            for (n, hour, request) in [(1, "00", "first"), (2, "01", "second")] {
+                let record = "2026/10/25 02:30:00 [error] 7#7: *N connect() failed (111: Connection refused) while connecting to \
+                    upstream, client: 192.0.2.9, server: s, request: \"GET /R HTTP/1.1\", upstream: \"http://10.0.0.1:80/R\", host: \"s\"\n";
+                let line = "192.0.2.9 - - [25/Oct/2026:H:30:00 +0000] \"GET /R HTTP/1.1\" 502 157 rt=0.001 \
+                    ua=\"10.0.0.1:80\" us=\"502\" urt=\"0.001\"\n";
+                let told = |text: &str| {
+                    let text = text
+                        .replace("*N", &format!("*{n}"))
+                        .replace("/R", &format!("/{request}"));
+                    text.replace(":H:", &format!(":{hour}:"))
+                };
+                records.push(told(record));
+                lines.push(told(line));
+            }
+        }
+        let logs = path(host).join("var/log/nginx");
+        fs::create_dir_all(&logs).expect("made");
+        fs::write(logs.join("error.log"), records.concat()).expect("written");
+        access.extend(lines);
+    }
+    fs::write(path("access.log"), access.concat()).expect("written");
+    let arguments = ["access.log", "web1", "web2", "--log-format", FORMAT];
+    let report = stdout(&run(directory.path(), &arguments)).replace("\n    ", " ");
+    for said in [
+        "the clock of each machine by its own zone",
+        "502 × 38: 100 % refused at 10.0.0.1:80",
+    ] {
+        assert!(report.contains(said), "{said}: {report}");
+    }
+}
+
 #[test]
 fn each_machine_of_one_source_has_a_zone_of_its_own() {
     let directory = tempfile::tempdir().expect("a directory");

@@ -548,15 +548,16 @@ fn pages_are_valid_and_ask_for_nothing() {
     for sample in fs::read_dir(root().join("samples")).expect("listed") {
         let sample = sample.expect("there").path();
         let out = directory.path().join("page.html");
-        let arguments = [
-            "report",
-            "error.log",
-            "--force",
-            "-o",
-            out.to_str().expect("UTF-8"),
-        ];
-        assert!(status(&run(&sample, &arguments)) <= 1);
-        pages.push(fs::read_to_string(&out).expect("written"));
+        let to = ["report", "--force", "-o", out.to_str().expect("UTF-8")];
+        for logs in [
+            &["error.log"][..],
+            &["access.log"],
+            &["error.log", "access.log", "nginx.conf"],
+        ] {
+            let arguments = [&to[..], logs].concat();
+            assert!(status(&run(&sample, &arguments)) <= 1);
+            pages.push(fs::read_to_string(&out).expect("written"));
+        }
     }
     let out = directory.path().join("compare.html");
     let logs = ["error.log", "access.log", "--cut-at", "2026-11-20 14:39:55"];
@@ -628,9 +629,27 @@ fn a_hostile_log_is_only_text() {
     }
     let name = "<img src=x onerror=alert(1)>.log";
     fs::write(directory.path().join(name), log).expect("written");
+    let mut log = String::new();
+    for (second, attack) in ATTACKS.iter().enumerate() {
+        let attack = attack.replace(['\n', '\r', '"', ' ', ','], "");
+        writeln!(
+            log,
+            "192.0.2.1 - - [20/Nov/2026:11:00:{second:02} +0000] \"GET /{attack} HTTP/1.1\" 502 1 \"-\" \"-\" rt=0.1 ua=\"{attack}\" us=\"502\" uct=\"-\" uht=\"-\" urt=\"0.100\""
+        )
+        .expect("memory");
+    }
+    fs::write(directory.path().join("access.log"), log).expect("written");
     run(
         directory.path(),
-        &["report", name, "--top", "50", "-o", "out.html"],
+        &[
+            "report",
+            name,
+            "access.log",
+            "--top",
+            "50",
+            "-o",
+            "out.html",
+        ],
     );
     let page = fs::read_to_string(directory.path().join("out.html")).expect("written");
     let dom = parsed(&page);
@@ -647,6 +666,12 @@ fn a_hostile_log_is_only_text() {
         }
     });
     assert_eq!(n_scripts, 1);
+    for section in ["heat_map", "traffic"] {
+        assert!(
+            page.contains(&format!("<section id=\"{section}\"")),
+            "{section}"
+        );
+    }
     assert!(
         text(&page).contains("onerror=alert(1)"),
         "it is shown, as text"
@@ -716,6 +741,7 @@ fn the_same_logs_make_the_same_bytes() {
         let arguments = [
             "report",
             "error.log",
+            "access.log",
             "--force",
             "--threads",
             threads,

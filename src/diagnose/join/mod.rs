@@ -176,8 +176,22 @@ pub fn join(
     zone: &Zone,
     spans: &Spans,
 ) -> Joined {
+    let instants = |error: &ErrorTrace| zone.instants(error.time);
+    join_at(errors, attempts, instants, zone, spans)
+}
+
+/// Like [`join`], where `instants` says when each error happened: a second instant if the clock that it was written by showed its time
+/// twice. `zone` is that of the `spans`.
+pub fn join_at(
+    errors: &[ErrorTrace],
+    attempts: &[AttemptTrace],
+    instants: impl Fn(&ErrorTrace) -> (Timestamp, Option<Timestamp>),
+    zone: &Zone,
+    spans: &Spans,
+) -> Joined {
+    let record = |error| Record::of(error, instants(error));
     let mut join = Join {
-        records: errors.iter().map(|error| Record::of(error, zone)).collect(),
+        records: errors.iter().map(record).collect(),
         lives: attempts.iter().map(Life::of).collect(),
         errors,
         attempts,
@@ -231,8 +245,7 @@ enum Tier {
 }
 
 impl Record {
-    fn of(error: &ErrorTrace, zone: &Zone) -> Record {
-        let (first, second) = zone.instants(error.time);
+    fn of(error: &ErrorTrace, (first, second): (Timestamp, Option<Timestamp>)) -> Record {
         let is_cause = error.kind.severity == Severity::Failure
             || matches!(
                 error.kind.category,

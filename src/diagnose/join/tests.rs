@@ -556,7 +556,7 @@ fn each_is_used_once_and_the_order_of_lines_does_not_matter() {
                 n_used += 1;
                 assert_eq!(joined.errors[error], Fate::Explains(index));
                 let (life, error) = (Life::of(&attempts[index]), &errors[error]);
-                assert!(Record::of(error, &Zone::utc()).is_within(life.whole));
+                assert!(Record::of(error, Zone::utc().instants(error.time)).is_within(life.whole));
                 assert!(life.expect.is_some_and(|expect| expect.accepts(error.kind)));
                 assert_eq!(error.key.client, attempts[index].key.client);
             }
@@ -585,7 +585,7 @@ fn a_sweep_matches_as_many_as_can_be() {
             records: logs
                 .errors
                 .iter()
-                .map(|e| Record::of(e, &Zone::utc()))
+                .map(|e| Record::of(e, Zone::utc().instants(e.time)))
                 .collect(),
             lives: logs.attempts.iter().map(Life::of).collect(),
             errors: &logs.errors,

@@ -11,7 +11,7 @@ use crate::{
     lines::Line,
     parse::{
         head::is_head,
-        record::{RECORD_LEN_MAX, START_KNOWN_LEN, is_access_line},
+        record::{NGINX_RECORD_LEN, RECORD_LEN_MAX, START_KNOWN_LEN, is_access_line},
     },
 };
 use memchr::memmem;
@@ -94,11 +94,39 @@ impl Apart {
             return Some(group);
         }
         // What was one byte may have become three: the length that nginx saw decides, too.
-        memmem::find(&self.bytes, REPLACED)?;
-        let shorter = self.shortened();
-        let group = find_group(&shorter.bytes, 0, &mut Lookout::new(smuggled))?;
-        *self = shorter;
-        Some(group)
+        for n_replaced in self.numbers_replaced() {
+            let shorter = self.shortened(n_replaced);
+            if let Some(group) = find_group(&shorter.bytes, 0, &mut Lookout::new(smuggled)) {
+                *self = shorter;
+                return Some(group);
+            }
+        }
+        None
+    }
+
+    /// How many of the first U+FFFD may have been one byte: all of them, or as many as make a record end where nginx cuts, since the
+    /// client may have sent others as they stand.
+    fn numbers_replaced(&self) -> Vec<usize> {
+        let ends: Vec<usize> = memmem::find_iter(&self.bytes, REPLACED)
+            .map(|at| at + REPLACED.len())
+            .collect();
+        if ends.is_empty() {
+            return Vec::new();
+        }
+        let mut numbers = vec![ends.len()];
+        for (line, _) in self.lines() {
+            for limit in [NGINX_RECORD_LEN, RECORD_LEN_MAX] {
+                let n_bytes = line.next.saturating_sub(limit);
+                let n = n_bytes / (REPLACED.len() - 1);
+                let n_before = ends.partition_point(|end| *end <= line.next);
+                let is_one =
+                    n_bytes.is_multiple_of(REPLACED.len() - 1) && (1..=n_before).contains(&n);
+                if is_one && !numbers.contains(&n) {
+                    numbers.push(n);
+                }
+            }
+        }
+        numbers
     }
 
     /// The same without lines that look like those of an access log and are of no path, if there are such.
@@ -126,14 +154,17 @@ impl Apart {
         })
     }
 
-    /// The same with one byte for each U+FFFD.
-    fn shortened(&self) -> Apart {
+    /// The same with one byte for each of the first `n` U+FFFD.
+    fn shortened(&self, mut n: usize) -> Apart {
         let mut shorter = Apart::default();
         let mut text = Vec::new();
         for (line, name) in self.lines() {
             text.clear();
             let mut rest = &self.bytes[line.start..line.end];
-            while let Some(at) = memmem::find(rest, REPLACED) {
+            while n > 0
+                && let Some(at) = memmem::find(rest, REPLACED)
+            {
+                n -= 1;
                 text.extend_from_slice(&rest[..at]);
                 text.push(0xff);
                 rest = &rest[at + REPLACED.len()..];
@@ -148,4 +179,32 @@ impl Apart {
 /// Whether lines of `len` bytes, their newlines included, are all that need be known.
 pub fn is_enough(len: usize) -> bool {
     len >= RECORD_LEN_MAX.max(START_KNOWN_LEN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Cut by nginx where some bytes were no UTF-8 and became U+FFFD, and others were that before.
+    #[test]
+    fn a_cut_record_is_told_though_only_some_bytes_were_replaced() {
+        let head = "2026/11/20 11:23:46 [error] 7#7: *1 open() \"/srv/www/";
+        let forged = "2026/11/20 11:23:46 [error] 7#7: *2 connect() failed (111: Connection refused) while connecting to upstream, \
+            client: 192.0.2.1, server: s, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.5:80/\", host: \"h\"";
+        for (n_true, n_invalid) in [(0, 7), (5, 0), (5, 7), (300, 1)] {
+            let len = head.len() + 3 * n_true + n_invalid + forged.len() + 3;
+            let open = "z".repeat(NGINX_RECORD_LEN - len);
+            let first = format!("{head}{}", "\u{fffd}".repeat(n_true + n_invalid));
+            let mut apart = Apart::default();
+            for (name, line) in [&*first, forged, &open, &forged.replace("*2", "*3")]
+                .into_iter()
+                .enumerate()
+            {
+                apart.push(line.as_bytes(), false, name);
+            }
+            let group = apart.find_group(None);
+            assert!(group.is_some(), "{n_true}, {n_invalid}");
+            assert_eq!(apart.lines().count(), 3, "{n_true}, {n_invalid}");
+        }
+    }
 }

@@ -90,7 +90,7 @@ pub(super) struct Chart<'a> {
     right: f64,
     base: f64,
     /// How long a bar is.
-    step_s: i64,
+    pub step_s: i64,
     y_ticks: Vec<YTick>,
     x_ticks: Vec<XTick>,
     /// Stacked from below, one path per series.

@@ -43,10 +43,16 @@ pub(super) fn failures(report: &Report) -> String {
     let is_state = |line: &&CategoryLine| line.severity == "state";
     let states = report.others.iter().filter(is_state);
     let marks: Vec<Series<'_>> = states.map(series_of).collect();
-    let title = format!("Failures per {}, by category", cell(report));
+    let numbers = format!("Failures per {}, by category", cell(report));
     let description = description(report);
     made(&Failures {
-        timeline: timeline(("time", &title, &description), series, &marks, &report.plot),
+        timeline: timeline(
+            ("time", "Failures by category", &description),
+            &numbers,
+            series,
+            &marks,
+            &report.plot,
+        ),
         table: Categories {
             lines: &report.failures,
             caption: "Failures by category, most first",
@@ -101,6 +107,8 @@ fn description(report: &Report) -> String {
 #[derive(Template)]
 #[template(path = "timeline.html")]
 struct Timeline<'a> {
+    /// What the table of numbers shows: of the plot's cells, which the drawings may sum.
+    numbers: &'a str,
     plot: &'a Plot,
     series: Vec<Series<'a>>,
     wide: Chart<'a>,
@@ -116,11 +124,13 @@ struct Numbers {
 
 fn timeline<'a>(
     text: (&'a str, &'a str, &'a str),
+    numbers: &'a str,
     series: Vec<Series<'a>>,
     marks: &[Series<'a>],
     plot: &'a Plot,
 ) -> Timeline<'a> {
     Timeline {
+        numbers,
         plot,
         wide: stacked(text, &series, marks, plot, chart::WIDE),
         narrow: stacked(text, &series, marks, plot, chart::NARROW),
@@ -129,6 +139,12 @@ fn timeline<'a>(
 }
 
 impl Timeline<'_> {
+    /// How long the bars of the wide drawing and of the narrow one are.
+    fn steps(&self) -> [(&'static str, String); 2] {
+        [("wide", &self.wide), ("narrow", &self.narrow)]
+            .map(|(class, chart)| (class, duration(chart.step_s)))
+    }
+
     /// Names, colours and totals.
     fn legend(&self) -> Vec<(&str, &str, u64)> {
         let total = |series: &Series<'_>| series.counts.iter().sum();
@@ -137,7 +153,7 @@ impl Timeline<'_> {
     }
 
     /// Cells in which something is counted.
-    fn numbers(&self) -> Vec<Numbers> {
+    fn rows(&self) -> Vec<Numbers> {
         let row = |cell: usize| {
             let counts: Vec<u64> = self.series.iter().map(|s| s.counts[cell]).collect();
             Numbers {
@@ -157,16 +173,15 @@ struct HeatMap<'a> {
     lines: &'a [HeatRow],
     plot: &'a Plot,
     title: String,
+    /// What the table of numbers shows.
+    numbers: String,
     wide: Heat,
     narrow: Heat,
 }
 
 pub(super) fn heat_map(report: &Report) -> String {
     let (lines, plot) = (&report.heat_map[..], &report.columns);
-    let title = format!(
-        "Failures per {}, by upstream: the stronger the colour, the more",
-        duration(plot.cell_seconds)
-    );
+    let title = "Failures by upstream: the stronger the colour, the more".to_owned();
     let told = |line: &HeatRow| format!("{} at {}", grouped(line.n_failures), line.name());
     let told: Vec<String> = lines.iter().take(3).map(told).collect();
     let description = format!(
@@ -180,16 +195,21 @@ pub(super) fn heat_map(report: &Report) -> String {
         plot,
         wide: heat::map(text(), lines, plot, heat::WIDE),
         narrow: heat::map(text(), lines, plot, heat::NARROW),
+        numbers: format!("Failures per {}, by upstream", duration(plot.cell_seconds)),
         title: title.clone(),
     })
 }
 
 impl HeatMap<'_> {
     /// The legends of both drawings, whose cells are not equally long.
-    fn legends(&self) -> [(&'static str, Vec<(&'static str, String)>); 2] {
-        [("wide", heat::WIDE), ("narrow", heat::NARROW)].map(|(class, size)| {
+    fn legends(&self) -> [(&'static str, String, Vec<(&'static str, String)>); 2] {
+        let sizes = [
+            ("wide", heat::WIDE, &self.wide),
+            ("narrow", heat::NARROW, &self.narrow),
+        ];
+        sizes.map(|(class, size, map)| {
             let steps = heat::steps_of(self.lines, self.plot, size);
-            (class, heat::legend(steps))
+            (class, duration(map.step_s), heat::legend(steps))
         })
     }
 
@@ -203,7 +223,7 @@ impl HeatMap<'_> {
     }
 
     /// Columns in which anything failed, as rows: when it began, and the failures of each upstream.
-    fn numbers(&self) -> Vec<(String, Vec<u64>)> {
+    fn rows(&self) -> Vec<(String, Vec<u64>)> {
         let row = |cell: usize| {
             let counts = self.lines.iter().map(|line| line.counts[cell]).collect();
             (time_of(self.plot, cell), counts)
@@ -305,7 +325,7 @@ pub(super) fn traffic(report: &Report) -> String {
         let cells = all.series.iter().zip(&all.series_5xx);
         cells.map(|(n, n_5xx)| n - n_5xx).collect()
     });
-    let title = format!("Requests per {}", cell(report));
+    let numbers = format!("Requests per {}", cell(report));
     let description = requests.map_or_else(String::new, |all| all.text());
     let timeline = requests.map(|all| {
         let series = vec![
@@ -321,7 +341,8 @@ pub(super) fn traffic(report: &Report) -> String {
             },
         ];
         timeline(
-            ("requests", &title, &description),
+            ("requests", "Requests", &description),
+            &numbers,
             series,
             &[],
             &report.plot,

@@ -59,7 +59,7 @@ pub(super) const WIDE: Size = Size {
     width: 1040,
     cells_max: 60,
     x_ticks_max: 8,
-    name_max: 31,
+    name_max: 30,
     names: Names::Before,
 };
 
@@ -91,7 +91,7 @@ pub(super) struct Heat {
     right: f64,
     base: f64,
     /// How long a cell is.
-    step_s: i64,
+    pub step_s: i64,
     anchor: &'static str,
     name_x: f64,
     rows: Vec<Row>,
@@ -127,7 +127,7 @@ pub(super) fn map(
 ) -> Heat {
     let (left, row_height) = match size.names {
         Names::Above => (2.0, NAME + CELL + GAP),
-        Names::Before => (216.0, CELL + GAP),
+        Names::Before => (204.0, CELL + GAP), // whatever the names: no place depends on a text of a log
     };
     let bars = Bars::new(plot, size.cells_max, left, size.width as f64);
     let steps = steps(lines, &bars);

@@ -75,6 +75,15 @@ struct Page<'a> {
     blocks: Vec<Block>,
 }
 
+impl Page<'_> {
+    /// Anchors and titles of the sections that are there.
+    fn contents(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.blocks
+            .iter()
+            .map(|block| (block.name, block.title.as_str()))
+    }
+}
+
 fn title(report: &Report, section: Section) -> String {
     match section {
         Section::Sources => "What was read".to_owned(),

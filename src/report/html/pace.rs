@@ -23,7 +23,7 @@ const TOP: f64 = 8.0;
 /// Height of the part with times, of the part with attempts, and of what lies between.
 const TIMES: f64 = 78.0;
 const ATTEMPTS: f64 = 40.0;
-const BETWEEN: f64 = 12.0;
+const BETWEEN: f64 = 20.0;
 
 /// Scales that all charts of a page share.
 #[derive(Clone, Debug)]
@@ -271,7 +271,7 @@ mod tests {
     }
 
     fn pace(n: &[u64], n_failed: &[u64], quantiles: &[Option<[u32; 3]>]) -> Pace {
-        let quantile = |which: usize| quantiles.iter().map(|all| all.map(|all| all[which]));
+        let quantile = |which: usize| quantiles.iter().map(move |all| all.map(|all| all[which]));
         Pace {
             n: n.to_vec(),
             n_failed: n_failed.to_vec(),

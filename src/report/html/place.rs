@@ -67,7 +67,10 @@ impl Bars {
     pub(super) fn x_ticks(&self, n_max: i64, width: f64) -> Vec<XTick> {
         let pixels_per_s = self.step / self.bar_s as f64;
         // Half of a text of so many characters, rather too much than too little.
-        let inside = |x: f64, n_chars: usize| x.min(width - 3.5 * n_chars as f64);
+        let inside = |x: f64, n_chars: usize| {
+            let half = 3.5 * n_chars as f64;
+            x.max(half).min(width - half)
+        };
         ticks::times(self.start_s, self.from_s(self.n), n_max)
             .into_iter()
             .map(|tick| {

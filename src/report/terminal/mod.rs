@@ -78,6 +78,7 @@ impl Page {
             self.item(&format!("{} ({})", finding.title, finding.confidence));
         }
         self.line("");
+        self.in_short(report);
         self.fact("read", &read(&report.completeness));
         if let Some(config) = &report.config {
             self.fact("config", &config.text());
@@ -118,6 +119,31 @@ impl Page {
                 self.line(&format!("{:9}{} 5xx", "", sparkline(bad, width)));
             }
         }
+    }
+}
+
+impl Page {
+    /// When, whom it hit, and what to do next.
+    fn in_short(&mut self, report: &Report) {
+        let answer = &report.answer;
+        let (Some(first), Some(last)) = (&answer.first, &answer.last) else {
+            return;
+        };
+        let worst = report.worst.first().map_or_else(String::new, |worst| {
+            let n = grouped(worst.n_failures);
+            format!("; worst {} from {}: {n}", report.bucket, worst.bucket)
+        });
+        let long = duration(answer.seconds);
+        self.fact("when", &format!("{first} to {last} ({long}){worst}"));
+        let counted = |n: u64, word: &str| format!("{} {}", grouped(n), plural(n, word));
+        let clients = counted(answer.n_clients, "client");
+        let upstreams = counted(answer.n_upstreams as u64, "upstream");
+        self.fact("whom", &format!("{clients}, at {upstreams}"));
+        let next = report.findings.first();
+        if let Some(text) = next.and_then(|finding| finding.commands.first()) {
+            self.fact("next", &format!("check: {text}"));
+        }
+        self.line("");
     }
 }
 

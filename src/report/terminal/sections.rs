@@ -6,7 +6,7 @@ use crate::{
         model::{CategoryCount, CategoryLine, Report, RouteLine, UpstreamLine},
         words::{duration, grouped, milliseconds, plural},
     },
-    text::truncated,
+    text::{truncated, wrapped},
 };
 
 /// Sources with problems that are shown.
@@ -102,8 +102,10 @@ impl Page {
             clock(&report.columns.start, report),
             shades.legend
         );
-        let text = self.styled(DIM, &text);
-        self.line(&format!("  {text}"));
+        for line in wrapped(&text, self.width - 4) {
+            let line = self.styled(DIM, &line);
+            self.line(&format!("  {line}"));
+        }
     }
 
     pub(super) fn upstreams(&mut self, report: &Report) {

@@ -121,6 +121,7 @@ pub(super) fn scenarios(w: &mut World, odd: &Odd) {
     // Groups.
     let lost = w.closed();
     w.group("half", &server(&[&format!("{lost} max_fails=0"), &format!("{t} backup max_fails=0")]));
+    let lost_half = lost.clone();
     w.row("masked",         proxy("half"),                       Get,          200, ("refused", &lost));
     w.row("masked-then-cut", proxy("half"),                      Do("close"),  502, ("premature-close", t));
     w.row("masked-then-own", proxy("half"),                      Do("502"),    502, ("upstream-5xx", t));
@@ -201,6 +202,21 @@ pub(super) fn scenarios(w: &mut World, odd: &Odd) {
     w.row("fallback-dead",  proxy(&dead) + "error_page 502 = @dead;", Get,     502, ("refused", &page));
     w.row("fallback-own",   proxy(&dead) + "error_page 502 = @told;", Do("500"), 500, ("upstream-5xx", t));
     w.row("fallback-cut",   proxy("half") + "error_page 502 = @told; proxy_next_upstream off;", Do("close"), 502, ("premature-close", t));
+
+    w.row("intercepted-fallback", proxy(t) + "proxy_intercept_errors on; error_page 502 = @good;", Do("502"), 200, ("upstream-5xx", t));
+    w.row("page-twice",     proxy(&dead) + "recursive_error_pages on; error_page 502 = @dead;", Get, 502, ("refused", &page));
+    let mirror = w.closed();
+    w.location("=/-mirror", &format!("internal; {}", proxy(&mirror)));
+    w.row("mirrored",       proxy(&good) + "mirror /-mirror;",   Get,          200, NOTHING);
+    w.row("mirrored-cut",   proxy(t) + "mirror /-mirror;",       Do("close"),  502, ("premature-close", t));
+    w.row("auth-timeout",   proxy(&good) + "auth_request /-auth-slow;", Get,   500, ("timeout", &silent));
+    w.location("=/-auth-slow", &format!("internal; {}", hasty(&silent)));
+    let one = w.fake(Deed::Close);
+    w.group("cut_cut", &server(&[&format!("{one} max_fails=0"), &format!("{t} backup max_fails=0")]));
+    let next = "proxy_next_upstream error timeout non_idempotent;";
+    w.row("post-retried",   proxy("cut_cut") + next,             PostDo("200"), 200, ("premature-close", &one));
+    w.row("post-retried-cut", proxy("cut_cut") + next,           PostDo("close"), 502, ("premature-close", t));
+    w.row("tries-over",     proxy("half") + "proxy_next_upstream_tries 1;", Get, 502, ("refused", &lost_half));
 
     // The cache.
     let stale = "proxy_cache stale; proxy_cache_valid 200 1s; proxy_cache_use_stale error timeout; proxy_cache_key $uri;";
