@@ -21,7 +21,7 @@ impl Scanner<'_> {
             end: range.end,
             at: range.start,
             n_lines: 0,
-            lookout: Lookout::default(),
+            lookout: Lookout::new(None),
         };
         while run.at < run.end {
             let (n_hole, line) = line_behind_hole(&block.bytes[..run.end], run.at);
