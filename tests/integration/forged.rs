@@ -740,7 +740,7 @@ fn truth_at_debug(log: &[u8], n_failures: u64, own: &str) -> Truth {
     };
     let n_forged = lines(log).iter().filter(|line| is_forged(line)).count() as u64;
     let is_of_other = |record: &Vec<&[u8]>| {
-        !memchr::memmem::find(record[0], b" [debug] ").is_some_and(|at| at < 30)
+        memchr::memmem::find(record[0], b" [debug] ").is_none_or(|at| at >= 30)
     };
     let n_inner: usize = records(log)
         .into_iter()

@@ -262,7 +262,7 @@ fn hits(series: &[Series<'_>], marks: &[Series<'_>], grid: &Grid) -> Vec<Hit> {
             if parts.is_empty() {
                 return None;
             }
-            let from_s = grid.bars.from_s(bar);
+            let from_s = grid.bars.begins_s(bar);
             Some(Hit {
                 x: grid.bars.x(bar),
                 width: grid.bars.step,

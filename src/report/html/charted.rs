@@ -202,7 +202,7 @@ pub(super) fn heat_map(report: &Report) -> String {
 
 impl HeatMap<'_> {
     /// The legends of both drawings, whose cells are not equally long.
-    fn legends(&self) -> [(&'static str, String, Vec<(&'static str, String)>); 2] {
+    fn legends(&self) -> [(&'static str, String, heat::Legend); 2] {
         let sizes = [
             ("wide", heat::WIDE, &self.wide),
             ("narrow", heat::NARROW, &self.narrow),

@@ -24,7 +24,10 @@ const STEPS: u32 = 5;
 const CLASSES: [&str; STEPS as usize + 1] = ["s0", "s1", "s2", "s3", "s4", "s5"];
 
 /// The class and the counts of each step that is needed.
-pub(super) fn legend(steps: Steps) -> Vec<(&'static str, String)> {
+pub(super) type Legend = Vec<(&'static str, String)>;
+
+/// The legend of these steps.
+pub(super) fn legend(steps: Steps) -> Legend {
     let text = |(first, last): (u64, u64)| match last == first {
         true => grouped(first),
         false => format!("{} to {}", grouped(first), grouped(last)),
@@ -194,7 +197,7 @@ fn cells(line: &HeatRow, bars: &Bars, steps: Steps, is_labelled: bool) -> Vec<Ce
         .map(|bar| (bar, bars.sum(&line.counts, bar)))
         .filter(|(_, n)| *n > 0)
         .map(|(bar, n)| {
-            let (from_s, number) = (bars.from_s(bar), grouped(n));
+            let (from_s, number) = (bars.begins_s(bar), grouped(n));
             Cell {
                 class: CLASSES[steps.step(n)],
                 x: bars.x(bar),

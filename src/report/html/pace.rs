@@ -197,7 +197,7 @@ pub(super) fn chart<'a>(
             .map(|column| Hit {
                 x: bars.x(column),
                 width: bars.step,
-                from_s: bars.from_s(column),
+                from_s: bars.begins_s(column),
                 pace,
                 column,
             })

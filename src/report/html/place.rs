@@ -44,7 +44,7 @@ impl Bars {
     }
 
     /// When bar `bar` begins; that of the one behind the last is the end of all.
-    pub(super) fn from_s(&self, bar: usize) -> i64 {
+    pub(super) fn begins_s(&self, bar: usize) -> i64 {
         self.start_s + self.bar_s * bar as i64
     }
 
@@ -71,7 +71,7 @@ impl Bars {
             let half = 3.5 * n_chars as f64;
             x.max(half).min(width - half)
         };
-        ticks::times(self.start_s, self.from_s(self.n), n_max)
+        ticks::times(self.start_s, self.begins_s(self.n), n_max)
             .into_iter()
             .map(|tick| {
                 let x = self.left + (tick.at_s - self.start_s) as f64 * pixels_per_s;
