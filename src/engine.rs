@@ -104,6 +104,8 @@ pub struct Scanned {
     pub n_traced: u64,
     /// What clients tried to smuggle into records of level debug, if there are such.
     smuggled: Option<Arc<Smuggled>>,
+    /// There are records of level debug, and what clients smuggled into them is not known, or not all of it.
+    pub is_debug_believed: bool,
 }
 
 impl Scanned {
@@ -126,8 +128,14 @@ pub fn scan(
 ) -> Scanned {
     let scanned = scan_once(found, classifier, config, progress);
     let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
-    if !scanned.aggregate.has_debug || !found.iter().all(can_be_read_again) {
+    if !scanned.aggregate.has_debug {
         return scanned;
+    }
+    if !found.iter().all(can_be_read_again) {
+        return Scanned {
+            is_debug_believed: true,
+            ..scanned
+        };
     }
     let Some(smuggled) = smuggled(found, config) else {
         return scanned;
@@ -135,11 +143,15 @@ pub fn scan(
     for state in &scanned.sources {
         progress.expect(1, state.size_bytes);
     }
+    let is_debug_believed = !smuggled.is_whole;
     let config = EngineConfig {
         smuggled: Some(Arc::new(smuggled)),
         ..config.clone()
     };
-    scan_once(found, classifier, &config, progress)
+    Scanned {
+        is_debug_believed,
+        ..scan_once(found, classifier, &config, progress)
+    }
 }
 
 /// The lines that clients tried to smuggle into error logs, by all requests that any of `found` tells of.
@@ -209,6 +221,7 @@ fn scan_once(
         attempts,
         n_traced,
         smuggled: config.smuggled.clone(),
+        is_debug_believed: false,
     }
 }
 

@@ -28,6 +28,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Smuggled {
     lines: Vec<Box<[u8]>>,
+    /// None was dropped.
+    pub is_whole: bool,
 }
 
 /// Gathers them from logs in any order.
@@ -35,6 +37,8 @@ pub struct Smuggled {
 pub struct Gathered {
     lines: BTreeSet<Box<[u8]>>,
     len_bytes: usize,
+    /// Some were dropped.
+    is_cut: bool,
 }
 
 /// Bytes that are kept of such lines; past it the greatest go, so that which stay depends on no order. Each stands some thirty times in
@@ -88,6 +92,7 @@ impl Gathered {
             }
         }
         while self.len_bytes > BYTES_MAX {
+            self.is_cut = true;
             self.len_bytes -= self.lines.pop_last().map_or(0, |line| line.len());
         }
     }
@@ -95,7 +100,10 @@ impl Gathered {
     /// `None`: there are none.
     pub fn finish(self) -> Option<Smuggled> {
         let lines: Vec<Box<[u8]>> = self.lines.into_iter().collect();
-        (!lines.is_empty()).then_some(Smuggled { lines })
+        (!lines.is_empty()).then_some(Smuggled {
+            lines,
+            is_whole: !self.is_cut,
+        })
     }
 }
 
@@ -271,5 +279,6 @@ mod tests {
         }
         assert!(up.len_bytes <= BYTES_MAX && up.len_bytes > BYTES_MAX - 5_000);
         assert_eq!(up.lines, down.lines);
+        assert!(!up.finish().expect("some").is_whole);
     }
 }

@@ -25,6 +25,9 @@ pub(super) fn notes(findings: &Findings<'_>) -> Vec<String> {
     notes.extend(sample(findings));
     notes.extend(strangers(findings));
     notes.extend(forged(findings));
+    if scanned.is_debug_believed {
+        notes.push("records of level debug are believed as they stand: lines that clients forged into them are told only in files, which can be read twice, and in up to 32 MB of such lines".to_owned());
+    }
     notes.extend(part(findings));
     notes.extend(limits(findings));
     let gaps = gaps(scanned, &findings.zone.zone, placed.since, placed.until);
