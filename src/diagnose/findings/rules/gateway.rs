@@ -61,7 +61,7 @@ pub(super) fn connections(facts: &Facts<'_>, told: &mut Told) {
 
 /// A draft about `symptoms`, of which only those that name an upstream tell of a request: at accept there is none yet, but a client that
 /// is shut out; and a connection that was reused failed nobody.
-fn of_requests(facts: &Facts<'_>, subject: &str, symptoms: &[&Symptom]) -> Draft {
+pub(super) fn of_requests(facts: &Facts<'_>, subject: &str, symptoms: &[&Symptom]) -> Draft {
     let is_of_request = |symptom: &&Symptom| {
         symptom.upstream.is_some() || !matches!(symptom.phase, Phase::Accept | Phase::None)
     };

@@ -5,7 +5,7 @@
 use super::{
     Certainty, Draft, Facts, Symptom, Told, by_upstream,
     effects::{self, Effect, Seen},
-    name,
+    gateway, name,
     states::CONFLICTING,
 };
 use crate::{
@@ -156,8 +156,13 @@ pub(super) fn harmful(facts: &Facts<'_>, told: &mut Told) {
         if symptoms.is_empty() {
             continue;
         }
-        let shown: Vec<&Symptom> = symptoms;
-        let mut draft = draft(facts, finding, facts.draft("", &shown));
+        let of_requests = match row.shown {
+            Shown::Anywhere(Category::ResourceExhausted) => {
+                gateway::of_requests(facts, "", &symptoms)
+            }
+            _ => facts.draft("", &symptoms),
+        };
+        let mut draft = draft(facts, finding, of_requests);
         draft.claim = format!(
             "{} The logs show what comes of it {}. {}.",
             draft.claim,
