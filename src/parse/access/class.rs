@@ -103,10 +103,7 @@ impl Class {
         match self {
             Class::Number => Some(number_end(line, from)),
             Class::Ratio => ratio_end(line, from),
-            Class::Seconds => Some(seconds_end(line, from)).filter(|end| *end > from),
-            Class::SecondsOfAttempts => {
-                Some(list_end(line, from, Element::Seconds)).filter(|end| *end > from)
-            }
+            Class::Seconds | Class::SecondsOfAttempts => self.touched_end(line.rest(0), from),
             Class::Numbers => Some(list_end(line, from, Element::Number)),
             Class::Addresses => Some(list_end(line, from, Element::Address)),
             Class::LocalTime => is_local_time(line, from).then_some(from + 26),
@@ -119,6 +116,17 @@ impl Class {
 }
 
 impl Class {
+    /// [`end`](Self::end) of seconds that the next variable touches: rare, and no part of the code that all lines go through.
+    #[cold]
+    #[inline(never)]
+    fn touched_end(self, line: &[u8], from: usize) -> Option<usize> {
+        let end = match self.is_list() {
+            true => list_end(line, from, Element::Seconds),
+            false => seconds_end(line, from),
+        };
+        (end > from).then_some(end)
+    }
+
     /// The last position where any value that begins at `from` ends; shorter ones may be values, too.
     pub(super) fn reach(self, line: &[u8], from: usize) -> Option<usize> {
         match self {
