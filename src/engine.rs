@@ -127,11 +127,10 @@ pub fn scan(
     progress: &Progress,
 ) -> Scanned {
     let scanned = scan_once(found, classifier, config, progress);
-    let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
     if !scanned.aggregate.has_debug {
         return scanned;
     }
-    if !found.iter().all(can_be_read_again) {
+    if !found.iter().all(Found::can_be_read_again) {
         return Scanned {
             is_debug_believed: true,
             ..scanned

@@ -53,6 +53,12 @@ pub fn unmarked(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// [`for_terminal`] of each line of `bytes`, which stay lines.
+pub fn for_lines(bytes: &[u8]) -> String {
+    let lines = bytes.split(|&byte| byte == b'\n');
+    lines.map(for_terminal).collect::<Vec<_>>().join("\n")
+}
+
 /// [`for_terminal`] of what a path shows.
 pub fn path_for_terminal(path: &std::path::Path) -> String {
     for_terminal(path.as_os_str().as_encoded_bytes())

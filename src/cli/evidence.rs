@@ -21,7 +21,7 @@ use crate::{
         show::{self, Manner},
     },
     export::{self, Names, Output, Target},
-    input::{Found, Place},
+    input::Found,
     progress::Progress,
     report::terminal::Style,
     scan::{Event, Request, Sink},
@@ -288,9 +288,8 @@ impl<'a> Search<'a> {
     fn look(&mut self) {
         let wanted = std::mem::take(&mut self.wanted);
         let mut looked = self.look_for(&wanted);
-        let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
         if looked.iter().any(|looked| looked.is_debug)
-            && self.found.iter().all(can_be_read_again)
+            && self.found.iter().all(Found::can_be_read_again)
             && let Some(smuggled) = engine::smuggled(&self.found, &self.plan.engine)
         {
             self.plan.engine.smuggled = Some(Arc::new(smuggled));

@@ -66,10 +66,6 @@ impl Failure {
 /// Writes `coroner: kind: message` to stderr, harmless for a terminal; further lines stand below it, indented. A closed stderr is no
 /// reason to stop.
 pub fn say(kind: &str, message: &str) {
-    let lines = message.split('\n');
-    let lines: Vec<String> = lines
-        .map(|line| text::for_terminal(line.as_bytes()))
-        .collect();
-    let message = lines.join("\n  ");
+    let message = text::for_lines(message.as_bytes()).replace('\n', "\n  ");
     let _ = writeln!(io::stderr().lock(), "coroner: {kind}: {message}");
 }

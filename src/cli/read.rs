@@ -91,8 +91,7 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
         KnownZone::of(given, &scanned.ledgers, errors, attempts)
     };
     let mut zone = known_zone(&scanned, plan.zone.as_ref()).with_machines(&scanned);
-    let can_be_read_again = |found: &Found| matches!(found.place, Place::File(_));
-    if !zone.machines.is_empty() && found.iter().all(can_be_read_again) {
+    if !zone.machines.is_empty() && found.iter().all(Found::can_be_read_again) {
         plan.engine.clocks = Some(Arc::new(zone.clocks(&scanned)));
         let progress = Arc::new(expected(&found));
         let shown_progress = progress::show(args, Arc::clone(&progress));

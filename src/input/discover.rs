@@ -48,6 +48,11 @@ pub struct Found {
 }
 
 impl Found {
+    /// It is a file, not a stream: a second pass finds what the first one did.
+    pub fn can_be_read_again(&self) -> bool {
+        matches!(self.place, Place::File(_))
+    }
+
     fn new(place: Place, named: bool) -> Found {
         let name = match &place {
             Place::File(path) | Place::Pipe(path) => path.clone(),

@@ -52,8 +52,7 @@ impl Shown<'_> {
 
     /// For a report, where it may have lines.
     pub fn for_page(&self) -> String {
-        let lines = self.0.split(|&byte| byte == b'\n');
-        lines.map(text::for_terminal).collect::<Vec<_>>().join("\n")
+        text::for_lines(&self.0)
     }
 
     /// Without the end of its line.

@@ -543,6 +543,13 @@ fn check(
     complaints
 }
 
+/// The directories that the configuration serves.
+fn lay_out(dir: &Path) {
+    for name in ["www/s", "www/idx"] {
+        fs::create_dir_all(dir.join(name)).expect("our own directory");
+    }
+}
+
 const FROZEN: &str = "tests/data/forged-nginx.txt";
 
 #[test]
@@ -551,8 +558,7 @@ fn nothing_forged_through_a_real_nginx_is_believed() {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let files = TempDir::create();
     let dir = &files.0;
-    fs::create_dir_all(dir.join("www/s")).expect("our own directory");
-    fs::create_dir_all(dir.join("www/idx")).expect("our own directory");
+    lay_out(dir);
     fs::write(dir.join("www/s/file"), "x").expect("our own directory");
     let (closed, fastcgi) = ("127.0.0.1:1", serve_fastcgi());
     let config = |port| nginx_config(dir, port, closed, &fastcgi, "info");
@@ -671,8 +677,7 @@ fn nothing_forged_at_level_debug_is_believed() {
     let _one_run = ONE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
     let files = TempDir::create();
     let dir = &files.0;
-    fs::create_dir_all(dir.join("www/s")).expect("our own directory");
-    fs::create_dir_all(dir.join("www/idx")).expect("our own directory");
+    lay_out(dir);
     let closed = "127.0.0.1:1";
     let config = |port| nginx_config(dir, port, closed, closed, "debug");
     let gateway = Gateway::start(&nginx, dir, config, None);

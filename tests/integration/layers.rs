@@ -175,6 +175,7 @@ fn count_own_texts(directory: &Path, root: &Path, found: &mut BTreeMap<String, u
         }
         let text = fs::read_to_string(&path).unwrap_or_default();
         let calls = [
+            "text::for_lines(",
             "text::for_table(",
             "text::for_terminal(",
             "text::path_for_terminal(",
