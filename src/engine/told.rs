@@ -7,7 +7,7 @@ use crate::{
     input::{self, Kind, LineKind},
     parse::{
         HeadParser,
-        access::{Known, recognise},
+        access::{Known, recognise, tells_request},
         denial,
         head::is_head,
         record,
@@ -33,7 +33,7 @@ impl SourceState {
     /// Tells it by `sample`, its first bytes.
     pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) {
         let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
-        let chain = wrapper::detect(sample, |_| false);
+        let chain = chain_of(sample);
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
         self.reading.clocks.clone_from(&config.clocks);
@@ -77,6 +77,11 @@ impl SourceState {
             Err(_) => {}
         }
     }
+}
+
+/// What is wrapped around the lines of a source that begins with `sample`.
+pub(super) fn chain_of(sample: &[u8]) -> Chain {
+    wrapper::detect(sample, tells_request)
 }
 
 /// The lines of a sample, out of their envelopes; of error records nothing is kept.

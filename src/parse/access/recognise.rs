@@ -64,3 +64,8 @@ fn readers(found: &Inference, wanted: FieldSet) -> Formats {
     };
     Formats::new(found.formats.iter().map(reader).collect())
 }
+
+/// Whether `text` is a request in JSON: an object with the status of one.
+pub fn tells_request(text: &[u8]) -> bool {
+    text.starts_with(b"{") && JsonFormat::learn(std::iter::once(text), &[]).is_some()
+}
