@@ -161,11 +161,8 @@ impl Fine {
         };
         let mut rows = in_time(of_records, zone);
         rows.append(&mut in_time(of_requests, &Zone::utc()));
-        let traffic = traffic
-            .into_rows()
-            .map(Traffic::of)
-            .filter(|row| is_between(row.bucket, since, until))
-            .collect();
+        let mut traffic: Vec<Traffic> = traffic.into_rows().map(Traffic::of).collect();
+        traffic.retain(|row| is_between(row.bucket, since, until));
         Fine {
             rows,
             traffic,

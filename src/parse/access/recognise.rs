@@ -15,6 +15,8 @@ pub struct Known {
     pub formats: Vec<LogFormat>,
     /// So many of them, the first, were given for whatever is read: its lines are meant to be requests.
     pub n_given: usize,
+    /// The configuration says that it is an access log.
+    pub is_access_log: bool,
     /// Which key of JSON lines tells a field.
     pub keys: Vec<(Field, String)>,
 }
