@@ -102,8 +102,8 @@ pub struct Scanned {
     pub attempts: Traces<AttemptTrace>,
     /// Records and attempts looked at one by one for these, whether or not both are there.
     pub n_traced: u64,
-    /// What clients tried to smuggle into records of level debug, if there are such.
-    smuggled: Option<Arc<Smuggled>>,
+    /// What clients tried to smuggle into records of level debug, if there are such: who reads again has to know it, too.
+    pub smuggled: Option<Arc<Smuggled>>,
     /// There are records of level debug, and what clients smuggled into them is not known, or not all of it.
     pub is_debug_believed: bool,
 }

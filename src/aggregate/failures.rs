@@ -127,8 +127,13 @@ impl Failures {
     }
 
     /// Like [`rows`](Self::rows), for when the counts are no longer needed: copies no clients.
-    pub fn into_rows(self) -> Vec<FailureRow> {
-        self.table.into_rows().map(FailureRow::of).collect()
+    pub fn into_rows(self) -> impl Iterator<Item = FailureRow> {
+        self.table.into_rows().map(FailureRow::of)
+    }
+
+    /// When the last event was; `None` without one that has a time.
+    pub fn last_seen(&self) -> Option<LocalTime> {
+        self.table.last()
     }
 
     /// Puts what was counted in the order of rows, which changes no answer.
@@ -302,7 +307,7 @@ mod tests {
                     merged.merge(of(b, grain));
                     assert_eq!(told(&merged.rows()), told(&rows), "{grain:?} cut at {cut}");
                     assert_eq!(
-                        told(&merged.into_rows()),
+                        told(&merged.into_rows().collect::<Vec<_>>()),
                         told(&rows),
                         "{grain:?} cut at {cut}"
                     );

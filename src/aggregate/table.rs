@@ -155,6 +155,11 @@ impl<C: Count> Table<C> {
         });
     }
 
+    /// The latest time counted.
+    pub fn last(&self) -> Option<LocalTime> {
+        (self.last_second != 0).then_some(LocalTime(i64::from(self.last_second)))
+    }
+
     /// How fine the rows are.
     pub fn width(&self) -> Width {
         self.width

@@ -2,7 +2,7 @@
 
 use super::message::Failure;
 use crate::{
-    config::{self, Config, path_match},
+    config::{self, Config, PathMatch, path_match},
     engine::KnownFormats,
     parse::access::{Escape, Field, Known, LogFormat, builtin, json::field_named},
 };
@@ -131,6 +131,7 @@ impl KnownFormats for ToldFormats {
         Known {
             formats,
             n_given: self.given.len(),
+            is_access_log: best.is_some_and(|fit| fit != PathMatch::Pattern),
             keys: self.keys.clone(),
         }
     }

@@ -5,7 +5,7 @@ use crate::{
     aggregate::Evidence,
     classify::Classifier,
     diagnose::{Finding, findings::Cite},
-    engine,
+    engine::{self, EngineConfig},
     evidence::{Context, Finder, PlaceId, Wanted},
     export::Names,
     redact::Shown,
@@ -30,6 +30,10 @@ pub(super) fn whole_lines(
     let places: Vec<Evidence> = places.into_iter().collect();
     let names = Names::new(&read.scanned, &read.plan.redactor);
     let classifier = Classifier::default();
+    let config = EngineConfig {
+        smuggled: read.scanned.smuggled.clone(),
+        ..read.plan.engine.clone()
+    };
     let mut lines = BTreeMap::new();
     for (stored, found) in read.scanned.found.iter().enumerate() {
         let in_it = (0..).zip(&places);
@@ -44,9 +48,7 @@ pub(super) fn whole_lines(
             continue;
         }
         let mut finder = Finder::new(&classifier, &read.plan.redactor, wanted, Context::default());
-        engine::walk(found, &read.plan.engine, |state, block| {
-            finder.look(state, block)
-        });
+        engine::walk(found, &config, |state, block| finder.look(state, block));
         let (_, exhibits) = finder.finish();
         for exhibit in exhibits
             .into_iter()

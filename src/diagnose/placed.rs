@@ -136,36 +136,30 @@ impl Fine {
         let grain = of_records.width().max(of_requests.width());
         let widest = grain.max(traffic.width());
         let is_pooled = of_records.is_pooling() || of_requests.is_pooling() || traffic.is_pooling();
-        let (of_records, of_requests) = (of_records.into_rows(), of_requests.into_rows());
-        let last = |rows: &[FailureRow]| rows.iter().filter_map(|row| row.last_seen).max();
-        let newest = || {
-            let last_record = last(&of_records).map(|last| zone.instant(last).0);
-            last_record.max(last_request)
-        };
+        let last_record = of_records.last_seen().map(|last| zone.instant(last).0);
+        let newest = || last_record.max(last_request);
         let resolve = |bound: Option<TimeBound>| Some(bound?.resolve(newest()?, zone));
         let (since, until) = (resolve(placement.since), resolve(placement.until));
         let (mut n_twice, mut n_skipped) = (0, 0);
-        let mut in_time = |rows: Vec<FailureRow>, zone: &Zone| {
-            // In the room that the rows had: large ones take as long to move as to count.
-            let placed = rows.into_iter().map(|row| in_utc(row, zone));
-            let placed = placed.filter(|(failure, _)| is_between(failure.bucket, since, until));
-            let rows = placed.map(|(failure, sureness)| {
+        let mut rows = Vec::new();
+        let mut place = |of: Failures, zone: &Zone| {
+            let placed = of.into_rows().map(|row| in_utc(row, zone));
+            rows.reserve(placed.size_hint().0); // large ones take as long to move as to count
+            rows.extend(placed.filter_map(|(failure, sureness)| {
+                let is_in_time = is_between(failure.bucket, since, until);
                 match sureness {
+                    _ if !is_in_time => {}
                     Sureness::One => {}
                     Sureness::Twice => n_twice += failure.n_events,
                     Sureness::Skipped => n_skipped += failure.n_events,
                 }
-                failure
-            });
-            rows.collect::<Vec<Failure>>()
+                is_in_time.then_some(failure)
+            }));
         };
-        let mut rows = in_time(of_records, zone);
-        rows.append(&mut in_time(of_requests, &Zone::utc()));
-        let traffic = traffic
-            .into_rows()
-            .map(Traffic::of)
-            .filter(|row| is_between(row.bucket, since, until))
-            .collect();
+        place(of_records, zone);
+        place(of_requests, &Zone::utc());
+        let mut traffic: Vec<Traffic> = traffic.into_rows().map(Traffic::of).collect();
+        traffic.retain(|row| is_between(row.bucket, since, until));
         Fine {
             rows,
             traffic,

@@ -10,7 +10,7 @@
 //! Machines that start at the same second write the same first lines: what two have in common counts as the same only if one
 //! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin.
 
-use super::{crew::Crew, panic};
+use super::{crew::Crew, panic, told};
 use crate::{
     event::LocalTime,
     input::{
@@ -240,7 +240,7 @@ fn first_line(bytes: &[u8]) -> Option<u64> {
 
 /// The time of the first record in `bytes`, whatever is wrapped around it: good enough to put files in order.
 fn first_time(bytes: &[u8]) -> Option<LocalTime> {
-    let chain = wrapper::detect(bytes, |_| false);
+    let chain = told::chain_of(bytes);
     let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
     bytes.split(|&b| b == b'\n').find_map(|line| {
         let text = wrapper::strip(&chain, line, &mut scratch).text;

@@ -7,7 +7,7 @@ use crate::{
     input::{self, Kind, LineKind},
     parse::{
         HeadParser,
-        access::{Known, recognise},
+        access::{Known, recognise, tells_request},
         denial,
         head::is_head,
         record,
@@ -33,7 +33,7 @@ impl SourceState {
     /// Tells it by `sample`, its first bytes.
     pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) {
         let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
-        let chain = wrapper::detect(sample, |_| false);
+        let chain = chain_of(sample);
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
         self.reading.clocks.clone_from(&config.clocks);
@@ -60,7 +60,7 @@ impl SourceState {
         if asked_for.is_empty() {
             return;
         }
-        let is_meant = self.named && known.n_given > 0 && !has_records;
+        let is_meant = (self.named && known.n_given > 0 || known.is_access_log) && !has_records;
         let is_certain = self.kind == Kind::NginxAccess || is_meant;
         match recognise(&asked_for, &known, config.wanted.fields) {
             // What tells neither when nor how it ended is no request, unless an access log is asked for.
@@ -77,6 +77,11 @@ impl SourceState {
             Err(_) => {}
         }
     }
+}
+
+/// What is wrapped around the lines of a source that begins with `sample`.
+pub(super) fn chain_of(sample: &[u8]) -> Chain {
+    wrapper::detect(sample, tells_request)
 }
 
 /// The lines of a sample, out of their envelopes; of error records nothing is kept.
@@ -107,7 +112,7 @@ impl Lines {
                 Some(kind) => wrapper::block_len(kind, &whole[at..]).max(1),
                 None => memchr::memchr(b'\n', &whole[at..]).map_or(whole.len() - at, |len| len + 1),
             };
-            let line = whole[at..at + len].trim_ascii_end();
+            let line = without_line_end(&whole[at..at + len]);
             let stripped = wrapper::strip(chain, line, &mut scratch);
             pieces.expire(at as u64, |joined| take(joined.text));
             if let Some(joined) = pieces.push(&stripped, at as u64, (at + len) as u64) {
@@ -140,6 +145,12 @@ impl Lines {
         let lines = self.lines.iter().filter(may_be);
         lines.map(|(_, text)| text.as_slice()).collect()
     }
+}
+
+/// Blanks at its end may be part of a format.
+fn without_line_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn kind_of_line(text: &[u8], heads: &mut HeadParser) -> LineKind {

@@ -304,6 +304,35 @@ fn variables_of_the_configuration_are_words_if_that_fits() {
     );
 }
 
+/// nginx refuses blanks in URIs since 1.21.1, so the first one ends it, unless what follows tells something that a client could forge.
+#[test]
+fn a_uri_before_mere_text_is_a_word() {
+    let open = format("[$time_local] $status $upstream_addr $request_uri $http_user_agent");
+    let line = "[20/Nov/2026:11:29:47 +0000] 502 10.0.0.1:80 /a?b=c Mozilla/5.0 (X11; Linux)";
+    check(
+        &open,
+        line,
+        &[
+            (Status, "502"),
+            (UpstreamAddr, "10.0.0.1:80"),
+            (Uri, "/a?b=c"),
+        ],
+    );
+    let told = format("$request_uri $status $http_user_agent");
+    check_misfit(&told, "/a 200 502 curl/8", Misfit::Ambiguous);
+}
+
+/// A header that holds a list of addresses stands beside the address of the client: what ends with a comma is none.
+#[test]
+fn a_client_is_no_part_of_a_list() {
+    let format = format("$remote_user $remote_addr $http_x_forwarded_for $status");
+    check(
+        &format,
+        "- 192.0.2.1 10.1.2.3, 192.0.2.9 502",
+        &[(Client, "192.0.2.1"), (Status, "502")],
+    );
+}
+
 /// A port behind an address, an address with colons.
 #[test]
 fn ports_stand_behind_the_last_colon() {

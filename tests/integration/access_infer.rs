@@ -339,3 +339,86 @@ fn what_is_no_access_log_is_refused_with_lines() {
             .is_empty()
     );
 }
+
+/// Formats of public repositories, and fields that their lines tell by themselves.
+const SEEN: &[(&str, &[Field])] = &[
+    (
+        "$remote_addr - - [$time_local] \"$request\" status $status upstream $upstream_response_time request $request_time [for $host via $upstream_addr]",
+        &[Field::Status, Field::Request],
+    ),
+    (
+        "$remote_addr - $host [$time_local] \"$request\" $status $body_bytes_sent $upstream_addr $upstream_status",
+        &[Field::Status, Field::UpstreamAddr, Field::UpstreamStatus],
+    ),
+    (
+        "[$time_iso8601] $remote_addr $remote_user - $server_name \"$http_referer\" \"$http_user_agent\" \"$request\" - $status $body_bytes_sent $request_time - $upstream_addr $upstream_status $upstream_response_time",
+        &[Field::Status, Field::UpstreamAddr, Field::UpstreamStatus],
+    ),
+    (
+        "$remote_addr - $remote_user [$time_local] \"$request\" $http_host $status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $upstream_addr $upstream_status $upstream_cache_status $upstream_response_time > $request_time",
+        &[Field::Status, Field::UpstreamAddr, Field::UpstreamStatus],
+    ),
+    (
+        "[$time_local] $remote_addr $remote_user $http_host $uri $request_method $status $body_bytes_sent \"$http_referer\" $request_time $upstream_addr $upstream_status  $upstream_connect_time \"$http_user_agent\" ",
+        &[
+            Field::Status,
+            Field::Method,
+            Field::UpstreamAddr,
+            Field::UpstreamStatus,
+        ],
+    ),
+];
+
+/// Where no peer of a group is tried, its name stands for the peer, in an outage often: that is no reason to know no upstreams.
+#[test]
+fn formats_of_others_tell_what_they_can() {
+    let attempts = [
+        ("10.0.0.1:8080", "200", "0.004"),
+        ("10.0.0.1:8080, 10.0.0.2:8080", "502, 200", "0.001, 0.003"),
+        ("app", "502", "0.000"),
+        ("-", "-", "-"),
+        ("10.0.0.2:8080", "404", "0.002"),
+    ];
+    for (body, fields) in SEEN {
+        let lines: Vec<Vec<u8>> = (0..40)
+            .map(|n| {
+                let (addr, statuses, times) = attempts[n % attempts.len()];
+                let status = statuses.rsplit(' ').next().unwrap_or("-");
+                let values = [
+                    ("$upstream_addr", addr.to_owned()),
+                    ("$upstream_status", statuses.to_owned()),
+                    ("$upstream_response_time", times.to_owned()),
+                    ("$upstream_connect_time", times.to_owned()),
+                    ("$upstream_cache_status", "MISS".to_owned()),
+                    ("$time_local", format!("20/Nov/2026:11:29:{n:02} +0000")),
+                    ("$time_iso8601", format!("2026-11-20T11:29:{n:02}+00:00")),
+                    ("$request_method", "GET".to_owned()),
+                    ("$request_time", format!("0.{n:03}")),
+                    ("$request", format!("GET /a/{n} HTTP/1.1")),
+                    ("$remote_addr", "192.0.2.1".to_owned()),
+                    ("$remote_user", "-".to_owned()),
+                    ("$http_user_agent", "Mozilla/5.0 (X11; Linux)".to_owned()),
+                    ("$http_referer", "-".to_owned()),
+                    ("$http_host", "shop.example".to_owned()),
+                    ("$server_name", "shop.example".to_owned()),
+                    ("$host", "shop.example".to_owned()),
+                    ("$uri", format!("/a/{n}")),
+                    ("$body_bytes_sent", (n * 37).to_string()),
+                    ("$status", status.replace('-', "304")),
+                ];
+                let line = values.iter().fold(body.to_string(), |line, (name, value)| {
+                    line.replace(name, value)
+                });
+                line.into_bytes()
+            })
+            .collect();
+        let lines: Vec<&[u8]> = lines.iter().map(|line| &line[..]).collect();
+        let format = LogFormat::compile("seen", Escape::Default, body.as_bytes()).expect("one");
+        let inference = infer(&lines, &[]).unwrap_or_else(|refusal| panic!("{body}: {refusal}"));
+        assert!(check_same(&format, &inference, &lines) > 0, "{body}");
+        let (tells, _) = read(&inference, lines[0]).expect("it fits");
+        for field in *fields {
+            assert!(tells.has(*field), "{field:?} of {body}");
+        }
+    }
+}

@@ -94,7 +94,12 @@ impl Slow {
             variable.field.is_none() && is_text
         };
         let mut variables: Vec<Variable> = Vec::new();
-        for ((name, literal), field) in pieces.iter().zip(fields) {
+        let last_told = fields.iter().rposition(Option::is_some);
+        let mut uri = None;
+        for (at, ((name, literal), field)) in pieces.iter().zip(fields).enumerate() {
+            if name == "request_uri" && field.is_some() && last_told == Some(at) {
+                uri = Some(variables.len());
+            }
             let variable = Variable {
                 kind: kind(name),
                 field,
@@ -110,10 +115,27 @@ impl Slow {
                 _ => variables.push(variable),
             }
         }
-        Slow {
+        let mut slow = Slow {
             head: head.into_bytes(),
             variables,
             escape,
+        };
+        // A URI holds no blanks, if it is certain where it begins and nothing that tells something stands behind it.
+        if let Some(uri) = uri.filter(|uri| (0..*uri).all(|at| slow.is_sure(at))) {
+            slow.variables[uri].kind = Kind::Custom;
+        }
+        slow
+    }
+
+    /// Whether one look tells where the variable ends.
+    fn is_sure(&self, at: usize) -> bool {
+        let variable = &self.variables[at];
+        let is_before_blank =
+            variable.literal.starts_with(b" ") && !variable.literal.starts_with(b" :");
+        match variable.kind {
+            Kind::LocalTime | Kind::IsoTime | Kind::Status => true,
+            Kind::Text | Kind::Custom => self.stop_of_text(at).is_some(),
+            _ => is_before_blank,
         }
     }
 
@@ -336,6 +358,7 @@ impl Slow {
             .is_some_and(|next| next.field == Some(Field::Uri));
         match self.variables[at].literal.first() {
             None if is_before_uri => [b' ', b'/'],
+            Some(b' ') if self.variables[at].field == Some(Field::Client) => [b' ', b','],
             Some(first) if *first < b' ' || b"|;,'<>(){}".contains(first) => [b' ', *first],
             _ => [b' ', b'"'],
         }
@@ -535,7 +558,13 @@ fn round_trips(dice: &mut Dice, body: &str, escape: Escape, n: usize) -> usize {
                 if let Some(field) = field {
                     let found = out.get(*field);
                     let shown = line.escape_ascii();
-                    assert_eq!(found, Some(&value[..]), "{field:?}\n{body}\n{shown}");
+                    // What no nginx of today takes for a URI, is cut short where it is followed by nothing that tells something.
+                    let word = || value.split(|byte| *byte == b' ').next();
+                    let is_cut_short = *field == Field::Uri && found == word();
+                    assert!(
+                        found == Some(&value[..]) || is_cut_short,
+                        "{field:?} {found:?}\n{body}\n{shown}"
+                    );
                 }
             }
         }

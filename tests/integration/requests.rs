@@ -344,6 +344,25 @@ fn told_formats_are_used() {
         let columns = ["n_requests", "n_502", "bytes_sent", "request_ms_max"];
         assert_eq!(rows(&traffic, &columns), ["20 20 180 7000"], "{told:?}");
     }
+    // What tells no time, and ends with a blank: only the configuration says that it is an access log.
+    let log = "192.0.2.1 10.0.0.1:80 502 \n".repeat(20);
+    fs::write(directory.join("bare.log"), log).expect("written");
+    fs::write(
+        directory.join("bare.conf"),
+        "events {}\nhttp { log_format bare '$remote_addr $upstream_addr $status '; access_log logs/bare.log bare; }\n",
+    )
+    .expect("written");
+    let told = [
+        "bare.log",
+        "--table",
+        "traffic",
+        "--nginx-config",
+        "bare.conf",
+    ];
+    assert_eq!(
+        rows(&export(directory, &told), &["bucket", "upstream", "n_502"]),
+        [" 10.0.0.1:80 20"]
+    );
     let json: String = (0..20)
         .map(|n| format!("{{\"at\":\"2026-11-20T11:29:{n:02}Z\",\"ip\":\"192.0.2.1\",\"request\":\"GET / HTTP/1.1\",\"outcome\":502}}\n"))
         .collect();

@@ -8,7 +8,8 @@
 //! Passes go from sure to unsure: connection numbers, then request line and upstream, then request line alone, then for what is cut
 //! its head, or the client alone; each looks near the expected moment first, then anywhere in the life. Within a pass records and lives
 //! that share a key are matched by a sweep ([`sweep`]); a record explains at most one attempt, and an attempt has at most one
-//! record. What is left over is told apart by why ([`left`]).
+//! record. Where numbers of connections have met, a request that has one is looked for by nothing else: by its request line it
+//! could only be given what another failed of. What is left over is told apart by why ([`left`]).
 //!
 //! Not here: zones (see [`zone_inference`](super::zone_inference)) and names; all of this is hashes, numbers and times. The facts
 //! it rests on are `ngx_http_log_error_handler` (what a record names), `ngx_http_upstream_next` (a record per failed attempt) and
@@ -31,13 +32,13 @@ use crate::{
 /// How sure it is that a record tells why an attempt failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
-    /// The number of the connection is the same, and no other attempt of the request fits better.
+    /// The number of the connection is the same within the life of the request, and all that fits there says the same.
     Exact,
     /// Client, request line, host and upstream agree within the life of the request, as far as both sides tell them; and all that
     /// fits there says the same.
     Strong,
     /// Something of it is unknown: the record is cut, the access log tells no durations, or what fits names different upstreams or
-    /// categories, as of equal requests that failed at once.
+    /// categories, as of equal requests that failed at once, or of one that was tried again where the access log names no upstreams.
     Weak,
 }
 
@@ -197,6 +198,7 @@ pub fn join_at(
         attempts,
         by_error: vec![None; errors.len()],
         by_attempt: vec![None; attempts.len()],
+        are_numbered: false,
     };
     for tier in [Tier::Cause, Tier::Remark] {
         for pass in &PASSES {
@@ -214,7 +216,7 @@ pub(super) fn expected_at(attempt: &AttemptTrace) -> Option<i64> {
     let life = Life::of(attempt);
     match life.expect? {
         expect::Expect::Abort | expect::Expect::Body => None,
-        _ => Some(life.near.1 - SLACK_S),
+        _ => Some(life.failed),
     }
 }
 
@@ -226,6 +228,8 @@ struct Join<'a> {
     lives: Vec<Life>,
     by_error: Vec<Option<u32>>,
     by_attempt: Vec<Option<(u32, Confidence)>>,
+    /// What the access log has for numbers of connections are those of the records: some have met.
+    are_numbered: bool,
 }
 
 /// What is worked out of an error trace beforehand.
@@ -266,6 +270,8 @@ impl Record {
 /// What is worked out of an attempt trace beforehand; spans are seconds, both ends inclusive.
 struct Life {
     expect: Option<expect::Expect>,
+    /// The second at which it is taken to have failed.
+    failed: i64,
     /// About when its record is expected.
     near: (i64, i64),
     /// All of the time in which it can have failed.
@@ -290,11 +296,14 @@ impl Life {
         } else {
             failed - UNKNOWN_LIFE_S
         };
-        let (from, to) = (failed - SLACK_S, failed + SLACK_S);
+        // Both logs have their time of one clock, and the line comes last; but how long later attempts took is less exact.
+        let later_s = if attempt.later_ms > 0 { SLACK_S } else { 0 };
+        let from = failed - SLACK_S;
         Life {
             expect: expect::Expect::of(attempt),
-            near: (from, to),
-            whole: (from.min(start - SLACK_S), to),
+            failed,
+            near: (from, failed + later_s),
+            whole: (from.min(start - SLACK_S), failed + SLACK_S),
             is_known,
         }
     }
@@ -310,7 +319,9 @@ struct Pass {
 /// What must be told on both sides, and be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum By {
-    /// Connection and client.
+    /// Connection, client and request line: a connection of HTTP/2 carries many at once.
+    Stream,
+    /// Connection and client, where the request line is told on one side at most.
     Connection,
     /// Client and request line.
     Request,
@@ -343,7 +354,9 @@ const fn pass(by: By, upstream: Need, reach: Reach) -> Pass {
 }
 
 /// From sure to unsure.
-const PASSES: [Pass; 9] = [
+const PASSES: [Pass; 11] = [
+    pass(By::Stream, Need::Any, Reach::Near),
+    pass(By::Stream, Need::Any, Reach::Whole),
     pass(By::Connection, Need::Any, Reach::Near),
     pass(By::Connection, Need::Any, Reach::Whole),
     pass(By::Request, Need::Both, Reach::Near),
@@ -359,9 +372,16 @@ const PASSES: [Pass; 9] = [
 type Key = (TextHash, TextHash, u64);
 
 impl By {
+    /// The number of the connection is compared.
+    fn is_by_number(self) -> bool {
+        matches!(self, By::Stream | By::Connection)
+    }
+
     /// `None`: not told.
     fn key(self, of: &RequestKey) -> Option<Key> {
         match self {
+            By::Stream => (of.client.is_some() && of.request.is_some() && of.connection != 0)
+                .then_some((of.client, of.request, of.connection)),
             By::Connection => {
                 (of.connection != 0).then_some((of.client, TextHash::NONE, of.connection))
             }

@@ -61,9 +61,6 @@ struct Lane {
 /// What else there is of one key, to tell whether a choice was one.
 #[derive(Default)]
 struct Around {
-    /// The lives of attempts: where they begin, and where they end.
-    froms: Vec<i64>,
-    tos: Vec<i64>,
     /// Upstreams of records, each with the places of those that name it; made when first asked for.
     upstreams: Vec<(TextHash, u32)>,
     rivals: HashMap<Sought, Rivals>,
@@ -136,6 +133,9 @@ impl Join<'_> {
             if pass.upstream == Need::Both && !attempt.upstream.is_some() {
                 continue;
             }
+            if self.are_numbered && attempt.key.connection != 0 && !pass.by.is_by_number() {
+                continue; // the record of it is lost
+            }
             if let Some(key) = pass.by.key(&attempt.key) {
                 let (from, to) = match pass.reach {
                     Reach::Near => life.near,
@@ -153,10 +153,7 @@ impl Join<'_> {
     }
 
     fn sweep_key(&mut self, pass: &Pass, points: &[Point], intervals: &[Interval]) {
-        let mut around = match pass.by {
-            By::Request if intervals.len() > 1 => self.around(intervals),
-            _ => Around::default(),
-        };
+        let mut around = Around::default();
         let mut lanes: Vec<Lane> = Vec::new();
         let mut next = intervals.iter().peekable();
         for point in points {
@@ -180,6 +177,7 @@ impl Join<'_> {
             if let Some((_, attempt)) = lanes[best].open.pop() {
                 self.by_error[index] = Some(attempt);
                 self.by_attempt[attempt as usize] = Some((index as u32, confidence));
+                self.are_numbered |= pass.by.is_by_number();
             }
         }
     }
@@ -224,51 +222,35 @@ impl Join<'_> {
             &self.attempts[attempt as usize],
         );
         let is_told = error.upstream.is_some() && attempt.upstream.is_some();
-        match pass.by {
-            By::Connection if life.is_known => Confidence::Exact,
-            By::Connection if pass.reach == Reach::Near => Confidence::Strong,
-            By::Connection | By::Head | By::Client => Confidence::Weak,
-            By::Request if !life.is_known || !is_told && error.is_cut => Confidence::Weak,
-            By::Request => {
-                let upstream = attempt.upstream;
-                let is_only = error.upstream.is_some()
-                    || lanes
-                        .iter()
-                        .filter(|lane| !lane.open.is_empty() && fit(pass, error, lane).is_some())
-                        .all(|lane| lane.traits.upstream == upstream);
-                let span = match pass.reach {
-                    Reach::Near if is_told => life.near,
-                    _ => life.whole,
-                };
-                let is_alone = around.is_alone(span);
-                let are_uniform = |expect: Expect| {
-                    let sought = Sought {
-                        expect,
-                        upstream,
-                        is_own: expect.is_of_its_own(error.kind),
-                    };
-                    self.rivals(sought, points, around).are_uniform(span)
-                };
-                let is_sure = is_alone || life.expect.is_none_or(are_uniform);
-                if is_only && is_sure {
-                    Confidence::Strong
-                } else {
-                    Confidence::Weak
-                }
-            }
-        }
-    }
-
-    fn around(&self, intervals: &[Interval]) -> Around {
-        let whole = |interval: &Interval| self.lives[interval.attempt as usize].whole;
-        let mut froms: Vec<i64> = intervals.iter().map(|i| whole(i).0).collect();
-        let mut tos: Vec<i64> = intervals.iter().map(|i| whole(i).1).collect();
-        froms.sort_unstable();
-        tos.sort_unstable();
-        Around {
-            froms,
-            tos,
-            ..Around::default()
+        let confidence = match pass.by {
+            By::Stream | By::Connection if life.is_known => Confidence::Exact,
+            By::Stream | By::Connection if pass.reach == Reach::Near => Confidence::Strong,
+            By::Request if life.is_known && (is_told || !error.is_cut) => Confidence::Strong,
+            _ => return Confidence::Weak,
+        };
+        let upstream = attempt.upstream;
+        let is_only = error.upstream.is_some()
+            || lanes
+                .iter()
+                .filter(|lane| !lane.open.is_empty() && fit(pass, error, lane).is_some())
+                .all(|lane| lane.traits.upstream == upstream);
+        let span = match pass.reach {
+            Reach::Near if is_told => life.near,
+            _ => life.whole,
+        };
+        let are_uniform = |expect: Expect| {
+            let sought = Sought {
+                expect,
+                upstream,
+                is_own: expect.is_of_its_own(error.kind),
+            };
+            self.rivals(sought, points, around).are_uniform(span)
+        };
+        let is_sure = points.len() == 1 || life.expect.is_none_or(are_uniform);
+        if is_only && is_sure {
+            confidence
+        } else {
+            Confidence::Weak
         }
     }
 
@@ -341,15 +323,6 @@ fn run_ends<T: PartialEq>(indices: &[usize], says: impl Fn(&usize) -> T) -> Vec<
     run_ends
 }
 
-impl Around {
-    /// No other interval of the key touches the span of one.
-    fn is_alone(&self, (from, to): (i64, i64)) -> bool {
-        let n_begun = self.froms.partition_point(|&other| other <= to);
-        let n_over = self.tos.partition_point(|&other| other < from);
-        n_begun.saturating_sub(n_over) <= 1
-    }
-}
-
 impl Rivals {
     /// All within a span name the same upstream and category.
     fn are_uniform(&self, (from, to): (i64, i64)) -> bool {
@@ -367,16 +340,16 @@ impl Traits {
             request: match pass.by {
                 // Here it only matters whether there is one.
                 By::Head | By::Client if key.request.is_some() => TextHash::of(b""),
-                By::Request => TextHash::NONE, // equal already
+                By::Stream | By::Request => TextHash::NONE, // equal already
                 _ => key.request,
             },
             head: match pass.by {
-                By::Request | By::Head => TextHash::NONE, // equal already
+                By::Stream | By::Request | By::Head => TextHash::NONE, // equal already
                 By::Connection | By::Client => key.head,
             },
             upstream: attempt.upstream,
             host: match pass.by {
-                By::Connection => TextHash::NONE,
+                By::Stream | By::Connection => TextHash::NONE,
                 _ => key.host,
             },
             pid: key.pid,
@@ -409,7 +382,7 @@ fn fit(pass: &Pass, error: &ErrorTrace, lane: &Lane) -> Option<(u32, bool)> {
         return None;
     }
     let n_requests = match pass.by {
-        By::Request => 1,
+        By::Stream | By::Request => 1,
         By::Connection => agree(request, error.key.request)?,
         By::Head | By::Client if request.is_some() && error.key.request.is_some() => return None,
         By::Head | By::Client => 0,

@@ -217,6 +217,53 @@ fn streams_of_one_connection_are_told_apart_by_their_request_lines() {
 }
 
 #[test]
+fn which_of_equal_streams_failed_of_what_is_a_guess() {
+    let mut logs = Logs::default();
+    for (category, at_ms) in [(Category::PrematureClose, 5_100), (Category::Reset, 5_200)] {
+        logs.error(5, category, Phase::Header, A).key.connection = 7;
+        logs.request(at_ms, 100, 502, A).key.connection = 7;
+    }
+    check(&logs, &["0 weak", "1 weak"]);
+    logs.errors[1].kind = logs.errors[0].kind;
+    check(&logs, &["0 exact", "1 exact"]);
+    // One of them was tried again, and its client was served: no line tells.
+    logs.errors[1].kind = kind(Category::Refused, Phase::Connect, Basis::ErrorLog);
+    logs.errors[1].upstream = hash(B);
+    logs.attempts.pop();
+    logs.attempts[0].upstream = TextHash::NONE;
+    check(&logs, &["1 weak"]);
+}
+
+#[test]
+fn who_has_a_number_is_not_given_the_record_of_another() {
+    let mut logs = Logs::default();
+    for connection in [7, 8] {
+        logs.refused(5, A).key.connection = connection;
+    }
+    // The record of the first is lost, and so is the line of the second.
+    for connection in [6, 7] {
+        logs.request(5_100, 100, 502, A).key.connection = connection;
+    }
+    check(&logs, &["NoRecord", "0 exact"]);
+    // But what only looks like a number of a connection keeps nothing apart.
+    logs.attempts.pop();
+    check(&logs, &["1 strong"]);
+}
+
+/// The next request of the client, in the next second, was tried again and served.
+#[test]
+fn a_record_behind_the_line_is_of_another() {
+    let mut logs = Logs::default();
+    logs.error(5, Category::PrematureClose, Phase::Header, A);
+    logs.refused(6, A);
+    logs.request(5_100, 100, 502, A);
+    check(&logs, &["0 strong"]);
+    // The clock of the one log may be a little ahead.
+    logs.errors.remove(0);
+    check(&logs, &["0 strong"]);
+}
+
+#[test]
 fn without_durations_even_a_connection_is_only_strong() {
     let mut logs = Logs::default();
     logs.refused(5, A).key.connection = 7;
@@ -370,9 +417,9 @@ fn an_upstream_told_by_one_side_only() {
     // What fits names two, and two requests may be meant: a guess.
     logs.errors[1].upstream = hash(B);
     check(&logs, &["0 weak", "1 weak"]);
-    // One request only: both are of it, the last ended it.
+    // One request only: if both are of it, the last ended it; if not, the other may have been tried again.
     logs.attempts.pop();
-    check(&logs, &["1 strong"]);
+    check(&logs, &["1 weak"]);
     check_fates(&logs, &[Leftover::SameRequest]);
     // A record that lost its upstream.
     let mut logs = Logs::default();
@@ -592,6 +639,7 @@ fn a_sweep_matches_as_many_as_can_be() {
             attempts: &logs.attempts,
             by_error: vec![None; 8],
             by_attempt: vec![None; 8],
+            are_numbered: false,
         };
         let fits: Vec<Vec<usize>> = swept
             .lives
@@ -602,7 +650,7 @@ fn a_sweep_matches_as_many_as_can_be() {
             })
             .collect();
         let most = most_matched(&fits);
-        swept.sweep(&PASSES[3], Tier::Cause);
+        swept.sweep(&pass(By::Request, Need::Both, Reach::Whole), Tier::Cause);
         assert_eq!(swept.by_error.iter().flatten().count(), most);
     }
 }

@@ -38,7 +38,7 @@ pub use field::{AccessLine, Escape, Field, FieldSet, Misfit};
 pub use format::{FormatError, LogFormat};
 pub use formats::{Formats, How, Reader};
 pub use infer::{Inference, Refusal, infer};
-pub use recognise::{Known, recognise};
+pub use recognise::{Known, recognise, tells_request};
 pub use request_line::{RequestLine, parse_request_line};
 pub use route::write_route;
 pub use time::{Instant, TimeReader, Written};

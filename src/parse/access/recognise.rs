@@ -15,6 +15,8 @@ pub struct Known {
     pub formats: Vec<LogFormat>,
     /// So many of them, the first, were given for whatever is read: its lines are meant to be requests.
     pub n_given: usize,
+    /// The configuration says that it is an access log.
+    pub is_access_log: bool,
     /// Which key of JSON lines tells a field.
     pub keys: Vec<(Field, String)>,
 }
@@ -61,4 +63,9 @@ fn readers(found: &Inference, wanted: FieldSet) -> Formats {
         how: How::Text(format.cutter(wanted)),
     };
     Formats::new(found.formats.iter().map(reader).collect())
+}
+
+/// Whether `text` is a request in JSON: an object with the status of one.
+pub fn tells_request(text: &[u8]) -> bool {
+    text.starts_with(b"{") && JsonFormat::learn(std::iter::once(text), &[]).is_some()
 }

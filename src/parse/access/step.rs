@@ -236,7 +236,7 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
         let part = &format.parts[at];
         let rest = &format.parts[at..];
         let (class, way) = match way(touching(part, rest, format.escape()), rest, format.escape()) {
-            (_, Way::Search(_)) if part.is_custom && custom == Custom::Word => {
+            (_, Way::Search(_)) if custom == Custom::Word && is_taken_for_word(format, at) => {
                 way(Class::Word, rest, format.escape())
             }
             found => found,
@@ -255,6 +255,26 @@ pub(super) fn steps(format: &LogFormat, custom: Custom) -> Vec<Step> {
     let mut steps: Vec<Step> = (0..format.parts.len()).map(step).collect();
     doubt_lists(&mut steps);
     steps
+}
+
+/// Whether the variable at `at` is taken for a word where nothing else tells it from what follows: one of the configuration, and the
+/// URI of a request, in which nginx refuses blanks since 1.21.1, if no text of it can then pass for what another variable tells.
+fn is_taken_for_word(format: &LogFormat, at: usize) -> bool {
+    let (part, behind) = (&format.parts[at], &format.parts[at + 1..]);
+    let is_uri = part.tells == Some(Field::Uri) && part.variable == "request_uri";
+    let is_last_told = || behind.iter().all(|part| part.tells.is_none());
+    let is_begin_sure = || (0..at).all(|before| is_end_sure(&format.parts[before..], format));
+    part.is_custom || is_uri && is_last_told() && is_begin_sure()
+}
+
+/// Whether one look tells where the first of `parts` ends, told by little: not each of those is found.
+fn is_end_sure(parts: &[Part], format: &LogFormat) -> bool {
+    let literal = &parts[0].literal;
+    match parts[0].class {
+        Class::Text => text_stop(parts, format.escape()).is_some(),
+        class if class.fixed_len().is_some() => true,
+        _ => literal.starts_with(b" ") && !literal.starts_with(b" :"),
+    }
 }
 
 /// What `part`, the first of `rest`, is made of, and more exactly where the next variable touches it: nginx writes three decimals of
@@ -376,6 +396,8 @@ fn word_stop(parts: &[Part]) -> Option<Way> {
                 back: 0,
             })
         }
+        // The address of a client is no part of a list: where one is not meant, a header that holds one does not pass for it.
+        [b' ', ..] if parts[0].tells == Some(Field::Client) => Some(stop_at(b',', 0)),
         [first, ..] if *first < b' ' || b"|;,'<>(){}".contains(first) => Some(stop_at(*first, 0)),
         _ => {
             let is_stop = |byte: &u8| matches!(byte, b' ' | b'"');

@@ -3,6 +3,7 @@
 use super::{
     Chain, LAYERS_MAX, Pool, Scratch, Wrapper,
     journal::block_len,
+    prefix,
     shape::{self, is_indented, leads_to_payload},
     syslog,
 };
@@ -15,12 +16,11 @@ const SHARE_PERCENT: usize = 60;
 
 /// Tells the layers of the source that begins with `sample`, by its first 200 lines that say something; 64 KiB are enough.
 /// A wrapper is there if it fits 60 % of them; of several the most telling one. Shapes that other texts have by chance
-/// must stand before a payload at least once. `is_payload` says whether a text is one, looking at its start only (a
-/// wrapped line must be none); [`is_payload`](super::is_payload) is always asked too. Bare for a sample without lines.
+/// must stand before a [payload](super::is_payload) at least once, or before what `is_request` takes for a request in JSON, which
+/// only its keys tell from a wrapper. Bare for a sample without lines.
 ///
 /// Allocates: it is called once per source.
-pub fn detect(sample: &[u8], is_payload: impl Fn(&[u8]) -> bool) -> Chain {
-    let is_payload = |text: &[u8]| shape::is_payload(text) || is_payload(text);
+pub fn detect(sample: &[u8], is_request: impl Fn(&[u8]) -> bool) -> Chain {
     let sample = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
     let mut layers = Vec::new();
     let mut texts = match block_kind(sample) {
@@ -31,7 +31,7 @@ pub fn detect(sample: &[u8], is_payload: impl Fn(&[u8]) -> bool) -> Chain {
         None => voters(sample),
     };
     while layers.len() < LAYERS_MAX {
-        let Some((layer, inner)) = elect(&texts, &layers, &is_payload) else {
+        let Some((layer, inner)) = elect(&texts, &layers, &is_request) else {
             break;
         };
         layers.push(layer);
@@ -49,11 +49,11 @@ pub fn detect(sample: &[u8], is_payload: impl Fn(&[u8]) -> bool) -> Chain {
 fn elect(
     texts: &[Vec<u8>],
     outer: &[Wrapper],
-    is_payload: &impl Fn(&[u8]) -> bool,
+    is_request: &impl Fn(&[u8]) -> bool,
 ) -> Option<(Wrapper, Vec<Vec<u8>>)> {
     let wrapped: Vec<Vec<u8>> = texts
         .iter()
-        .filter(|text| !is_payload(text))
+        .filter(|text| !shape::is_payload(text))
         .cloned()
         .collect();
     let n_needed = (texts.len() * SHARE_PERCENT).div_ceil(100).max(1);
@@ -67,11 +67,13 @@ fn elect(
             continue;
         }
         let inner = peel_all(wrapper, &wrapped);
-        let is_proven = || {
-            inner
-                .iter()
-                .any(|text| is_payload(text) || leads_to_payload(text))
+        let is_proof = |text: &Vec<u8>| {
+            leads_to_payload(text)
+                || is_request(text)
+                || shape::takes_no_word(wrapper) && shape::holds_access_time(text)
         };
+        let is_padded = || wrapper == Wrapper::ComposePrefix && prefix::is_padded(&wrapped);
+        let is_proven = || inner.iter().any(is_proof) || is_padded();
         let is_enough =
             inner.len() >= n_needed || (wrapper == Wrapper::Ansi && 2 * inner.len() >= n_needed);
         if is_enough && (!shape::is_weak(wrapper) || is_proven()) {

@@ -90,6 +90,22 @@ pub(super) fn compose(text: &[u8]) -> Option<Peeled<'_>> {
     ))
 }
 
+/// Whether `texts` have names of replicas (`nginx-1`) before bars that stand one below the other, as compose pads them: no format of
+/// nginx looks like this by chance.
+pub(super) fn is_padded(texts: &[Vec<u8>]) -> bool {
+    let column = |text: &Vec<u8>| {
+        let bar = memmem::find(text, b"  |")? + 2;
+        let name = text[..bar].trim_ascii_end();
+        let n_digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        let before = name[..name.len() - n_digits].last();
+        let is_counted = n_digits > 0 && matches!(before, Some(b'-' | b'_' | b'.'));
+        (is_counted && compose(text).is_some()).then_some(bar)
+    };
+    let mut columns = texts.iter().map(column);
+    let first = columns.next().flatten();
+    texts.len() > 1 && first.is_some() && columns.all(|column| column == first)
+}
+
 /// `TIME `, alone.
 #[inline]
 pub(super) fn timestamp(text: &[u8]) -> Option<Peeled<'_>> {
@@ -188,15 +204,25 @@ pub(super) fn grep(text: &[u8]) -> Option<Peeled<'_>> {
     let rest = &text[colon + 1..];
     let n_digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let numbered = rest[n_digits..].strip_prefix(b":").filter(|_| n_digits > 0);
-    let text = [numbered, Some(rest)]
-        .into_iter()
-        .flatten()
-        .find(|text| shape::is_payload(text) && !is_port(path, text))?;
+    let is_text = |text: &&[u8]| shape::is_payload(text) && !is_port(path, text);
+    let found = [numbered, Some(rest)].into_iter().flatten().find(is_text);
+    // A number before JSON is one of a line; before other texts it may be the first of an IPv6 address.
+    let behind_log = || match numbered {
+        Some(text) if text.starts_with(b"{") => text,
+        _ => rest,
+    };
+    let text = found.or_else(|| is_log_name(path).then(behind_log))?;
     let outer = Outer {
         file: Some(path),
         ..Outer::default()
     };
     is_path.then(|| Peeled::plain(text, outer))
+}
+
+/// Whether a path is that of a log: `access.log`, `/var/log/nginx/error.log-20261120.gz`.
+fn is_log_name(path: &[u8]) -> bool {
+    let end = memmem::rfind(path, b".log").map(|at| at + 4);
+    end.is_some_and(|end| matches!(path.get(end), None | Some(b'.' | b'-')))
 }
 
 /// Whether `path:` and the number that `text` begins with are a virtual host and its port: `shop.example:443 192.0.2.1 - …`.

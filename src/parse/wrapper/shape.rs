@@ -16,7 +16,7 @@ pub(super) fn is_record(text: &[u8]) -> bool {
     is_head(text) || (text.starts_with(b"nginx: [") && parse_level(text, 7).is_some())
 }
 
-/// `ADDRESS - USER [dd/Mon/yyyy:`, or the same behind one word.
+/// `ADDRESS - USER [dd/Mon/yyyy:`, or the same behind one word, or `ADDRESS - [ADDRESS] - USER [dd/Mon/yyyy:` of ingress-nginx.
 fn is_access_start(text: &[u8]) -> bool {
     if !text
         .first()
@@ -39,6 +39,11 @@ fn is_access_start(text: &[u8]) -> bool {
             && word[7] == b'/'
             && word[12] == b':'
     };
+    if second == b"-" && third.starts_with(b"[") && third.ends_with(b"]") && fourth == b"-" {
+        let _user = words.next();
+        // What is left is not split any more.
+        return is_address(first) && words.next().is_some_and(is_date);
+    }
     if second == b"-" {
         return is_address(first) && is_date(fourth);
     }
@@ -119,6 +124,34 @@ pub(super) fn is_weak(wrapper: Wrapper) -> bool {
             | Wrapper::AwsTail
             | Wrapper::Timestamp
     )
+}
+
+/// Whether a wrapper of this kind takes nothing off a line of a format that it is no wrapper of, but a time.
+pub(super) fn takes_no_word(wrapper: Wrapper) -> bool {
+    matches!(
+        wrapper,
+        Wrapper::GenericJson
+            | Wrapper::Logcli
+            | Wrapper::ComposePrefix
+            | Wrapper::GrepPrefix
+            | Wrapper::Timestamp
+    )
+}
+
+/// Whether `dd/Mon/yyyy:HH:MM:SS` stands near the start of `text`.
+pub(super) fn holds_access_time(text: &[u8]) -> bool {
+    let window = &text[..text.len().min(1024)];
+    let is_time = |time: &[u8]| {
+        let shape = time.iter().zip(b"00/aaa/0000:00:00:00");
+        shape.fold(true, |all, (byte, like)| {
+            all && match like {
+                b'0' => byte.is_ascii_digit(),
+                b'a' => byte.is_ascii_alphabetic(),
+                _ => byte == like,
+            }
+        })
+    };
+    window.windows(20).any(is_time)
 }
 
 /// The wrapper that `text` begins with, taken off.

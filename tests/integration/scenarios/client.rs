@@ -1,8 +1,9 @@
-//! The client: what it asks, and what it saw.
+//! The client: what it asks, and what it saw. HTTP/1.1 is spoken here, HTTP/2 by `curl`.
 
 use std::{
     io::{self, BufRead, BufReader, Read, Write},
     net::TcpStream,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -13,6 +14,8 @@ pub(super) enum Way {
     Get,
     /// A POST with a body of so many bytes.
     Post(usize),
+    /// A GET whose client has more patience than a minute.
+    Wait,
     /// A GET whose client goes away after so many milliseconds.
     Leave(u64),
     /// A POST whose client goes away before its body is sent.
@@ -53,6 +56,7 @@ pub(super) fn ask(port: u16, letter: &Letter) -> u16 {
                 // The gateway may answer, and close, before it has all.
                 stream.write_all(&vec![b'x'; len]).ok();
             }
+            Way::Wait => stream.set_read_timeout(Some(Duration::from_secs(90)))?,
             Way::Get => {}
         }
         let mut stream = BufReader::new(stream);
@@ -89,6 +93,67 @@ pub(super) fn talk(port: u16, letters: &[Letter], is_pipelined: bool) -> Vec<u16
     seen.resize(letters.len(), NO_STATUS);
     seen
 }
+
+/// Whether there is a `curl` that speaks HTTP/2 without TLS, of several requests at once.
+pub(super) fn has_http2() -> bool {
+    let version = Command::new("curl").arg("--version").output();
+    version.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(" HTTP2"))
+}
+
+/// Requests as streams of one connection, all at once; each GETs.
+pub(super) fn streams(port: u16, letters: &[Letter]) -> Vec<u16> {
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "-Z",
+        "--http2-prior-knowledge",
+        "--parallel-max",
+        "100",
+    ]);
+    for (n, letter) in letters.iter().enumerate() {
+        let limit = match letter.way {
+            Way::Leave(ms) => format!("{}.{:03}", ms / 1_000, ms % 1_000),
+            _ => "15".to_owned(),
+        };
+        if n > 0 {
+            curl.arg("--next");
+        }
+        if !letter.deed.is_empty() {
+            curl.args(["-H", &format!("X-Do: {}", letter.deed)]);
+        }
+        curl.args([
+            "-H",
+            "Host: shop.example",
+            "-A",
+            &format!("tag-{}.", letter.tag),
+        ]);
+        curl.args([
+            "-o",
+            "/dev/null",
+            "-w",
+            &format!("{n} %{{http_code}}\n"),
+            "-m",
+            &limit,
+        ]);
+        curl.arg(format!("http://{HTTP2_HOST}:{port}{}", letter.uri));
+    }
+    let output = curl.stdin(Stdio::null()).output().expect("curl is there");
+    let mut seen = vec![NO_STATUS; letters.len()];
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if let Some((n, status)) = line.split_once(' ')
+            && let (Ok(n), Ok(status)) = (n.parse::<usize>(), status.parse())
+        {
+            seen[n] = match (letters[n].way, status) {
+                (Way::Leave(_), 0) => LEFT,
+                _ => status,
+            };
+        }
+    }
+    seen
+}
+
+/// Where gateways speak HTTP/2, at the port of their HTTP/1.1.
+pub(super) const HTTP2_HOST: &str = "127.0.0.2";
 
 impl Letter {
     fn body_len(&self) -> usize {

@@ -29,8 +29,12 @@ pub(super) enum Deed {
     BadHeader,
     BigHeader,
     Close,
+    /// Closes the connection without a word after [`LATE`].
+    CloseLate,
     /// Takes no byte.
     Deaf,
+    /// Answers a little at a time, for as long as [`LATE`].
+    Drip,
     HalfThenClose,
     HalfThenSilent,
     /// Of a protocol that begins with these bytes.
@@ -62,12 +66,15 @@ impl Deed {
     pub(super) fn category(self) -> &'static str {
         match self {
             Deed::Answer(500..) => "upstream-5xx",
-            Deed::Answer(_) | Deed::AnswerOnce | Deed::AnswerIdle | Deed::Accel | Deed::Raw(_) => {
-                ""
-            }
+            Deed::Answer(_)
+            | Deed::AnswerOnce
+            | Deed::AnswerIdle
+            | Deed::Accel
+            | Deed::Drip
+            | Deed::Raw(_) => "",
             Deed::BadChunk | Deed::BadHeader => "invalid-response",
             Deed::BigHeader => "buffer",
-            Deed::Close | Deed::HalfThenClose => "premature-close",
+            Deed::Close | Deed::CloseLate | Deed::HalfThenClose => "premature-close",
             Deed::Reset => "reset",
             Deed::Deaf | Deed::Silent | Deed::HalfThenSilent => "timeout",
         }
@@ -181,7 +188,9 @@ impl Fake {
             if head.is_empty() {
                 return Ok(());
             }
-            let told = after(&head, b"X-Do: ").map(|name| Deed::of(&name));
+            // HTTP/2 has names in small letters.
+            let told = after(&head, b"X-Do: ").or_else(|| after(&head, b"x-do: "));
+            let told = told.map(|name| Deed::of(&name));
             let deed = self.manner.or(told).unwrap_or(Deed::Answer(200));
             if deed == Deed::AnswerOnce && is_used {
                 self.note(&head, Deed::Close);
@@ -196,9 +205,24 @@ impl Fake {
                     thread::sleep(Duration::from_millis(100));
                     return Ok(());
                 }
+                Deed::Drip => return self.drip(&mut stream),
+                Deed::CloseLate => {
+                    wait_until(LATE, || self.stop.load(Ordering::Relaxed));
+                    return Ok(());
+                }
                 _ => return act(&mut stream, deed),
             }
         }
+    }
+
+    fn drip(&self, stream: &mut TcpStream) -> io::Result<()> {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
+        let end = Instant::now() + LATE;
+        while Instant::now() < end && !self.stop.load(Ordering::Relaxed) {
+            stream.write_all(b"drop\n")?;
+            thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
     }
 
     /// Up to the end of the header, or what comes first of another protocol.
@@ -227,6 +251,9 @@ impl Fake {
         }
     }
 }
+
+/// Longer than any time of nginx is by default.
+const LATE: Duration = Duration::from_secs(62);
 
 const KEPT: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
 

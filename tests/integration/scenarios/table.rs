@@ -257,6 +257,27 @@ pub(super) fn scenarios(w: &mut World, odd: &Odd) {
     w.talk(false, talk("talk"));
     w.talk(true, talk("pipelined"));
 
+    // Streams of one connection: the same number for all, and all at once.
+    if odd.has_http2 {
+        let asks = talk("streams").into_iter().chain([
+            Ask::new("left-waiting?streams", Leave(400), 499, why("client-abort", &silent)),
+            Ask::new("returned?streams", Get, 502, why("other", "")),
+            Ask::new("all-down?streams", Get, 502, why("no-live-upstreams", "down")),
+        ]);
+        w.streams(asks.collect());
+        let to = w.told();
+        w.location("crowd-alike-streams", &(proxy(&to) + "proxy_next_upstream off;"));
+        let deeds = ["close", "big-header", "502", "200"].iter().cycle().take(40);
+        let alike = deeds.map(|deed| Ask { status: None, ..Ask::new("crowd-alike-streams", Do(deed), 0, why("", "")) });
+        w.streams(alike.collect());
+    }
+
+    // Without a line in any access log: clients see it, and records tell of it.
+    let off = "access_log off;";
+    w.row("quiet-refused",  proxy(&dead) + off,                  Get,          502, ("refused", &dead));
+    w.row("quiet-closed",   proxy(t) + off,                      Do("close"),  502, ("premature-close", t));
+    w.row("quiet-timeout",  hasty(t) + off,                      Do("silent"), 504, ("timeout", t));
+
     // Long request lines: nginx cuts records at 2,048 bytes.
     w.location("long/", &proxy(t));
     w.location("lone/", &proxy(&lost));

@@ -1,7 +1,7 @@
 //! What one nginx is told, what it is asked, and where: locations, groups and addresses as the table collects them.
 
 use super::{
-    client::{self, LEFT, Letter, Way},
+    client::{self, HTTP2_HOST, LEFT, Letter, Way},
     fakes::{Deed, Fakes},
 };
 use crate::real_nginx::{Gateway, note, signal, worker_user};
@@ -46,6 +46,7 @@ impl Ask {
             What::Do(deed) => (Way::Get, deed),
             What::Post(len) => (Way::Post(len), ""),
             What::PostDo(deed) => (Way::Post(10), deed),
+            What::Wait => (Way::Wait, ""),
             What::Leave(ms) => (Way::Leave(ms), ""),
             What::LeaveSending => (Way::LeaveSending, ""),
         };
@@ -67,6 +68,8 @@ pub(super) enum What {
     Do(&'static str),
     Post(usize),
     PostDo(&'static str),
+    /// A GET, however long it takes.
+    Wait,
     Leave(u64),
     LeaveSending,
 }
@@ -82,6 +85,8 @@ pub(super) enum Step {
         asks: Vec<Ask>,
         is_pipelined: bool,
     },
+    /// As streams of one connection of HTTP/2.
+    Streams(Vec<Ask>),
     Wait(Duration),
 }
 
@@ -103,6 +108,8 @@ pub(super) struct Odd {
     pub(super) dir: PathBuf,
     origin: Gateway,
     _asleep: Gateway,
+    /// nginx and a client speak HTTP/2.
+    pub(super) has_http2: bool,
     /// It speaks TLS, with a certificate that `trusted.pem` holds, of another name than its address.
     pub(super) has_tls: bool,
     full: Option<(TcpListener, Vec<TcpStream>, String)>,
@@ -118,6 +125,13 @@ impl Odd {
             .all(|name| make_certificate(dir, name));
         if !has_tls {
             note("SKIPPED some scenarios: no openssl to make certificates with");
+        }
+        let built = Command::new(nginx).arg("-V").output();
+        let has_http2 = client::has_http2()
+            && built
+                .is_ok_and(|told| String::from_utf8_lossy(&told.stderr).contains("http_v2_module"));
+        if !has_http2 {
+            note("SKIPPED some scenarios: no nginx or no curl that speaks HTTP/2");
         }
         let (name, user) = (dir.display(), user_line(dir));
         let ssl = format!(
@@ -167,6 +181,7 @@ impl Odd {
             dir: dir.to_owned(),
             origin,
             _asleep: asleep,
+            has_http2,
             has_tls,
             full: fill_tcp(),
             stopped: asleep_workers,
@@ -236,6 +251,7 @@ pub(super) struct World {
     groups: String,
     locations: String,
     pub(super) scenarios: Vec<Vec<Step>>,
+    has_http2: bool,
     next_port: u16,
     next_tag: AtomicU32,
 }
@@ -250,6 +266,7 @@ impl World {
             groups: String::new(),
             locations: String::new(),
             scenarios: Vec::new(),
+            has_http2: false,
             next_port: 1,
             next_tag: AtomicU32::new(1),
         }
@@ -330,6 +347,12 @@ impl World {
         self.scenarios.push(vec![Step::Talk { asks, is_pipelined }]);
     }
 
+    /// All at once, as streams of one connection of HTTP/2.
+    pub(super) fn streams(&mut self, asks: Vec<Ask>) {
+        self.has_http2 = true;
+        self.scenarios.push(vec![Step::Streams(asks)]);
+    }
+
     /// A group known to all workers alike.
     pub(super) fn group(&mut self, name: &str, lines: &str) {
         self.groups += &format!(" upstream {name} {{ zone {name} 64k; {lines} }}\n");
@@ -408,6 +431,10 @@ impl World {
         let dir = self.dir.display();
         let user = user_line(&self.dir);
         let (groups, locations) = (&self.groups, &self.locations);
+        let http2 = match self.has_http2 {
+            true => format!(" listen {HTTP2_HOST}:{port} http2 backlog=1000;"),
+            false => String::new(),
+        };
         let upstream = r#"ua="$upstream_addr" us="$upstream_status" uct="$upstream_connect_time" uht="$upstream_header_time" urt="$upstream_response_time""#;
         let combined = r#"$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent""#;
         format!(
@@ -422,12 +449,13 @@ http {{
  log_format plain '{combined} rt=$request_time {upstream}';
  access_log {dir}/numbered.log numbered; access_log {dir}/plain.log plain;
  access_log {dir}/buffered.log plain buffer=64k flush=2s; access_log {dir}/bare.log combined;
+ access_log {dir}/late.log plain buffer=64k flush=5m;
  default_type text/plain; merge_slashes off; large_client_header_buffers 4 16k;
  limit_req_zone $server_name zone=one:1m rate=1r/m; limit_conn_zone $server_name zone=conn:1m;
  proxy_http_version 1.1; proxy_set_header Connection close;
  proxy_buffer_size 4k; proxy_buffers 8 4k; proxy_busy_buffers_size 8k; client_max_body_size 0;
  proxy_connect_timeout 8s; proxy_send_timeout 8s; proxy_read_timeout 8s;
-{groups} server {{ listen 127.0.0.1:{port} backlog=1000; server_name shop.example; root {dir}/www;
+{groups} server {{ listen 127.0.0.1:{port} backlog=1000; {http2} server_name shop.example; root {dir}/www;
 {locations} }}
 }}
 "#
@@ -475,20 +503,15 @@ http {{
                         .map(|thread| thread.join().expect("no panic"))
                         .collect()
                 });
-                asks.iter()
-                    .zip(&letters)
-                    .zip(saw)
-                    .map(|((ask, letter), saw)| made(ask, letter, saw))
-                    .collect()
+                all_made(asks, &letters, saw)
             }
             Step::Talk { asks, is_pipelined } => {
                 let letters: Vec<Letter> = asks.iter().map(|ask| self.letter(ask)).collect();
-                let saw = client::talk(port, &letters, *is_pipelined);
-                asks.iter()
-                    .zip(&letters)
-                    .zip(saw)
-                    .map(|((ask, letter), saw)| made(ask, letter, saw))
-                    .collect()
+                all_made(asks, &letters, client::talk(port, &letters, *is_pipelined))
+            }
+            Step::Streams(asks) => {
+                let letters: Vec<Letter> = asks.iter().map(|ask| self.letter(ask)).collect();
+                all_made(asks, &letters, client::streams(port, &letters))
             }
             Step::Wait(time) => {
                 thread::sleep(*time);
@@ -507,6 +530,12 @@ http {{
     }
 }
 
+fn all_made(asks: &[Ask], letters: &[Letter], saw: Vec<u16>) -> Vec<Made> {
+    let each = asks.iter().zip(letters).zip(saw);
+    each.map(|((ask, letter), saw)| made(ask, letter, saw))
+        .collect()
+}
+
 fn made(ask: &Ask, letter: &Letter, saw: u16) -> Made {
     Made {
         tag: letter.tag,
@@ -520,6 +549,11 @@ fn made(ask: &Ask, letter: &Letter, saw: u16) -> Made {
 }
 
 impl Made {
+    /// Access logs have a line of it.
+    pub(super) fn is_logged(&self) -> bool {
+        !self.uri.starts_with("/quiet")
+    }
+
     /// The client saw what it was to see.
     pub(super) fn has_happened(&self) -> bool {
         self.status.is_none_or(|status| status == self.saw)

@@ -256,6 +256,7 @@ impl Sheet<'_> {
                 self.give(method, Field::Method);
                 path.into_iter()
                     .for_each(|path| self.give(path, Field::Uri));
+                self.behind_request(path.unwrap_or(method).max(method));
             }
         }
         for column in 0..self.columns.len() {
@@ -289,12 +290,22 @@ impl Sheet<'_> {
             let is_apart = found.is_some_and(|column| column.before.iter().all(is_sign));
             is_apart && self.columns[column].label.is_none() && self.fields[column].is_none()
         };
-        let (status, bytes, next) = (request + 1, request + 2, request + 3);
-        let is_status =
-            |facts: &Facts| facts.n_statuses > 0 && facts.n_statuses * 100 >= facts.n * 99;
-        if !is_bare(status) || !is_status(&self.facts[status]) {
-            return;
-        }
+        let is_status = |column: usize| {
+            let facts = self.facts.get(column);
+            is_bare(column)
+                && facts.is_some_and(|f| f.n_statuses > 0 && f.n_statuses * 100 >= f.n * 99)
+        };
+        // A name may stand between, or a dash: nothing that looks like a number.
+        let is_name = |column: usize| {
+            let facts = self.facts.get(column);
+            is_bare(column) && facts.is_some_and(|facts| facts.n_numbers == 0)
+        };
+        let status = match request + 1 {
+            behind if is_status(behind) => behind,
+            behind if is_name(behind) && is_status(behind + 1) => behind + 1,
+            _ => return,
+        };
+        let (bytes, next) = (status + 1, status + 2);
         // Of two counts side by side, one is the length of the request: which one, is anyone's order. What is never but three
         // digits may be one more status.
         let is_count = |column: usize| {
@@ -329,7 +340,8 @@ impl Sheet<'_> {
         };
         let peers = self.only(|column| {
             let facts = &self.facts[column];
-            column > after && facts.are_all(facts.n_peers)
+            let are_mostly_peers = facts.n_peers * 2 >= facts.n_present();
+            column > after && are_mostly_peers && facts.are_all(facts.n_peers_or_groups)
         });
         if let Some(column) = peers
             && (self.facts[column].n_lists > 0

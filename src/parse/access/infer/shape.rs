@@ -22,6 +22,8 @@ pub(super) struct Facts {
     pub(super) n_addresses: usize,
     /// Lists of addresses with port and of sockets, of one or more.
     pub(super) n_peers: usize,
+    /// The same, but that some may be the names of groups: what nginx writes where none of a group's peers is tried.
+    pub(super) n_peers_or_groups: usize,
     /// `METHOD uri HTTP/x`
     pub(super) n_requests: usize,
     /// A method of HTTP alone.
@@ -46,7 +48,9 @@ impl Facts {
         self.n_integers += usize::from(!value.is_empty() && value.iter().all(u8::is_ascii_digit));
         self.n_numbers += usize::from(is_numbers && !is_missing);
         self.n_addresses += usize::from(is_address(value));
-        self.n_peers += usize::from(are_peers(value));
+        let are_peers = are_peers(value);
+        self.n_peers += usize::from(are_peers);
+        self.n_peers_or_groups += usize::from(are_peers || are_peers_or_groups(value));
         self.n_requests += usize::from(is_request(value));
         self.n_methods += usize::from(is_method(value));
         self.n_cache_words += usize::from(is_cache_status(value));
@@ -116,6 +120,20 @@ pub(super) fn are_peers(value: &[u8]) -> bool {
         }
     }
     n_peers > 0
+}
+
+/// The same where names of groups, which have neither port nor path, stand for peers.
+fn are_peers_or_groups(value: &[u8]) -> bool {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.".contains(byte);
+    let is_name = |element: &[u8]| {
+        element.iter().all(is_of_name) && element.iter().any(u8::is_ascii_alphabetic)
+    };
+    let elements = value.split(|byte| *byte == b' ');
+    let element = |element: &[u8]| {
+        let element = element.strip_suffix(b",").unwrap_or(element);
+        matches!(element, b"" | b"-" | b":") || are_peers(element) || is_name(element)
+    };
+    !matches!(value, b"" | b"-") && elements.map(element).all(|is_one| is_one)
 }
 
 pub(super) fn is_request(value: &[u8]) -> bool {

@@ -10,9 +10,9 @@
 
 use super::{
     label::{Label, label},
-    shape::{are_peers, is_method, is_request},
+    shape::{are_peers, is_method, is_request, is_status},
 };
-use crate::parse::access::{class::Class, step::is_escaped};
+use crate::parse::access::{class::Class, field::Field, step::is_escaped};
 use std::ops::Range;
 
 /// A line taken apart.
@@ -361,7 +361,12 @@ impl Scan<'_> {
                 _ => break,
             };
             let is_sure = sign == 2 || rest[end] != b' ' || has_several_words(&rest[..end]);
-            if let Some(label) = label(&rest[..end]).filter(|_| is_sure || self.is_in_bracket()) {
+            let is_believed = |label: &Label| {
+                let is_before_status = || is_status_word(&rest[end + sign..]);
+                let is_of_status = label.field == Field::Status && is_before_status();
+                is_sure || self.is_in_bracket() || is_of_status
+            };
+            if let Some(label) = label(&rest[..end]).filter(is_believed) {
                 found = Some((end + sign, label));
             }
             if rest[end] != b' ' {
@@ -378,6 +383,12 @@ impl Scan<'_> {
     fn is_in_bracket(&self) -> bool {
         self.text.last() == Some(&b'[')
     }
+}
+
+/// Whether the first word of `text` is a status.
+fn is_status_word(text: &[u8]) -> bool {
+    let mut words = text.split(|byte| *byte == b' ');
+    words.next().is_some_and(is_status)
 }
 
 /// Whether a label consists of more than one word, by blanks or by `_`: such a one is hardly a value.
