@@ -369,6 +369,24 @@ fn a_group_without_peers_names_its_servers_and_what_to_write() {
     );
 }
 
+/// The same address in another group, whose errors take nobody out, is no cause.
+#[test]
+fn a_group_that_is_down_says_so() {
+    let config = http(
+        " upstream api { server 10.0.0.5:80 down; }\n upstream web { server 10.0.0.5:80; server 10.0.0.6:80; }\n server { location / { proxy_pass http://web; } location /api { proxy_pass http://api; } }",
+    );
+    let log = refused(2, "10.0.0.5:80")
+        + &errors(9, "no live upstreams while connecting to upstream", "api");
+    let served = requests(5, 503, "10.0.0.5:80", 3);
+    check(
+        "no-peer-left",
+        (&config, &log, &served),
+        "all servers of api are marked `down`",
+        "Every server of upstream api is marked `down`",
+        "server 10.0.0.5:80 without `down`",
+    );
+}
+
 #[test]
 fn limits_that_the_configuration_sets() {
     let config = http(

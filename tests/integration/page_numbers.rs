@@ -416,7 +416,7 @@ fn bars(case: &mut Case) {
     let marks = std::mem::take(&mut case.page.marks);
     let named: BTreeSet<String> = marks
         .iter()
-        .filter(|mark| mark.section == "failures")
+        .filter(|mark| mark.section == "when")
         .flat_map(|mark| parts(&mark.text))
         .map(|(_, name)| name)
         .collect();
@@ -425,9 +425,9 @@ fn bars(case: &mut Case) {
         let is_then =
             |of: &dyn Fn(&str) -> String| is_within(&of("bucket"), mark.from_s, mark.step_s);
         match mark.section.as_str() {
-            "failures" | "upstreams" => {
+            "when" | "upstreams" => {
                 let is_there = |of: &dyn Fn(&str) -> String| {
-                    mark.section == "failures" || of("upstream") == unnamed(&mark.chart)
+                    mark.section == "when" || of("upstream") == unnamed(&mark.chart)
                 };
                 for (n, name) in parts(&mark.text) {
                     let told = case.n_failed(|of| {
@@ -455,13 +455,13 @@ fn bars(case: &mut Case) {
     let n = case.n_failed(timed);
     if n > 0 {
         // Both drawings, the wide and the narrow.
-        case.same("bars", shown["failures"], 2 * (n + n_states));
+        case.same("bars", shown["when"], 2 * (n + n_states));
     }
-    for row in case.rows("failures", "Failures per ") {
+    for row in case.rows("when", "Failures per ") {
         let from = instant(&row["From (UTC)"]);
         let step_s = marks
             .iter()
-            .filter(|mark| mark.section == "failures")
+            .filter(|mark| mark.section == "when")
             .map(|mark| mark.step_s)
             .min()
             .expect("a bar");
@@ -821,7 +821,13 @@ fn statements(case: &mut Case) {
         let rows = &case.incidents;
         let get = |column: &str| rows.get(at, column).to_owned();
         let time = |column: &str| get(column).replace('T', " ");
-        let head = format!("{} to {} (", time("start"), time("end"));
+        let (start, end) = (time("start"), time("end"));
+        // The day is told once.
+        let end = match start[..10] == end[..10] {
+            true => &end[11..],
+            false => &end,
+        };
+        let head = format!("{start} to {end} (");
         let about = format!("id {}", get("id"));
         let hurt = incidents
             .iter()
@@ -833,7 +839,7 @@ fn statements(case: &mut Case) {
             (get("n_requests"), "request"),
             (get("n_clients"), "client"),
         ];
-        let is_headed = incidents.iter().any(|text| text.starts_with(&head));
+        let is_headed = incidents.iter().any(|text| text.contains(&head));
         let peak = format!(" a minute, {}", time("peak"));
         case.same(&head, is_headed, true);
         case.same(&peak, hurt.contains(&peak), true);

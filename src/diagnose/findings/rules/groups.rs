@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     aggregate::traces::{ErrorTrace, TextHash},
-    config::{Position, lint::Advice},
+    config::{GroupId, Position, lint::Advice},
     diagnose::{
         Outage,
         findings::{facts::exhibit, observed::Symptom},
@@ -26,8 +26,67 @@ struct Lost<'a> {
 /// A failure this many seconds before may have taken a peer out.
 const BEFORE_S: i64 = 70;
 
+/// The address that ingress-nginx writes into the block that all of its requests pass to: Lua chooses the peer, and where the service
+/// has none, nginx connects to this and fails (`22: Invalid argument`).
+const PLACEHOLDER: &[u8] = b"0.0.0.1:80";
+
+/// What Lua says of the same request.
+const NO_ENDPOINT: &str = "ingress-no-peer";
+
+/// A service of Kubernetes without a ready pod.
+pub(super) fn no_endpoint(facts: &Facts<'_>, told: &mut Told) {
+    let is_it = |symptom: &&Symptom| {
+        symptom.signature == NO_ENDPOINT || symptom.upstream.as_deref() == Some(PLACEHOLDER)
+    };
+    let (lua, connects): (Vec<&Symptom>, Vec<&Symptom>) = facts
+        .symptoms()
+        .filter(|symptom| symptom.severity == Severity::Failure)
+        .filter(is_it)
+        .partition(|symptom| symptom.signature == NO_ENDPOINT);
+    // Both are of one request.
+    let (told_by, others) = match connects.is_empty() {
+        true => (lua, Vec::new()),
+        false => (connects, lua),
+    };
+    if told_by.is_empty() {
+        return;
+    }
+    let mut draft = facts.draft("endpoints", &told_by);
+    let n = n_events(&told_by);
+    draft
+        .evidence
+        .extend(others.iter().map(|symptom| exhibit(symptom)));
+    draft
+        .explains
+        .extend(others.iter().map(|symptom| symptom.evidence));
+    told.push(Draft {
+        certainty: Certainty::Certain,
+        title: "a service of Kubernetes had no endpoint".to_owned(),
+        claim: format!(
+            "{} {} found no pod to go to {} and got a 502: ingress-nginx chooses the peer in Lua, and had none for that service; 0.0.0.1 is the placeholder it connects to then, and no address of anything. The pods were not ready or not there: a deploy that replaced all at once, failing readiness probes, or a selector that matches none. {}.",
+            grouped(n),
+            plural(n, "request"),
+            facts.during(draft.first, draft.last),
+            capital(&facts.toll(&draft))
+        ),
+        advice: vec![
+            "See why no pod was ready in that time: events of the deployment, readiness probes, evictions, the labels that the service selects by.".to_owned(),
+            "Keep some ready through deploys: maxUnavailable: 0, a readiness probe that tells the truth, and a preStop sleep so that a pod leaves the endpoints before it ends.".to_owned(),
+        ],
+        commands: vec![
+            "kubectl get endpointslices -l kubernetes.io/service-name=SERVICE -o wide".to_owned(),
+            "kubectl get events --sort-by=.lastTimestamp | grep -iE 'unhealthy|killing|evict|backoff'".to_owned(),
+        ],
+        ..draft
+    });
+}
+
 pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
-    for (group, symptoms) in by_upstream(facts.failures(Category::NoLiveUpstreams)) {
+    let is_group = |symptom: &&Symptom| {
+        symptom.signature != NO_ENDPOINT && symptom.upstream.as_deref() != Some(PLACEHOLDER)
+    };
+    let symptoms = facts.failures(Category::NoLiveUpstreams).filter(is_group);
+    for (group, symptoms) in by_upstream(symptoms) {
         let shown = upstream_name(group);
         let draft = facts.draft(&shown, &symptoms);
         let (Some(first), Some(last)) = (draft.first, draft.last) else {
@@ -38,6 +97,7 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
             continue; // they are busy
         }
         let n = n_events(&symptoms);
+        let all_down = group.and_then(|group| all_down(facts, group));
         let stories: Vec<String> = lost.iter().take(4).map(|lost| story(facts, lost)).collect();
         let short: Vec<String> = lost
             .iter()
@@ -49,6 +109,7 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
                 "That is a consequence: {}. nginx took each out after that, and with the last of them no peer was left.",
                 stories.join("; ")
             ),
+            true if all_down.is_some() => "nginx asked none of its servers.".to_owned(),
             true => "No peer of it failed before, as far as these logs tell: then all of its servers are `down`, or as many requests as `max_conns` allows are under way at each.".to_owned(),
         };
         let trap = group.and_then(|group| trap(facts, group));
@@ -60,12 +121,16 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
                 .filter_map(|lost| facts.draft("", &lost.symptoms).evidence.into_iter().next()),
         );
         evidence.extend(trap.map(|position| facts.config_exhibit(position, "the group")));
+        evidence.extend(
+            all_down.map(|position| facts.config_exhibit(position, "each is marked `down` here")),
+        );
         told.push(Draft {
-            certainty: match lost.is_empty() {
+            certainty: match lost.is_empty() && all_down.is_none() {
                 true => Certainty::Likely,
                 false => Certainty::Certain,
             },
             title: match short.is_empty() {
+                true if all_down.is_some() => format!("all servers of {shown} are marked `down`"),
                 true => format!("{shown} had no peer to ask"),
                 false => format!("{shown} had no peer left: {}", short.join(", ")),
             },
@@ -76,13 +141,18 @@ pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
                 facts.during(Some(first), Some(last)),
                 capital(&facts.toll(&draft))
             ),
-            advice: vec![
-                match lost.first() {
-                    Some(lost) => format!("Mend the peers first, {} before the others: the findings about them say how.", name(&lost.peer)),
-                    None => "Look at `down` and `max_conns` of the servers of this group.".to_owned(),
-                },
-                "Let one failure not take out a peer: max_fails=1 fail_timeout=10s is the default, and a group of two then has none left after two slow requests. Take no server out by `down` in a group of two.".to_owned(),
-            ],
+            advice: match lost.first() {
+                None if all_down.is_some() => vec![format!(
+                    "Take `down` off the servers of {shown} that work, or pass the requests elsewhere."
+                )],
+                first => vec![
+                    match first {
+                        Some(lost) => format!("Mend the peers first, {} before the others: the findings about them say how.", name(&lost.peer)),
+                        None => "Look at `down` and `max_conns` of the servers of this group.".to_owned(),
+                    },
+                    "Let one failure not take out a peer: max_fails=1 fail_timeout=10s is the default, and a group of two then has none left after two slow requests. Take no server out by `down` in a group of two.".to_owned(),
+                ],
+            },
             changes: vec![Advice {
                 directive: "server".to_owned(),
                 context: format!("upstream {shown}"),
@@ -323,6 +393,10 @@ fn lost<'a>(facts: &Facts<'a>, group: &[u8], first: Timestamp, last: Timestamp) 
                 })
                 .filter(|symptom| symptom.upstream.as_deref() == Some(&peer[..]))
                 .filter(|symptom| {
+                    // An error status takes a peer out only where proxy_next_upstream names it.
+                    symptom.category != Category::Upstream5xx || is_known_out(facts, &peer)
+                })
+                .filter(|symptom| {
                     symptom
                         .spells
                         .iter()
@@ -346,7 +420,25 @@ fn lost<'a>(facts: &Facts<'a>, group: &[u8], first: Timestamp, last: Timestamp) 
     lost
 }
 
-/// The peers of `group`: as the configuration lists them, else those that were taken out at that time.
+/// What nginx says when it takes a peer out (`ngx_http_upstream_free_round_robin_peer`).
+const TAKEN_OUT: [&str; 2] = [
+    "http-upstream-server-temporarily-disabled",
+    "stream-upstream-server-temporarily-disabled",
+];
+
+fn is_known_out(facts: &Facts<'_>, peer: &[u8]) -> bool {
+    let mut records = facts.records(&TAKEN_OUT);
+    records.any(|symptom| symptom.upstream.as_deref() == Some(peer))
+}
+
+/// Where the configuration has a group of which all servers are `down`.
+fn all_down(facts: &Facts<'_>, group: &[u8]) -> Option<Position> {
+    let groups = facts.groups.as_ref()?;
+    let group = groups.group(*groups.named(group).first()?);
+    (group.n_up() == 0 && !group.peers.is_empty()).then_some(group.position)
+}
+
+/// The peers of `group`: as the configuration lists them, but for those that are `down`; else those that were taken out at that time.
 fn peers(facts: &Facts<'_>, group: &[u8], from: Timestamp, to: Timestamp) -> BTreeSet<Vec<u8>> {
     let mut peers = BTreeSet::new();
     if let Some(groups) = &facts.groups {
@@ -358,16 +450,15 @@ fn peers(facts: &Facts<'_>, group: &[u8], from: Timestamp, to: Timestamp) -> BTr
             .iter()
             .filter_map(|symptom| symptom.upstream.as_deref());
         for upstream in seen {
-            if groups
-                .of_peer(upstream)
-                .iter()
-                .any(|(id, ..)| ids.contains(id))
-            {
+            let is_in_service = |&(id, index, _): &(GroupId, usize, _)| {
+                ids.contains(&id) && !groups.group(id).peers[index].is_down
+            };
+            if groups.of_peer(upstream).iter().any(is_in_service) {
                 peers.insert(upstream.to_vec());
             }
         }
     }
-    if peers.is_empty() {
+    if peers.is_empty() && all_down(facts, group).is_none() {
         let is_then = |outage: &&Outage| {
             !matches!(outage.told, Known::NoLive)
                 && outage.from <= to
@@ -412,18 +503,61 @@ fn story(facts: &Facts<'_>, lost: &Lost<'_>) -> String {
 }
 
 /// Where a group with one working server and others that are `down` stands.
-fn trap(facts: &Facts<'_>, group: &[u8]) -> Option<crate::config::Position> {
+fn trap(facts: &Facts<'_>, group: &[u8]) -> Option<Position> {
     let groups = facts.groups.as_ref()?;
     let group = groups.group(*groups.named(group).first()?);
     (group.n_up() == 1 && group.peers.len() > 1).then_some(group.position)
 }
 
+/// What a check module says when a peer failed its checks (`ngx_http_upstream_check_module.c`).
+const CHECKED: [&str; 2] = ["tengine-check-disable-peer", "tengine-check-timeout"];
+
+/// Peers that active checks took out. Their name stands in the message, not behind it.
+pub(super) fn checked_down(facts: &Facts<'_>, told: &mut Told) {
+    let mut peers: BTreeMap<Vec<u8>, Vec<&Symptom>> = BTreeMap::new();
+    for symptom in facts.records(&CHECKED) {
+        let mut peer = symptom
+            .sample
+            .split(|&b| b == b' ')
+            .filter(|word| !word.is_empty());
+        peers
+            .entry(peer.next_back().unwrap_or_default().to_vec())
+            .or_default()
+            .push(symptom);
+    }
+    for (peer, symptoms) in peers {
+        let shown = name(&peer);
+        let n = n_events(&symptoms);
+        let (first, last) = super::bounds(&symptoms);
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("active checks took {shown} out"),
+            claim: format!(
+                "The check module said so {} {} {}: {shown} did not answer its checks as it should, and gets no request until it does. Requests fail only when no other peer is left.",
+                grouped(n),
+                plural(n, "time"),
+                facts.during(first, last)
+            ),
+            advice: vec![
+                "See what the check asks for (check_http_send, check_http_expect_alive) and how long it waits (check timeout=), and ask the peer the same by hand: it is down, slow, or the check asks for what it does not have.".to_owned(),
+            ],
+            commands: vec![
+                "nginx -T 2>/dev/null | grep -nE 'check |check_http'".to_owned(),
+                format!("On the gateway: curl -sv --max-time 5 -o /dev/null http://{shown}/"),
+            ],
+            evidence: symptoms.iter().map(|symptom| exhibit(symptom)).collect(),
+            subject: shown,
+            n_events: n,
+            first,
+            last,
+            ..Draft::default()
+        });
+    }
+}
+
 /// Peers that were taken out, of which no failure is known.
 pub(super) fn taken_out(facts: &Facts<'_>, told: &mut Told) {
-    for (upstream, symptoms) in by_upstream(facts.records(&[
-        "http-upstream-server-temporarily-disabled",
-        "stream-upstream-server-temporarily-disabled",
-    ])) {
+    for (upstream, symptoms) in by_upstream(facts.records(&TAKEN_OUT)) {
         let has_failed = facts.symptoms().any(|symptom| {
             symptom.severity == Severity::Failure && symptom.upstream.as_deref() == upstream
         });

@@ -310,10 +310,11 @@ fn narrowest(upstream: Option<&[u8]>) -> String {
 /// errno 13 of a TCP connect.
 pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
     let tcp = facts.failures(Category::Permission).filter(|symptom| {
-        !symptom
-            .upstream
-            .as_deref()
-            .is_some_and(|name| name.starts_with(b"unix:"))
+        symptom.signature != super::names::FORBIDDEN
+            && !symptom
+                .upstream
+                .as_deref()
+                .is_some_and(|name| name.starts_with(b"unix:"))
     });
     for (upstream, symptoms) in by_upstream(tcp) {
         let shown = super::upstream_name(upstream);
@@ -350,20 +351,18 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
 }
 
 pub(super) fn unreachable(facts: &Facts<'_>, told: &mut Told) {
-    for (upstream, symptoms) in by_upstream(facts.failures(Category::Unreachable)) {
+    let is_way = |symptom: &&Symptom| symptom.aspect != errno::INVALID; // 0.0.0.1 of ingress-nginx: rules::groups tells it
+    for (upstream, symptoms) in by_upstream(facts.failures(Category::Unreachable).filter(is_way)) {
         let shown = super::upstream_name(upstream);
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
         let is_v6 = upstream.is_some_and(|name| name.starts_with(b"["));
         let has = |number: u8| symptoms.iter().any(|symptom| symptom.aspect == number);
-        let why = match (has(errno::NETWORK_UNREACHABLE), is_v6, has(errno::INVALID)) {
-            (_, _, true) => {
-                "That is ingress-nginx's placeholder 0.0.0.1: the service had no endpoint."
-            }
-            (_, true, _) => {
+        let why = match (has(errno::NETWORK_UNREACHABLE), is_v6) {
+            (_, true) => {
                 "It is an IPv6 address and this gateway has no route for it: the name has an AAAA record that helps nobody here."
             }
-            (true, ..) => "The gateway has no route to that network.",
+            (true, _) => "The gateway has no route to that network.",
             _ => {
                 "No host answers at that address in its network (it is off, or the address moved), or a firewall rejects with icmp-host-prohibited, as firewalld does by default."
             }
