@@ -195,6 +195,7 @@ fn reports_begin_with_why_requests_failed() {
         "499 × 1: 100 % client-abort at 10.0.0.2:80",
         "1 failed try of which clients saw nothing: 1 refused at 10.0.0.1:80",
         "1 record without a failed request",
+        "explained: 24 of 25, 22 by error records, 2 by the access log alone",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }

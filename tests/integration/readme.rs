@@ -69,6 +69,14 @@ fn its_tables_and_its_screen_are_true() {
     check_section("limits", &limits());
     let output = run(&root(), &["samples/php-fpm-down/error.log"]);
     check_section("screen", &format!("```text\n{}```\n", stdout(&output)));
+    let both = ["error.log", "access.log"].map(|log| format!("samples/mixed-bad-day/{log}"));
+    let report = stdout(&run(&root(), &both.each_ref().map(String::as_str)));
+    let mut sections = report.split("\n\n");
+    let causes = sections.find(|section| section.starts_with("Why requests failed"));
+    check_section(
+        "causes",
+        &format!("```text\n{}\n```\n", causes.expect("both logs are there")),
+    );
     let path = root().join("samples/php-fpm-down/expected/compare.txt");
     let text = std::fs::read_to_string(path).expect("there");
     check_section("compare", &format!("```text\n{text}```\n"));

@@ -102,6 +102,35 @@ impl StatusLine {
     }
 }
 
+impl Causes {
+    /// `explained: 1,700 of 1,843, 1,650 by error records (12 of them weak), 50 by the access log alone`; `None` if nothing failed.
+    pub fn account(&self) -> Option<String> {
+        let sum = |of: fn(&StatusLine) -> u64| self.statuses.iter().map(of).sum::<u64>();
+        let each = |of: fn(&CauseLine) -> u64| -> u64 {
+            let causes = self.statuses.iter().flat_map(|status| &status.causes);
+            causes.map(of).sum()
+        };
+        let (n, n_explained) = (sum(|s| s.n_requests), sum(|s| s.n_explained));
+        let n_weak = each(|cause| cause.n_weak);
+        let n_by_record = each(|cause| cause.n_exact + cause.n_strong) + n_weak;
+        let n_alone = each(|cause| cause.n_by_access_log);
+        let weak = match n_weak {
+            0 => String::new(),
+            n => format!(" ({} of them weak)", grouped(n)),
+        };
+        let by = [
+            (n_by_record, format!("by error records{weak}")),
+            (n_alone, "by the access log alone".to_owned()),
+        ];
+        let by = by.iter().filter(|(n, _)| *n > 0);
+        let parts: String = by
+            .map(|(n, by)| format!(", {} {by}", grouped(*n)))
+            .collect();
+        let (all, explained) = (grouped(n), grouped(n_explained));
+        (n > 0).then(|| format!("explained: {explained} of {all}{parts}"))
+    }
+}
+
 /// Causes of one status that are listed.
 const CAUSES_MAX: usize = 50;
 
@@ -198,12 +227,14 @@ fn why_unexplained(why: Unexplained) -> &'static str {
 fn why_left(why: Leftover) -> &'static str {
     match why {
         Leftover::SameRequest => "another record explains the same request",
-        Leftover::AnswerBegun => "the answer had begun, so the client had got its status",
+        Leftover::AnswerBegun => {
+            "the answer had begun, so the client had got its status, most often 200, and a body that is cut"
+        }
         Leftover::OutsideRequests => {
             "before the first or after the last request of the access logs"
         }
         Leftover::NoFailedRequest => {
-            "no failed request fits: a retry that the format does not show, a subrequest, or an access log that is not here"
+            "no failed request fits: a retry that the format does not show, a subrequest, or a line that is missing (`access_log off`, or a log that is not here)"
         }
     }
 }
@@ -241,6 +272,27 @@ mod tests {
             "502 × 1,843: 71 % refused at 10.0.0.3:8080, 21.7 % no-live-upstreams at app, 7.2 % other causes, 0.1 % unexplained"
         );
         assert!(line.text(3).contains("7.2 % dns, 0.1 %"));
+        let mut causes = Causes {
+            statuses: vec![line.clone()],
+            n_masked: 0,
+            masked: vec![],
+            n_left: 0,
+            left: vec![],
+            is_sample: false,
+        };
+        let account = |causes: &Causes| causes.account().unwrap_or_default();
+        assert_eq!(
+            account(&causes),
+            "explained: 1,842 of 1,843, 1,842 by error records"
+        );
+        let cause = &mut causes.statuses[0].causes[1];
+        (cause.n_strong, cause.n_weak, cause.n_by_access_log) = (0, 390, 10);
+        assert_eq!(
+            account(&causes),
+            "explained: 1,842 of 1,843, 1,832 by error records (390 of them weak), 10 by the access log alone"
+        );
+        causes.statuses.clear();
+        assert_eq!(causes.account(), None);
         let sample = StatusLine {
             n_all: Some(1_000_000),
             ..line

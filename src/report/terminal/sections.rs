@@ -26,6 +26,9 @@ impl Page {
                 self.item(&format!("  {} unexplained: {}", grouped(why.n), why.why));
             }
         }
+        if let Some(account) = causes.account() {
+            self.item(&account);
+        }
         if causes.statuses.is_empty() {
             self.item("no request was answered 5xx, or abandoned");
         }

@@ -131,6 +131,13 @@ fn check(instance: &Instance, nginx: &Path, dir: PathBuf, odd: &Odd) -> Vec<Stri
     if complaints.len() <= OTHERWISE_MAX {
         complaints.clear();
     }
+    let has_quiet = made.iter().any(|made| !made.is_logged());
+    if has_quiet && !tells_of_lines_that_are_missing(&dir) {
+        complaints.push(format!(
+            "{}: records under `access_log off` have no reason",
+            instance.name
+        ));
+    }
     for bar in &BARS {
         let found = Found::read(&dir, bar.log);
         let said = found.compare(&made, &world, bar);
@@ -152,6 +159,16 @@ fn check(instance: &Instance, nginx: &Path, dir: PathBuf, odd: &Odd) -> Vec<Stri
         }
     }
     complaints
+}
+
+/// Whether the report says why there are records without a request.
+fn tells_of_lines_that_are_missing(dir: &Path) -> bool {
+    let logs = ["numbered.log", "error.log", "--nginx-config", "nginx.conf"];
+    let report = stdout(&run(dir, &[&["report", "-q"], &logs[..]].concat()));
+    let words: Vec<&str> = report.split_whitespace().collect();
+    words
+        .join(" ")
+        .contains("a line that is missing (`access_log off`")
 }
 
 /// What coroner says of a request.
