@@ -442,6 +442,33 @@ fn formats_of_a_real_nginx_agree() {
     }
 }
 
+/// A container that has just started has greeted more than it has served: its scripts are no lines of the log.
+#[test]
+fn greetings_of_a_container_are_no_other_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let greetings = "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n\
+        /docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n\
+        10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf\n\
+        /docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n\
+        /docker-entrypoint.sh: Configuration complete; ready for start up\n";
+    let request =
+        "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n";
+    fs::write(
+        directory.join("docker.log"),
+        greetings.to_owned() + &request.repeat(9),
+    )
+    .expect("written");
+    let output = run(directory, &["export", "docker.log", "--table", "traffic"]);
+    assert_eq!(status(&output), 1, "{}", stderr(&output));
+    assert_eq!(rows(&stdout(&output), &["n_502"]), ["9"]);
+    assert!(
+        stderr(&output).contains("5 of 14 lines could not be parsed"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// What compose and syslog collect is of many programs; those that are a gateway by their name, or the only ones with requests, are read.
 #[test]
 fn requests_stand_between_lines_of_other_programs() {
