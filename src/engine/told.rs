@@ -8,7 +8,7 @@ use crate::{
     parse::{
         HeadParser,
         access::{Formats, Known, recognise, tells_request},
-        denial,
+        companion, denial,
         head::is_head,
         record,
         wrapper::{self, Chain, Pieces, Scratch},
@@ -173,7 +173,7 @@ impl Lines {
             LineKind::Access => true,
             LineKind::Audit => false,
             // Beside error records stand greetings of start scripts, traces and more that is no request.
-            LineKind::Other if is_greeting(&line.text) => false,
+            LineKind::Other if companion::is_companion(&line.text) => false,
             LineKind::Other => is_access || !has_records || line.text.starts_with(b"{"),
         };
         self.lines.iter().filter(may_be)
@@ -203,17 +203,6 @@ impl Lines {
         let formats = found.into_iter().map(|(_, formats)| formats);
         formats.reduce(Formats::with)
     }
-}
-
-/// Whether the start scripts of nginx's container image say this (`docker-entrypoint.sh`, `entrypoint/*.sh` of docker-nginx).
-fn is_greeting(text: &[u8]) -> bool {
-    let script = text.split(|byte| *byte == b':').next().unwrap_or_default();
-    let is_step = || {
-        script.starts_with(b"/docker-entrypoint.d/")
-            || matches!(script, [tens, ones, b'-', ..] if tens.is_ascii_digit() && ones.is_ascii_digit())
-    };
-    let is_script = script.ends_with(b".sh") || script.ends_with(b".envsh");
-    is_script && (script.ends_with(b"docker-entrypoint.sh") || is_step())
 }
 
 fn is_gateway(program: &[u8]) -> bool {
