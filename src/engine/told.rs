@@ -8,7 +8,7 @@ use crate::{
     parse::{
         HeadParser,
         access::{Formats, Known, recognise, tells_request},
-        denial,
+        companion, denial,
         head::is_head,
         record,
         wrapper::{self, Chain, Pieces, Scratch},
@@ -173,6 +173,7 @@ impl Lines {
             LineKind::Access => true,
             LineKind::Audit => false,
             // Beside error records stand greetings of start scripts, traces and more that is no request.
+            LineKind::Other if companion::is_companion(&line.text) => false,
             LineKind::Other => is_access || !has_records || line.text.starts_with(b"{"),
         };
         self.lines.iter().filter(may_be)

@@ -636,21 +636,16 @@ fn the_first_finding_of_each_sample_is_what_its_readme_says() {
             .lines()
             .find_map(|line| line.strip_prefix("- First finding: "));
         let line = line.unwrap_or_else(|| panic!("{}: no first finding", sample.display()));
-        let output = run(
-            &sample,
-            &[
-                "export",
-                "error.log",
-                "access.log",
-                "--nginx-config",
-                "nginx.conf",
-                "--table",
-                "findings",
-                "--format",
-                "jsonl",
-                "-q",
-            ],
-        );
+        // With all that is there: a rotated set, an audit log.
+        let files = fs::read_dir(&sample).expect("listed");
+        let names = files.map(|file| file.expect("there").file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        let mut logs: Vec<String> = names.filter(|name| name.contains(".log")).collect();
+        logs.sort();
+        let mut arguments = vec!["export", "--nginx-config", "nginx.conf"];
+        arguments.extend(["--table", "findings", "--format", "jsonl", "-q"]);
+        arguments.extend(logs.iter().map(String::as_str));
+        let output = run(&sample, &arguments);
         let text = stdout(&output);
         let first: serde_json::Value =
             serde_json::from_str(text.lines().next().expect("a finding")).expect("JSON");

@@ -442,6 +442,36 @@ fn formats_of_a_real_nginx_agree() {
     }
 }
 
+/// A container that has just started has said more than it has served: its scripts and its controller write no lines of the log.
+#[test]
+fn what_runs_beside_nginx_is_no_other_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let greetings = "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n\
+        /docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n\
+        10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf\n\
+        /docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n\
+        /docker-entrypoint.sh: Configuration complete; ready for start up\n\
+        -------------------------------------------------------------------------------\n\
+        NGINX Ingress controller\n  Release:       v1.9.4\n  nginx version: nginx/1.21.6\n\
+        E1120 11:29:40.705161       7 queue.go:130] \"requeuing\" err=\"services \\\"x\\\" not found\"\n";
+    let request =
+        "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n";
+    fs::write(
+        directory.join("docker.log"),
+        greetings.to_owned() + &request.repeat(9),
+    )
+    .expect("written");
+    let output = run(directory, &["export", "docker.log", "--table", "traffic"]);
+    assert_eq!(status(&output), 1, "{}", stderr(&output));
+    assert_eq!(rows(&stdout(&output), &["n_502"]), ["9"]);
+    assert!(
+        stderr(&output).contains("10 of 19 lines could not be parsed"),
+        "{}",
+        stderr(&output)
+    );
+}
+
 /// What compose and syslog collect is of many programs; those that are a gateway by their name, or the only ones with requests, are read.
 #[test]
 fn requests_stand_between_lines_of_other_programs() {

@@ -226,9 +226,9 @@ fn only(
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
         let words = words(&shown, &symptoms);
-        let (audit, exhibit) = match words.audit {
-            Some(said) => (said.claim, said.evidence),
-            None => (String::new(), None),
+        let (audit, exhibits) = match words.audit {
+            Some(said) => (said.claim, [said.evidence, said.switch]),
+            None => (String::new(), [None, None]),
         };
         let ok = episodes(facts, &symptoms)
             .last()
@@ -250,7 +250,12 @@ fn only(
             claim,
             advice: words.advice,
             commands: commands(upstream),
-            evidence: draft.evidence.iter().cloned().chain(exhibit).collect(),
+            evidence: draft
+                .evidence
+                .iter()
+                .cloned()
+                .chain(exhibits.into_iter().flatten())
+                .collect(),
             ..draft
         });
     }
@@ -339,7 +344,7 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
                 said.advice.unwrap_or_else(|| narrowest(upstream)),
                 NOT_ALL.to_owned(),
             ],
-            evidence: draft.evidence.iter().cloned().chain(said.evidence).collect(),
+            evidence: draft.evidence.iter().cloned().chain(said.evidence).chain(said.switch).collect(),
             commands: vec![
                 "ausearch -m avc -c nginx -i (a line `name_connect` at the time of these records)".to_owned(),
                 "getsebool httpd_can_network_connect; semanage port -l | grep http_port_t".replace("; ", " && "),
