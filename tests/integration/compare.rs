@@ -420,6 +420,31 @@ fn hostile_names_are_inert() {
 }
 
 /// Routes are set against themselves: what broke, what was mended, and, last, what chance explains. Numbers in each form are those of JSON.
+/// No count of failures shows it, and the verdict is none of time; it is said beside the verdict.
+#[test]
+fn answers_that_take_much_longer_are_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path();
+    let before = requests(0..600, 1_000_000);
+    let slower = |ms: &str| before.replace("0.005", ms).replace("03/Mar", "04/Mar");
+    let two = |after: &str| {
+        write(path, "before.log", &before);
+        write(path, "after.log", after);
+        let (.., told) = compared(path, &["before.log", "--after", "after.log"]);
+        flat(&told)
+    };
+    let told = two(&slower("0.905"));
+    let words = "slower: 10.0.0.1:80 (half of its answers took at most 5 ms before, 9";
+    assert!(told.contains(words), "{told}");
+    // Five times as long, and nobody notices.
+    let told = two(&slower("0.025"));
+    assert!(!told.contains("slower:"), "{told}");
+    write(path, "slow.log", slower("0.905"));
+    write(path, "quick.log", before.replace("03/Mar", "05/Mar"));
+    let (.., told) = compared(path, &["slow.log", "--after", "quick.log"]);
+    assert!(flat(&told).contains("quicker: 10.0.0.1:80"), "{told}");
+}
+
 #[test]
 fn routes_with_the_most_change_come_first() {
     let directory = tempfile::tempdir().expect("a directory");

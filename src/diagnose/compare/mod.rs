@@ -351,20 +351,23 @@ impl Sides<'_> {
             n: side.tally.n_by_status.get(&status).copied().unwrap_or(0),
             of: side.requests.n_requests,
         };
-        let pair = |&status: &u16| Pair {
+        let pair = |status: u16| Pair {
             unit: Unit::Requests,
             before: of(self.before, status),
             after: of(self.after, status),
         };
-        let pairs: Vec<Pair> = STATUSES.iter().map(pair).collect();
-        let adjusted = holm(&pairs.iter().map(Pair::p).collect::<Vec<f64>>());
+        // What neither side has is no question that chance could answer wrongly.
+        let pairs: Vec<(u16, Pair)> = STATUSES
+            .into_iter()
+            .map(|status| (status, pair(status)))
+            .filter(|(_, pair)| pair.before.n + pair.after.n > 0)
+            .collect();
+        let adjusted = holm(&pairs.iter().map(|(_, pair)| pair.p()).collect::<Vec<f64>>());
         let status = |((status, pair), p)| Status {
             status,
             judged: self.judged_alone(pair, p),
         };
-        let all = STATUSES.into_iter().zip(pairs).zip(adjusted).map(status);
-        all.filter(|status| status.judged.why != Why::NeverSeen)
-            .collect()
+        pairs.into_iter().zip(adjusted).map(status).collect()
     }
 
     /// What is not known to have paused before is never fixed.

@@ -18,6 +18,7 @@ use crate::{
     event::{Basis, Timestamp},
     export::{Names, time::rfc3339},
     redact::Redactor,
+    words::milliseconds,
 };
 use serde::Serialize;
 
@@ -204,6 +205,7 @@ fn but(comparison: &Comparison, redactor: &Redactor) -> Vec<String> {
             listed(&names)
         ));
     }
+    but.extend(pace(comparison, redactor));
     if let Why::Gone { .. } = comparison.total.why {
         let quiet = comparison
             .rows
@@ -218,6 +220,46 @@ fn but(comparison: &Comparison, redactor: &Redactor) -> Vec<String> {
         }
     }
     but
+}
+
+/// Times of answers are changed if half of them take twice as long, or half as long,
+const TIMES_CHANGED: u32 = 2;
+
+/// and people could notice: milliseconds between the two.
+const NOTICED_MS: u32 = 50;
+
+/// Upstreams whose answers are much slower or quicker than before, which no count of failures shows.
+fn pace(comparison: &Comparison, redactor: &Redactor) -> Vec<String> {
+    let medians = |times: &crate::diagnose::compare::Times| {
+        let (before, after) = (times.before.response_ms_p50, times.after.response_ms_p50);
+        before.zip(after)
+    };
+    let is_much =
+        |low: u32, high: u32| high >= low.saturating_mul(TIMES_CHANGED) && high - low >= NOTICED_MS;
+    let mut said = Vec::new();
+    for (words, is_slower) in [("slower", true), ("quicker", false)] {
+        let changed = comparison.times.iter().filter_map(|times| {
+            let (before, after) = medians(times)?;
+            let (low, high) = if is_slower {
+                (before, after)
+            } else {
+                (after, before)
+            };
+            is_much(low, high).then(|| {
+                format!(
+                    "{} (half of its answers took at most {} before, {} after)",
+                    redactor.upstream(&times.upstream).for_terminal(),
+                    milliseconds(Some(before)),
+                    milliseconds(Some(after))
+                )
+            })
+        });
+        let names: Vec<String> = changed.collect();
+        if !names.is_empty() {
+            said.push(format!("{words}: {}", listed(&names)));
+        }
+    }
+    said
 }
 
 fn listed(names: &[String]) -> String {

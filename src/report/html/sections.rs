@@ -125,7 +125,7 @@ impl Answer<'_> {
 }
 
 /// Findings told one by one: each has some kilobytes of text.
-const FINDINGS_MAX: usize = 16;
+const FINDINGS_MAX: usize = 20;
 
 /// Incidents told one by one: each has tables of its own.
 pub(super) const INCIDENTS_MAX: usize = 10;
