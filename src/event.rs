@@ -181,6 +181,12 @@ named_enum! {
         Up = "up",
         /// No peer of a group could be chosen.
         NoLive = "no-live",
+        /// SELinux was set to permissive: what it denies is allowed.
+        Permissive = "selinux-permissive",
+        /// SELinux was set to enforcing.
+        Enforcing = "selinux-enforcing",
+        /// A boolean of SELinux was set.
+        BooleanSet = "selinux-boolean",
     }
 }
 

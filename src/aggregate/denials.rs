@@ -27,11 +27,24 @@ pub struct Denied {
     pub class: Box<[u8]>,
 }
 
+/// The mode of SELinux, or one of its booleans, was set.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Switched {
+    /// UTC.
+    pub time: Timestamp,
+    pub evidence: Evidence,
+    /// The name of a boolean; `None`: enforcing itself.
+    pub boolean: Option<Box<[u8]>>,
+    pub is_on: bool,
+}
+
 /// All that audit logs told, in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Denials {
     /// The first by time, at most [`DENIALS_MAX`].
     pub of_connections: BTreeSet<Denied>,
+    /// The first by time, at most [`SWITCHES_MAX`]; those whose record tells no time are left out.
+    pub switches: BTreeSet<Switched>,
     /// Denials of other things, and of connections past that number.
     pub n_others: u64,
     /// Records of any kind.
@@ -41,7 +54,17 @@ pub struct Denials {
 /// Denials kept: a process that is denied asks again, and the first of them tell all.
 pub const DENIALS_MAX: usize = 10_000;
 
+/// Switches kept: people throw them by hand.
+pub const SWITCHES_MAX: usize = 1_000;
+
 impl Denials {
+    pub fn collect_switch(&mut self, switched: Switched) {
+        self.switches.insert(switched);
+        if self.switches.len() > SWITCHES_MAX {
+            self.switches.pop_last();
+        }
+    }
+
     pub fn collect(&mut self, denied: Denied) {
         self.of_connections.insert(denied);
         if self.of_connections.len() > DENIALS_MAX {
@@ -55,6 +78,9 @@ impl Denials {
         self.n_records += other.n_records;
         for denied in other.of_connections {
             self.collect(denied);
+        }
+        for switched in other.switches {
+            self.collect_switch(switched);
         }
     }
 }

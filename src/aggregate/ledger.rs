@@ -99,6 +99,9 @@ pub struct Ledger {
     pub first_request: Option<Timestamp>,
     pub last_request: Option<Timestamp>,
     pub n_requests: u64,
+    /// Of records of an audit log, which are no events and tell of no activity of a gateway.
+    pub first_audit: Option<Timestamp>,
+    pub last_audit: Option<Timestamp>,
     pub line_starts: LineStarts,
     /// Records by the host, pod or container that their envelope names; past [`MACHINES_MAX`] names are only counted.
     pub machines: BTreeMap<Box<[u8]>, u64>,
@@ -198,6 +201,11 @@ impl Ledger {
         }
     }
 
+    pub fn collect_audit_time(&mut self, time: Option<Timestamp>) {
+        self.first_audit = min_some(self.first_audit, time);
+        self.last_audit = self.last_audit.max(time);
+    }
+
     /// The time of `n` requests is written with an offset of `offset_s`.
     pub fn collect_written_offset(&mut self, offset_s: i32, n: u64) {
         *self.written_offsets.entry(offset_s).or_default() += n;
@@ -221,6 +229,8 @@ impl Ledger {
         self.first_request = min_some(self.first_request, other.first_request);
         self.last_request = self.last_request.max(other.last_request);
         self.n_requests += other.n_requests;
+        self.first_audit = min_some(self.first_audit, other.first_audit);
+        self.last_audit = self.last_audit.max(other.last_audit);
         self.line_starts.merge(other.line_starts);
         self.n_other_machines += other.n_other_machines;
         for (name, n) in other.machines {

@@ -32,6 +32,8 @@ pub struct ServedCount {
     pub n_unfit: u64,
     /// Failed, the connection being there at once and no header come: as on a connection that was kept.
     pub n_cut_at_once: u64,
+    /// The connection took as long as one whose first packet was lost and sent again.
+    pub n_resent: u64,
     /// Attempts that were not the first of their request.
     pub n_retries: u64,
     /// Milliseconds that attempts took, as far as it is told.
@@ -41,6 +43,7 @@ pub struct ServedCount {
     evidence_ok: Evidence,
     evidence_denied: Evidence,
     evidence_unfit: Evidence,
+    evidence_resent: Evidence,
 }
 
 /// What is counted of an attempt.
@@ -67,6 +70,7 @@ impl Default for ServedCount {
             n_denied: 0,
             n_unfit: 0,
             n_cut_at_once: 0,
+            n_resent: 0,
             n_retries: 0,
             busy_ms: 0,
             first_ok: u32::MAX,
@@ -74,6 +78,7 @@ impl Default for ServedCount {
             evidence_ok: Evidence::LAST,
             evidence_denied: Evidence::LAST,
             evidence_unfit: Evidence::LAST,
+            evidence_resent: Evidence::LAST,
         }
     }
 }
@@ -103,6 +108,11 @@ impl ServedCount {
         (self.n_unfit > 0).then_some(self.evidence_unfit)
     }
 
+    /// The first whose connection took so long.
+    pub fn evidence_resent(&self) -> Option<Evidence> {
+        (self.n_resent > 0).then_some(self.evidence_resent)
+    }
+
     pub fn collect(&mut self, answer: Answer, second: u32, evidence: Evidence) {
         self.n_attempts += 1;
         self.n_retries += u64::from(answer.is_retry);
@@ -124,7 +134,21 @@ impl ServedCount {
         }
         let is_cut = answer.is_failed && answer.header_ms.is_none();
         self.n_cut_at_once += u64::from(is_cut && answer.connect_ms == Some(0));
+        if answer.connect_ms.is_some_and(is_resent) {
+            self.n_resent += 1;
+            self.evidence_resent = self.evidence_resent.min(evidence);
+        }
     }
+}
+
+/// Whether a connection took what one takes whose SYN was lost: Linux sends it again after 1, 3, 7 and 15 s (`tcp_syn_retries`, RFC 6298:
+/// an initial timeout of 1 s that doubles), and the answer comes in some milliseconds then.
+fn is_resent(connect_ms: u32) -> bool {
+    /// How much later an answer may come, and timers may be late.
+    const SLACK_MS: u32 = 300;
+    [1_000, 3_000, 7_000, 15_000]
+        .iter()
+        .any(|&sent_ms| (sent_ms..=sent_ms + SLACK_MS).contains(&connect_ms))
 }
 
 impl Count for ServedCount {
@@ -140,6 +164,7 @@ impl Count for ServedCount {
         self.n_denied += other.n_denied;
         self.n_unfit += other.n_unfit;
         self.n_cut_at_once += other.n_cut_at_once;
+        self.n_resent += other.n_resent;
         self.n_retries += other.n_retries;
         self.busy_ms += other.busy_ms;
         self.first_ok = self.first_ok.min(other.first_ok);
@@ -147,6 +172,7 @@ impl Count for ServedCount {
         self.evidence_ok = self.evidence_ok.min(other.evidence_ok);
         self.evidence_denied = self.evidence_denied.min(other.evidence_denied);
         self.evidence_unfit = self.evidence_unfit.min(other.evidence_unfit);
+        self.evidence_resent = self.evidence_resent.min(other.evidence_resent);
     }
 }
 

@@ -155,10 +155,14 @@ pub(super) fn linux_errno(number: u32, text: &[u8]) -> u32 {
     }
 }
 
-/// The severity of an event: its category's, but for two that the circumstances soften.
+/// The severity of an event: its category's, but for those that the circumstances soften.
 pub(super) fn severity(category: Category, side: Side, is_warning: bool) -> Severity {
     match category {
-        Category::Buffer | Category::ResourceExhausted if is_warning => Severity::Warning,
+        Category::Buffer | Category::InvalidResponse | Category::ResourceExhausted
+            if is_warning =>
+        {
+            Severity::Warning
+        }
         Category::Tls if side == Side::Client => Severity::Client,
         _ => category.severity(),
     }

@@ -157,7 +157,8 @@ pub(super) fn read(mut plan: Plan, named: Named, args: &InputArgs) -> Read {
     if let Some(config) = &mut config {
         config.version = config.version.or_else(|| diagnose::version(&moments));
     }
-    let marks = diagnose::marks(moments, &zone.zone, placed.since, placed.until);
+    let denials = &scanned.aggregate.denials;
+    let marks = diagnose::marks(moments, denials, &zone.zone, placed.since, placed.until);
     let mut read = Read {
         classifier,
         plan,

@@ -1,13 +1,16 @@
 //! The state time line: reloads, crashes, disks full, peers taken out and back, in UTC.
 //!
-//! Made of the moments counted while scanning. What several records tell together is put together here: a reload that
+//! Made of the moments counted while scanning, and of what audit logs tell of SELinux. What several records tell together is put together here: a reload that
 //! was followed by an `emerg` and by no new workers was refused (nginx `ngx_cycle.c: ngx_init_cycle` returns NULL, and
 //! `ngx_process_cycle.c` goes on with the old configuration). Logs of several gateways read in one run share one time line, so there a reload
 //! of one and a refusal of another within the same seconds are taken for one.
 
 use super::placed::is_between;
 use crate::{
-    aggregate::{Evidence, MomentRow, Moments},
+    aggregate::{
+        Evidence, MomentRow, Moments,
+        denials::{Denials, Switched},
+    },
     config::Version,
     event::{Moment, Timestamp},
     zone::Zone,
@@ -18,7 +21,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     pub moment: Moment,
-    /// The peer or group it is about, if it is about one; of a start the version, as nginx writes it.
+    /// The peer or group it is about, if it is about one; of a start the version, as nginx writes it; of a boolean its name and value.
     pub upstream: Option<Arc<[u8]>>,
     pub n_events: u64,
     pub first: Timestamp,
@@ -32,6 +35,7 @@ const SETTLES_S: i64 = 10;
 /// All moments from `since` to `until` (excluded), by time, then kind, then upstream.
 pub fn marks(
     moments: Moments,
+    denials: &Denials,
     zone: &Zone,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
@@ -51,6 +55,8 @@ pub fn marks(
         .filter(|mark| is_between(Some(mark.first), since, until))
         .collect();
     join_reloads(&mut marks);
+    let switched = denials.switches.iter().map(Mark::of_switch);
+    marks.extend(switched.filter(|mark| is_between(Some(mark.first), since, until)));
     marks.sort_unstable_by(|a, b| a.order().cmp(&b.order()));
     marks
 }
@@ -65,6 +71,25 @@ pub fn version(moments: &Moments) -> Option<Version> {
 }
 
 impl Mark {
+    fn of_switch(switched: &Switched) -> Mark {
+        let boolean = switched.boolean.as_deref();
+        Mark {
+            moment: match (boolean, switched.is_on) {
+                (Some(_), _) => Moment::BooleanSet,
+                (None, true) => Moment::Enforcing,
+                (None, false) => Moment::Permissive,
+            },
+            upstream: boolean.map(|name| {
+                let value = if switched.is_on { "=1" } else { "=0" };
+                [name, value.as_bytes()].concat().into()
+            }),
+            n_events: 1,
+            first: switched.time,
+            last: switched.time,
+            evidence: switched.evidence,
+        }
+    }
+
     fn order(&self) -> (Timestamp, Moment, Option<&[u8]>) {
         (self.first, self.moment, self.upstream.as_deref())
     }
@@ -126,7 +151,7 @@ mod tests {
             };
             counted.collect(moment, LocalTime(START + second), None, evidence);
         }
-        marks(counted, &Zone::utc(), None, None)
+        marks(counted, &Denials::default(), &Zone::utc(), None, None)
             .into_iter()
             .map(|mark| (mark.first.0 - START, mark.moment, mark.evidence.offset))
             .collect()
@@ -185,6 +210,9 @@ mod tests {
             );
         }
         let (since, until) = (Some(Timestamp(START + 2)), Some(Timestamp(START + 5)));
-        assert_eq!(marks(counted, &Zone::utc(), since, until).len(), 3);
+        assert_eq!(
+            marks(counted, &Denials::default(), &Zone::utc(), since, until).len(),
+            3
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     aggregate::{
         Aggregate, AttemptCount, Durations, Ending, Evidence, Failures, Ledger, LineClass, Served,
         Sign, SourceKey, TrafficCount,
-        denials::Denied,
+        denials::{Denied, Switched},
         failures::Kind,
         ledger::n_lines,
         requests::{RouteRequest, is_failed_status},
@@ -334,7 +334,17 @@ impl Counts<'_> {
                 class: denial.class.into(),
             }),
             AuditLine::Denial(_) => denials.n_others += 1,
-            AuditLine::Other => {}
+            AuditLine::Switch(switch) => {
+                if let Some(time) = switch.time {
+                    denials.collect_switch(Switched {
+                        time,
+                        evidence,
+                        boolean: switch.boolean.map(Into::into),
+                        is_on: switch.is_on,
+                    });
+                }
+            }
+            AuditLine::Other { .. } => {}
         }
     }
 

@@ -420,8 +420,11 @@ pub fn sources(
         }
         let by_clock = |time: Option<LocalTime>| time.map(|time| known.zone.instant(time).0);
         let first = by_clock(ledger.first_time);
-        instant(first.into_iter().chain(ledger.first_request).min(), sheet);
-        instant(by_clock(ledger.last_time).max(ledger.last_request), sheet);
+        let others = [ledger.first_request, ledger.first_audit];
+        let first = first.into_iter().chain(others.into_iter().flatten());
+        instant(first.min(), sheet);
+        let last = by_clock(ledger.last_time).max(ledger.last_request);
+        instant(last.max(ledger.last_audit), sheet);
         let problems = said(&account.sources[index].problems, redactor);
         text((!problems.is_empty()).then_some(&problems), sheet);
         count(ledger.n_of(LineClass::Blank), sheet);

@@ -17,8 +17,31 @@ use memchr::memmem;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditLine<'a> {
     Denial(Denial<'a>),
+    Switch(Switch<'a>),
     /// Another record, or what `ausearch` writes between records.
-    Other,
+    Other {
+        time: Option<Timestamp>,
+    },
+}
+
+impl AuditLine<'_> {
+    /// `None`: the line tells no second since the epoch.
+    pub fn time(&self) -> Option<Timestamp> {
+        match self {
+            AuditLine::Denial(denial) => denial.time,
+            AuditLine::Switch(switch) => switch.time,
+            AuditLine::Other { time } => *time,
+        }
+    }
+}
+
+/// A record of SELinux that its mode or one of its booleans was set (`setenforce`, `setsebool`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switch<'a> {
+    pub time: Option<Timestamp>,
+    /// The name of a boolean; `None`: enforcing itself.
+    pub boolean: Option<&'a [u8]>,
+    pub is_on: bool,
 }
 
 /// Something that was denied, or would have been.
@@ -68,12 +91,40 @@ pub fn is_audit_line(line: &[u8]) -> bool {
 pub fn parse_audit_line(line: &[u8]) -> Option<AuditLine<'_>> {
     if !is_audit_line(line) {
         let is_between = line == b"----" || line.starts_with(b"time->");
-        return is_between.then_some(AuditLine::Other);
+        return is_between.then_some(AuditLine::Other { time: None });
     }
     // What an enriched record adds says the same again.
     let own = memchr::memchr(0x1d, line).map_or(line, |end| &line[..end]);
-    let denial = selinux(own).or_else(|| apparmor(own));
-    Some(denial.map_or(AuditLine::Other, AuditLine::Denial))
+    let denial = || {
+        selinux(own)
+            .or_else(|| apparmor(own))
+            .map(AuditLine::Denial)
+    };
+    let switch = switch(own).map(AuditLine::Switch);
+    let other = || AuditLine::Other { time: time(own) };
+    Some(switch.or_else(denial).unwrap_or_else(other))
+}
+
+/// `type=MAC_STATUS … enforcing=0 old_enforcing=1`, `type=MAC_CONFIG_CHANGE … bool=NAME val=1 old_val=0`; by their numbers in a kernel
+/// log (`include/uapi/linux/audit.h`; `selinux/selinuxfs.c: sel_write_enforce`, `selinux/ss/services.c: security_set_bools`).
+fn switch(line: &[u8]) -> Option<Switch<'_>> {
+    let (boolean, value) = match find_value(line, b"type")? {
+        b"MAC_STATUS" | b"1404" => (None, find_value(line, b"enforcing")?),
+        b"MAC_CONFIG_CHANGE" | b"1405" => {
+            (Some(find_value(line, b"bool")?), find_value(line, b"val")?)
+        }
+        _ => return None,
+    };
+    let is_on = match value {
+        b"0" => false,
+        b"1" => true,
+        _ => return None,
+    };
+    Some(Switch {
+        time: time(line),
+        boolean,
+        is_on,
+    })
 }
 
 /// Bytes of a line in which its envelope ends.
@@ -195,6 +246,46 @@ mod tests {
         }
     }
 
+    /// Lines of public repositories.
+    #[test]
+    fn switches_of_selinux() {
+        let switch = |line: &'static str| match parse_audit_line(line.as_bytes()) {
+            Some(AuditLine::Switch(switch)) => Some((switch.time, switch.boolean, switch.is_on)),
+            _ => None,
+        };
+        assert_eq!(
+            switch(
+                "type=MAC_STATUS msg=audit(1336836093.835:406): enforcing=1 old_enforcing=0 auid=0 ses=2"
+            ),
+            Some((Some(Timestamp(1_336_836_093)), None, true))
+        );
+        assert_eq!(
+            switch(
+                "type=MAC_STATUS msg=audit(03/22/2020 12:30:45.200:2372) : enforcing=0 old_enforcing=1 auid=admin ses=1 enabled=1 old-enabled=1 lsm=selinux res=yes"
+            ),
+            Some((None, None, false))
+        );
+        assert_eq!(
+            switch(
+                "type=MAC_CONFIG_CHANGE msg=audit(1651071645.183:2171): bool=domain_fd_use val=0 old_val=1 auid=0 ses=5"
+            ),
+            Some((
+                Some(Timestamp(1_651_071_645)),
+                Some(&b"domain_fd_use"[..]),
+                false
+            ))
+        );
+        // A load of the policy is another record, and a user's words are none of the kernel.
+        assert_eq!(
+            switch("type=MAC_POLICY_LOAD msg=audit(1651071645.183:2171): auid=0 ses=5"),
+            None
+        );
+        assert_eq!(
+            switch("type=USER_CMD msg=audit(1651071645.183:2171): cmd=\"setenforce enforcing=0\""),
+            None
+        );
+    }
+
     /// Lines of public bug reports.
     #[test]
     fn selinux_in_its_forms() {
@@ -260,11 +351,10 @@ mod tests {
             "----",
             "time->Sat Apr 19 04:44:59 2025",
         ] {
-            assert_eq!(
-                parse_audit_line(other.as_bytes()),
-                Some(AuditLine::Other),
-                "{other}"
-            );
+            let line = parse_audit_line(other.as_bytes());
+            assert!(matches!(line, Some(AuditLine::Other { .. })), "{other}");
+            let has_time = other.contains("audit(");
+            assert_eq!(line.and_then(|line| line.time()).is_some(), has_time);
         }
         for none in [
             "",

@@ -99,10 +99,11 @@ const REQUEST_ID: usize = 7;
 pub fn parse_tail(text: &[u8]) -> Tail<'_> {
     let mut tail = Tail::default();
     let mut at = 0;
-    if !text.starts_with(b", client: ") {
-        at = skip_to_client(text);
-    }
-    if let Some(value_at) = behind_key(text, at, b", client: ") {
+    let client = match behind_key(text, at, b", client: ") {
+        None => find_client(text),
+        usual => usual,
+    };
+    if let Some(value_at) = client {
         at = client_end(text, value_at);
         tail.client = Some(unquoted(&text[value_at..at]));
     }
@@ -404,14 +405,16 @@ fn end_before(text: &[u8], at: usize, usual: &[u8], ends: impl Fn(&[u8]) -> bool
     comma.unwrap_or(text.len())
 }
 
-/// Offset of `, client: ` behind other keys of nginx's own (`, context: ngx.timer`, `, udp client: `); 0 if there is none.
+/// Offset of the client where its key is not the usual one, or stands behind another (`, udp client: `, `, context: ngx.timer`).
 #[cold]
-fn skip_to_client(text: &[u8]) -> usize {
-    let own: [&[u8]; 2] = [b", context: ", b", udp client: "];
-    match own.iter().position(|key| text.starts_with(key)) {
-        Some(0) => memchr::memmem::find(text, b", client: ").unwrap_or(0),
-        _ => 0,
+fn find_client(text: &[u8]) -> Option<usize> {
+    const UDP: &[u8] = b", udp client: ";
+    if text.starts_with(UDP) {
+        return Some(UDP.len());
     }
+    let is_lua = text.starts_with(b", context: ");
+    let at = memchr::memmem::find(text, b", client: ").filter(|_| is_lua)?;
+    behind_key(text, at, b", client: ")
 }
 
 /// Angie quotes client and server.

@@ -35,6 +35,7 @@ impl Scanner<'_> {
                 }
                 Some(record) => {
                     ledger.collect_line(LineClass::Record, place.len_bytes);
+                    ledger.collect_audit_time(record.time());
                     sink.audit(&record, place.evidence);
                 }
                 None => refuse(Reason::NoRecord, place, ledger),

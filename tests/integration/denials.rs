@@ -136,6 +136,36 @@ fn sockets_are_met_by_path_or_name() {
     );
 }
 
+/// What takes SELinux out of the way as the failures end speaks for it; the sample `selinux-denied` has the proof, answers that follow.
+#[test]
+fn a_switch_that_ends_the_failures_speaks_for_it() {
+    let errors = ERROR.repeat(3);
+    let switch = |second: u32| {
+        let second = 1_421_274_720 + second;
+        format!(
+            "type=MAC_STATUS msg=audit({second}.100:99): enforcing=0 old_enforcing=1 auid=0 ses=2\n"
+        )
+    };
+    // Without any denial: `dontaudit`.
+    let open = finding("connect-forbidden", &errors, &switch(45));
+    let ends = "They end as SELinux was set to permissive at 22:32:45 (setenforce 0), which speaks for it and mends nothing";
+    let stands = "nothing in this audit log sets it back";
+    check(&open, "likely", &[ends, stands], true);
+    let boolean = "type=MAC_CONFIG_CHANGE msg=audit(1421274765.100:99): bool=httpd_can_network_connect val=1 old_val=0 auid=0 ses=2\n";
+    let set = finding("connect-forbidden", &errors, boolean);
+    let ends = "They end as httpd_can_network_connect=1 was set at 22:32:45, which speaks for it.";
+    check(&set, "likely", &[ends], true);
+    // Before the failures, or long after them, it ended nothing; nor where they go on.
+    let on = format!("{errors}{}", errors.replace("22:32:42", "22:32:52"));
+    for (errors, second) in [(&errors, 2), (&errors, 59), (&on, 45)] {
+        let still = finding("connect-forbidden", errors, &switch(second));
+        assert!(
+            !still.to_string().contains("They end"),
+            "{second}: {still:#?}"
+        );
+    }
+}
+
 /// An audit log is a source like others: accounted for to the last line, and no failure comes of it.
 #[test]
 fn an_audit_log_is_accounted_for() {
@@ -157,6 +187,8 @@ fn an_audit_log_is_accounted_for() {
     let row = (0..rows.len()).find(|&row| rows.get(row, "source") == "audit.log");
     let of = |column| rows.get(row.expect("it is a source"), column);
     assert_eq!(of("kind"), "audit");
+    assert_eq!(of("first_time"), "2015-01-14T22:32:42Z");
+    assert_eq!(of("last_time"), "2015-01-14T22:32:42Z");
     assert_eq!(of("n_lines"), "1200");
     assert_eq!(of("n_records"), "800");
     assert_eq!(of("n_unparsed"), "200");

@@ -97,6 +97,30 @@ impl Case {
         self
     }
 
+    /// `n` requests that nginx answered itself with `status`, without an upstream.
+    fn failed(mut self, n: u32, at: u32, step: u32, status: u32) -> Case {
+        for i in 0..n {
+            self.access += &format!(
+                "192.0.2.{} - - [20/Nov/2026:{} +0000] \"GET /p HTTP/1.1\" {status} 10 rt=0.000 ua=\"-\" us=\"-\" uct=\"-\" uht=\"-\" urt=\"-\"\n",
+                1 + i % 200,
+                clock(at + i * step),
+            );
+        }
+        self
+    }
+
+    /// `n` requests that were answered once the connection had taken `connect` seconds.
+    fn connected(mut self, n: u32, at: u32, step: u32, upstream: &str, connect: &str) -> Case {
+        for i in 0..n {
+            self.access += &format!(
+                "192.0.2.{} - - [20/Nov/2026:{} +0000] \"GET /ok HTTP/1.1\" 200 10 rt=3.100 ua=\"{upstream}\" us=\"200\" uct=\"{connect}\" uht=\"3.090\" urt=\"3.100\"\n",
+                1 + i % 200,
+                clock(at + i * step),
+            );
+        }
+        self
+    }
+
     /// `n` clients that left.
     fn left(mut self, n: u32, at: u32, step: u32, upstream: &str, seconds: f64) -> Case {
         for i in 0..n {
@@ -141,6 +165,7 @@ const CUT: &str =
 const UP: &str = "10.0.0.1:80";
 
 const GROUP: &str = "events {} http { upstream app { server 10.0.0.1:80; server 10.0.0.2:80; } server { location / { proxy_pass http://app; } } }";
+const LIMITED: &str = "events {} http { limit_req_zone $binary_remote_addr zone=one:10m rate=1r/s; server { location / { limit_req zone=one burst=5; proxy_pass http://10.0.0.1:80; } } }";
 const KEEPALIVE: &str = "events {} http { upstream app { server 10.0.0.1:80; keepalive 8; keepalive_timeout 30s; } server { location / { proxy_pass http://app; } } }";
 
 fn unix(message: &str, errno: &str) -> String {
@@ -167,6 +192,8 @@ fn connection_cases() -> Vec<Row> {
             case().records(60, 600, 5, REFUSED, UP).requests(60, 0, 5, 200, UP, 3).requests(60, 1_000, 5, 200, UP, 3)),
         ("down to the end, as far as an error log tells", &["upstream-down"], &["wrong-address"],
             case().bare(0, "notice", "start worker processes").records(30, 1_000, 5, REFUSED, UP)),
+        ("datagrams of the stream module that nobody takes", &["upstream-down"], &["unexplained-failures"],
+            (0..9).fold(case(), |case, n| case.bare(n, "error", "*315 recv() failed (111: Connection refused) while proxying and reading from upstream, udp client: 127.0.0.1, server: 127.0.0.1:8509, upstream: \"127.0.0.1:9990\", bytes from/to client:2/0, bytes from/to upstream:0/2"))),
         ("refused from the first record to the last, and another port answers", &["wrong-address"], &["upstream-down", "refused-at-restart"],
             case().records(100, 0, 20, REFUSED, "10.0.0.1:3001").requests(100, 0, 20, 200, "10.0.0.1:3000", 3).cuts(100, 0, 20, "10.0.0.1:3001")),
         ("failures that only an access log tells of", &["cause-not-logged"], &["unexplained-failures", "upstream-down"],
@@ -249,6 +276,18 @@ fn waiting_cases() -> Vec<Row> {
             case().records(9, 0, 9, &timeout("proxying upgraded connection"), UP),
         ),
         (
+            "an idle session of the stream module",
+            &["session-idle"],
+            &["timeout-tunnel", "timeout-header"],
+            (0..9).fold(case(), |case, n| {
+                case.bare(
+                    n,
+                    "info",
+                    "*5 connection timed out (110: Connection timed out) while proxying connection, client: 192.0.2.1, server: 0.0.0.0:5432, upstream: \"10.0.0.1:5432\", bytes from/to client:0/0, bytes from/to upstream:0/0",
+                )
+            }),
+        ),
+        (
             "four who left are people",
             &["timeout-header"],
             &["clients-leave"],
@@ -259,6 +298,37 @@ fn waiting_cases() -> Vec<Row> {
             &["slow-upstream"],
             &["timeout-header"],
             case().requests(50, 0, 5, 200, UP, 9_000),
+        ),
+        (
+            "tunnels last long",
+            &[],
+            &["slow-upstream"],
+            case().requests(50, 0, 5, 101, UP, 9_000),
+        ),
+        (
+            "who left took long, not the answers",
+            &["clients-leave"],
+            &["slow-upstream"],
+            case()
+                .requests(50, 0, 5, 200, UP, 90)
+                .left(20, 0, 9, UP, 10.001),
+        ),
+        (
+            "packets that were sent again",
+            &["connections-resent"],
+            &["timeout-connect"],
+            case()
+                .requests(200, 0, 5, 200, UP, 3)
+                .connected(9, 0, 5, UP, "1.024")
+                .connected(3, 0, 5, UP, "3.050"),
+        ),
+        (
+            "slow in connecting, and not by whole tries",
+            &[],
+            &["connections-resent"],
+            case()
+                .requests(200, 0, 5, 200, UP, 3)
+                .connected(12, 0, 5, UP, "0.740"),
         ),
         (
             "quick",
@@ -279,6 +349,18 @@ fn answer_cases() -> Vec<Row> {
         ("no race without kept connections", &["closed-early"], &["keepalive-race"],
             case().records_of("POST", 12, 30, 40, CUT, "http://10.0.0.1:80/p").cuts(12, 30, 40, UP).requests(300, 0, 2, 200, UP, 3)
                 .config("events {} http { upstream app { server 10.0.0.1:80; keepalive 0; } server { location / { proxy_pass http://app; } } }")),
+        ("an upload that is not wanted", &["closed-early"], &["keepalive-race"],
+            case().records_of("POST", 12, 30, 40, "writev() failed (32: Broken pipe) while sending request to upstream", "http://10.0.0.1:80/p").requests(300, 0, 2, 200, UP, 3).config(KEEPALIVE)),
+        ("a key of the cache is no header", &["cache-key-too-big"], &["header-too-big", "unexplained-failures"],
+            case().records_of("GET", 9, 0, 9, "proxy_buffer_size 4096 is not enough for cache key, it should be increased to at least 8192", "")),
+        ("more data than was promised is no failure", &[], &["invalid-answer", "unexplained-failures"],
+            case().records(9, 0, 9, "upstream sent more data than specified in \"Content-Length\" header while reading upstream", UP)),
+        ("a script that is not there", &["script-not-found"], &["fatal-errors", "backend-objects"],
+            case().records_of("GET", 30, 0, 5, "FastCGI sent in stderr: \"Primary script unknown\" while reading response header from upstream", "fastcgi://10.0.0.1:80").requests(30, 0, 5, 404, UP, 3)),
+        ("as other versions of PHP say it", &["script-not-found"], &["fatal-errors"],
+            case().records_of("GET", 9, 0, 5, "FastCGI sent in stderr: \"Unable to open primary script: /srv/a.php (No such file or directory)\" while reading response header from upstream", "fastcgi://10.0.0.1:80")),
+        ("400 for everything", &["backend-objects"], &["backend-errors", "backend-denies"], case().requests(30, 0, 5, 400, UP, 3)),
+        ("400 for some", &[], &["backend-objects"], case().requests(30, 0, 5, 400, UP, 3).requests(30, 0, 5, 200, UP, 3)),
         ("a crash is no race", &["upstream-down", "closed-early"], &["keepalive-race"],
             case().records_of("POST", 12, 30, 0, CUT, "http://10.0.0.1:80/p").records(100, 31, 5, REFUSED, UP).config(KEEPALIVE)),
         ("FastCGI to HTTP", &["wrong-protocol"], &["invalid-answer", "unexplained-failures"],
@@ -314,10 +396,15 @@ fn name_cases() -> Vec<Row> {
             case().records_of("GET", 9, 0, 9, &format!("SSL_do_handshake() failed (SSL: error:0A000458:SSL routines::tlsv1 unrecognized name:SSL alert number 112) {tls}"), peer)),
         ("an alert", &["tls-handshake"], &["tls-unknown-name", "wrong-protocol"],
             case().records_of("GET", 9, 0, 9, &format!("SSL_do_handshake() failed (SSL: error:0A000410:SSL routines::sslv3 alert handshake failure:SSL alert number 40) {tls}"), peer)),
+        ("a certificate of the gateway's that is asked for", &["tls-handshake"], &["tls-unknown-name"],
+            case().records_of("GET", 9, 0, 9, &format!("SSL_do_handshake() failed (SSL: error:0A00045C:SSL routines::tlsv13 alert certificate required:SSL alert number 116) {tls}"), peer)),
         ("a missing block", &["missing-upstream-block"], &["name-unknown-at-start", "dns-not-found"],
             case().bare(0, "emerg", "host not found in upstream \"my_backend\" in /etc/nginx/conf.d/a.conf:12")),
         ("a name that DNS did not know at start", &["name-unknown-at-start"], &["missing-upstream-block"],
             case().bare(0, "emerg", "host not found in upstream \"api.example.com:8080\" in /etc/nginx/conf.d/a.conf:12")),
+        ("a firewall of the gateway's own before the DNS server", &["dns-server"], &["connect-forbidden", "unexplained-failures"],
+            case().bare(0, "alert", "send() failed (1: Operation not permitted) while resolving, resolver: 10.0.0.2:53")
+                .records_of("GET", 9, 0, 9, "api.example.com could not be resolved (110: Operation timed out)", "")),
         ("no resolver", &["no-resolver"], &["dns-server", "dns-not-found", "unexplained-failures"],
             case().records_of("GET", 9, 0, 9, "no resolver defined to resolve api.example.com", "")),
         ("a name that is not there", &["dns-not-found"], &["dns-server"],
@@ -348,6 +435,28 @@ fn gateway_cases() -> Vec<Row> {
             case().records(9, 0, 9, "socket() failed (24: Too many open files) while connecting to upstream", UP)),
         ("ports", &["ports-used-up"], &["unreachable", "unexplained-failures"],
             case().records(9, 0, 9, "connect() to 10.0.0.1:80 failed (99: Cannot assign requested address) while connecting to upstream", UP)),
+        ("an address to bind to that is not there", &["proxy-bind"], &["ports-used-up", "unexplained-failures"],
+            case().records(9, 0, 9, "bind(10.9.9.9) failed (99: Cannot assign requested address) while connecting to upstream", UP)),
+        ("a zone without room", &["zone-full"], &["out-of-memory", "unexplained-failures"],
+            case().records_of("GET", 9, 0, 9, "could not allocate node in limit_req zone \"one\"", "")),
+        ("more connections than files, as nginx says at its start", &["connections-exceed-files"], &["worker-connections", "open-files", "unexplained-failures"],
+            case().bare(0, "warn", "4096 worker_connections exceed open file resource limit: 1024")),
+        ("a pass without an address", &["pass-no-address"], &["cause-not-logged", "unexplained-failures"],
+            case().records_of("GET", 9, 0, 9, "invalid URL prefix in \"localhost:80\"", "").failed(9, 0, 9, 500)),
+        ("a port that is none", &["pass-no-address"], &["cause-not-logged"],
+            case().records_of("GET", 9, 0, 9, "invalid port in upstream \"127.0.0.1:99999\"", "")),
+        ("a circle of redirects", &["redirect-circle"], &["cause-not-logged", "unexplained-failures"],
+            case().records_of("GET", 9, 0, 9, "rewrite or internal redirection cycle while processing \"/x/x/x\"", "").failed(9, 0, 9, 500)),
+        ("500 of nginx's own that nobody logged", &["cause-not-logged"], &["pass-no-address", "redirect-circle"], case().failed(9, 0, 9, 500)),
+        ("a balancer without the PROXY header", &["proxy-header-missing"], &["wrong-protocol"],
+            (0..12).fold(case(), |case, n| case.bare(n, "error", "*5 broken header: \"GET / HTTP/1.1\" while reading PROXY protocol, client: 192.0.2.1, server: 0.0.0.0:80"))),
+        ("a scanner at that port", &[], &["proxy-header-missing", "wrong-protocol"],
+            (0..3).fold(case(), |case, n| case.bare(n, "error", "*5 broken header: \"GET / HTTP/1.1\" while reading PROXY protocol, client: 192.0.2.1, server: 0.0.0.0:80"))),
+        ("no endpoint in Kubernetes", &["no-endpoint"], &["no-peer-left", "unreachable", "unexplained-failures"],
+            case().records(9, 0, 9, "connect() to 0.0.0.1:80 failed (22: Invalid argument) while connecting to upstream", "0.0.0.1:80")
+                .records_of("GET", 9, 0, 9, "[lua] balancer.lua:348: balance(): no peer was returned, balancer: round_robin while connecting to upstream", "")),
+        ("a peer that fails its checks", &["checked-down"], &["taken-out"],
+            case().bare(0, "error", "check time out with peer: 10.0.0.1:80 ").bare(1, "error", "disable check peer: 10.0.0.1:80 ")),
         ("memory", &["out-of-memory"], &["disk-full"], case().records(3, 0, 9, "malloc(4096) failed (12: Cannot allocate memory) while connecting to upstream", UP)),
         ("a full disk", &["disk-full"], &["out-of-memory", "unexplained-failures"],
             case().records(9, 0, 9, "pwrite() \"/var/lib/nginx/proxy/1/00/0000000001\" failed (28: No space left on device) while reading upstream", UP)),
@@ -374,6 +483,9 @@ fn gateway_cases() -> Vec<Row> {
             case().records_of("GET", 9, 0, 9, "limiting connections by zone \"addr\"", "")),
         ("delays are no refusals", &[], &["rate-limited"],
             case().records_of("GET", 9, 0, 9, "delaying request, excess: 0.9, by zone \"one\"", "")),
+        ("limit_req that only the access log tells", &["limit-not-logged"], &["rate-limited", "cause-not-logged"],
+            case().failed(60, 0, 1, 503).config(LIMITED)),
+        ("503 of something else", &[], &["limit-not-logged"], case().failed(60, 0, 1, 503)),
         ("what nobody knows", &["unknown-messages"], &["unexplained-failures"],
             case().records_of("GET", 9, 0, 9, "the frobnicator is out of cheese", "")),
         ("a failure without a rule of its own", &["unexplained-failures"], &["upstream-down"],
@@ -524,21 +636,16 @@ fn the_first_finding_of_each_sample_is_what_its_readme_says() {
             .lines()
             .find_map(|line| line.strip_prefix("- First finding: "));
         let line = line.unwrap_or_else(|| panic!("{}: no first finding", sample.display()));
-        let output = run(
-            &sample,
-            &[
-                "export",
-                "error.log",
-                "access.log",
-                "--nginx-config",
-                "nginx.conf",
-                "--table",
-                "findings",
-                "--format",
-                "jsonl",
-                "-q",
-            ],
-        );
+        // With all that is there: a rotated set, an audit log.
+        let files = fs::read_dir(&sample).expect("listed");
+        let names = files.map(|file| file.expect("there").file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        let mut logs: Vec<String> = names.filter(|name| name.contains(".log")).collect();
+        logs.sort();
+        let mut arguments = vec!["export", "--nginx-config", "nginx.conf"];
+        arguments.extend(["--table", "findings", "--format", "jsonl", "-q"]);
+        arguments.extend(logs.iter().map(String::as_str));
+        let output = run(&sample, &arguments);
         let text = stdout(&output);
         let first: serde_json::Value =
             serde_json::from_str(text.lines().next().expect("a finding")).expect("JSON");

@@ -31,6 +31,8 @@ const NOTHING_TO_SET: &[(&str, &str)] = &[
     ("clients-leave", "the slow routes"),
     ("fatal-errors", "the application"),
     ("slow-upstream", "the application"),
+    ("no-endpoint", "the pods"),
+    ("checked-down", "the peer, or what the check asks for"),
     ("reload-refused", "what nginx -t says"),
     ("start-refused", "what nginx -t says"),
     ("temporary-files", "nothing: it is no failure"),

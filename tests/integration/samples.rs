@@ -15,7 +15,7 @@ fn samples() -> Vec<PathBuf> {
 
 #[test]
 fn there_are_enough_samples_and_each_is_whole() {
-    assert!(samples().len() >= 10);
+    assert!(samples().len() >= 20);
     for sample in samples() {
         for file in [
             "error.log",

@@ -8,6 +8,7 @@ use super::{
     facts::{Facts, exhibit, name, record},
     in_force,
     observed::{Service, Symptom},
+    rules::names,
 };
 use crate::{
     event::{Category, Moment, Severity, Timestamp},
@@ -335,7 +336,8 @@ fn headers(facts: &Facts<'_>) -> Check {
 
 fn selinux(facts: &Facts<'_>) -> Check {
     const NAME: &str = "SELinux, AppArmor";
-    let denied = failures(facts, &[Category::Permission]);
+    let mut denied = failures(facts, &[Category::Permission]);
+    denied.retain(|symptom| symptom.signature != names::FORBIDDEN);
     if let Some((last, symptom)) = last_of(&denied) {
         let said = denials::said(facts, symptom.upstream.as_deref(), &[symptom]);
         let who = match said.who {

@@ -7,13 +7,14 @@
 
 use super::{
     Certainty, Exhibit, Facts,
-    facts::{name, record},
+    facts::{n_events, name, record},
     observed::Symptom,
 };
 use crate::{
     aggregate::denials::Denied,
     config::Address,
-    event::{Lsm, Timestamp},
+    diagnose::Mark,
+    event::{Lsm, Moment, Timestamp},
     words::{grouped, plural},
 };
 
@@ -109,6 +110,8 @@ pub(super) struct Said {
     /// What to do about it, if that is told; narrowest first.
     pub(super) advice: Option<String>,
     pub(super) evidence: Option<Exhibit>,
+    /// What took SELinux out of the way.
+    pub(super) switch: Option<Exhibit>,
 }
 
 /// What audit logs say of `symptoms`, for a finding about them.
@@ -119,8 +122,10 @@ pub(super) fn said(facts: &Facts<'_>, upstream: Option<&[u8]>, symptoms: &[&Symp
         certainty: None,
         advice: None,
         evidence: None,
+        switch: None,
     };
-    match told(facts, upstream, symptoms) {
+    let ended = ended_by(facts, symptoms);
+    let mut said = match told(facts, upstream, symptoms) {
         Told::Nothing => nothing,
         Told::None => Said {
             claim: " The audit log that was read has no denial of it, which proves little: `dontaudit` rules and rate limits keep denials out.".to_owned(),
@@ -161,8 +166,82 @@ pub(super) fn said(facts: &Facts<'_>, upstream: Option<&[u8]>, symptoms: &[&Symp
             certainty: Some(Certainty::Certain),
             advice: Some(remedy(denials[0])),
             evidence: Some(record(denials[0].evidence, "the denial", b"")),
+            ..nothing
         },
+    };
+    if let Some(mark) = ended {
+        let service = facts.service(upstream);
+        let is_answered =
+            service.is_some_and(|service| service.first_ok_after(mark.first).is_some());
+        said.claim.push_str(&switch_words(facts, mark, is_answered));
+        let certainty = match is_answered {
+            true => Certainty::Certain,
+            false => Certainty::Likely,
+        };
+        said.certainty = Some(
+            said.certainty
+                .map_or(certainty, |known| known.min(certainty)),
+        );
+        said.who = Some(who(Lsm::SeLinux));
+        said.switch = Some(record(mark.evidence, mark.moment.name(), b""));
     }
+    said
+}
+
+/// Seconds within which failures end with what ended them.
+const ENDED_S: i64 = 10;
+
+/// Fewer failures may end by themselves.
+const ENDED_MIN: u64 = 3;
+
+/// What took SELinux out of the way as `symptoms` were over, the last of it. Spells are of minutes, so an end within one is not seen.
+fn ended_by<'a>(facts: &Facts<'a>, symptoms: &[&Symptom]) -> Option<&'a Mark> {
+    if n_events(symptoms) < ENDED_MIN {
+        return None;
+    }
+    let spells = || symptoms.iter().flat_map(|symptom| &symptom.spells);
+    let is_end = |mark: &&Mark| {
+        let before = spells()
+            .any(|spell| spell.last <= mark.first && mark.first.0 - spell.last.0 <= ENDED_S);
+        let after = spells().any(|spell| {
+            spell.last.0 > mark.first.0 + 1 && spell.first.0 <= mark.first.0 + ENDED_S
+        });
+        before && !after
+    };
+    let marks = facts
+        .material
+        .marks
+        .iter()
+        .filter(|mark| match mark.moment {
+            Moment::Permissive => true,
+            Moment::BooleanSet => mark
+                .upstream
+                .as_deref()
+                .is_some_and(|name| name.starts_with(b"httpd_") && name.ends_with(b"=1")),
+            _ => false,
+        });
+    marks.filter(is_end).last()
+}
+
+/// That the failures end there; where answers follow, the same requests come through since.
+fn switch_words(facts: &Facts<'_>, mark: &Mark, is_answered: bool) -> String {
+    let at = facts.clock(mark.first);
+    let proves = match is_answered {
+        true => "proves it",
+        false => "speaks for it",
+    };
+    if mark.moment == Moment::BooleanSet {
+        let boolean = name(mark.upstream.as_deref().unwrap_or_default());
+        return format!(" They end as {boolean} was set at {at}, which {proves}.");
+    }
+    let last = facts.marks(Moment::Enforcing, mark.first, Timestamp(i64::MAX));
+    let back = match last.last() {
+        Some(mark) => format!("it was set back at {}", facts.clock(mark.first)),
+        None => "nothing in this audit log sets it back: the host may stand open since".to_owned(),
+    };
+    format!(
+        " They end as SELinux was set to permissive at {at} (setenforce 0), which {proves} and mends nothing; {back}."
+    )
 }
 
 /// `SELinux denied name_connect on port 8081 (transproxy_port_t) to nginx, process 5642 in httpd_t`

@@ -325,9 +325,12 @@ impl<'a> Facts<'a> {
         let n = grouped(draft.n_requests);
         let masked = match draft.n_masked {
             0 => String::new(),
-            1 => ", and 1 failed try was made good by a retry".to_owned(),
+            1 => {
+                ", and 1 failed try was hidden from its client by a retry, a cache or an error page"
+                    .to_owned()
+            }
             n => format!(
-                ", and {} failed tries were made good by a retry",
+                ", and {} failed tries were hidden from clients by a retry, a cache or an error page",
                 grouped(n)
             ),
         };

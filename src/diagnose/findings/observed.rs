@@ -56,10 +56,14 @@ pub struct Service {
     pub n_unfit: u64,
     /// Failed without a header, on a connection that was there at once.
     pub n_cut_at_once: u64,
+    /// The connection took as long as one whose first packet was lost and sent again.
+    pub n_resent: u64,
     /// The first that was denied.
     pub evidence_denied: Option<Evidence>,
     /// The first that was answered so.
     pub evidence_unfit: Option<Evidence>,
+    /// The first that was connected so late.
+    pub evidence_resent: Option<Evidence>,
     /// Answers by time.
     pub ok: Vec<Spell>,
 }
@@ -278,10 +282,13 @@ impl Service {
         self.n_denied += count.n_denied;
         self.n_unfit += count.n_unfit;
         self.n_cut_at_once += count.n_cut_at_once;
+        self.n_resent += count.n_resent;
         let denied = count.evidence_denied();
         self.evidence_denied = self.evidence_denied.into_iter().chain(denied).min();
         let unfit = count.evidence_unfit();
         self.evidence_unfit = self.evidence_unfit.into_iter().chain(unfit).min();
+        let resent = count.evidence_resent();
+        self.evidence_resent = self.evidence_resent.into_iter().chain(resent).min();
         let instant = |LocalTime(second): LocalTime| Timestamp(second);
         if row.bucket.is_some()
             && let (Some(first), Some(last), Some(evidence)) =

@@ -9,8 +9,8 @@ use crate::{
 /// Contexts that are told of one value.
 const CONTEXTS_MAX: usize = 3;
 
-/// The timeout that holds in each block that passes there.
-pub(super) fn timeout(to: &To<'_, '_>, suffix: &str) -> Exact {
+/// The timeout that holds in each block that passes there; where the logs show that another was in force, no better value is told.
+pub(super) fn timeout(to: &To<'_, '_>, suffix: &str, is_in_force: bool) -> Exact {
     /// Twice as long is a trial; no connection takes longer than this.
     const CONNECT_MS: u64 = 5_000;
     let mut told: Vec<(String, u64, Option<Position>, Vec<String>)> = Vec::new();
@@ -54,6 +54,7 @@ pub(super) fn timeout(to: &To<'_, '_>, suffix: &str) -> Exact {
         let better = match suffix {
             "connect_timeout" if *ms > CONNECT_MS => Some(value(CONNECT_MS)),
             "connect_timeout" => None,
+            _ if !is_in_force => Some(value(*ms)),
             _ => Some(value(ms.saturating_mul(2))),
         };
         exact
@@ -61,6 +62,7 @@ pub(super) fn timeout(to: &To<'_, '_>, suffix: &str) -> Exact {
             .extend(better.map(|better| advice(directive, &contexts[0], better)));
     }
     exact.claim.push_str(match suffix {
+        _ if !is_in_force => "Another was in force when these attempts ended (see the finding about it): nginx -t and a reload that is taken come first, before any other value is tried.",
         "connect_timeout" => "More of it makes no connection; less of it leaves time for another peer.",
         _ => "What share would have succeeded with more time is unknowable from logs: the value below is a trial, for that block alone.",
     });

@@ -11,6 +11,7 @@ mod names;
 
 use super::{Draft, Exhibit, Facts, facts::name, rules::Rule};
 use crate::{
+    aggregate::Ending,
     config::{Config, GroupId, Groups, Pass, Position, ScopeId, Version, lint::Advice},
     words::capital,
 };
@@ -60,27 +61,44 @@ fn exact(facts: &Facts<'_>, rule: &str, draft: &Draft) -> Option<Exact> {
         "open-files" => return Some(limits::files(facts, config)),
         "rate-limited" => return limits::zones(facts, config, draft, "limit_req"),
         "connections-limited" => return limits::zones(facts, config, draft, "limit_conn"),
-        "dns-server" | "dns-not-found" => return names::resolver(facts, config),
+        "dns-server" => return names::resolver(facts, config, true),
+        "dns-not-found" => return names::resolver(facts, config, false),
         _ => {}
     }
     let to = To::of(facts, config, draft.upstream.as_deref()?)?;
     match rule {
-        "timeout-connect" | "timeout-tls" => Some(limits::timeout(&to, "connect_timeout")),
-        "timeout-send" => Some(limits::timeout(&to, "send_timeout")),
+        "timeout-connect" | "timeout-tls" => Some(limits::timeout(&to, "connect_timeout", true)),
+        "session-idle" => Some(limits::timeout(&to, "timeout", true)),
+        "timeout-send" => {
+            let is_in_force = !is_of_another(facts, draft);
+            Some(limits::timeout(&to, "send_timeout", is_in_force))
+        }
         "timeout-header" | "timeout-body" | "timeout-tunnel" => {
-            Some(limits::timeout(&to, "read_timeout"))
+            let is_in_force = !is_of_another(facts, draft);
+            Some(limits::timeout(&to, "read_timeout", is_in_force))
         }
         "header-too-big" => limits::header_buffer(&to),
         "ports-used-up" => limits::ports(&to),
         "keepalive-race" => groups::kept(&to),
         "no-peer-left" => groups::no_peer(&to),
-        "tls-verify" => names::trust(&to),
-        "socket-missing" | "socket-down" | "socket-stale" | "socket-forbidden" => {
-            Some(names::socket(&to))
-        }
+        "tls-verify" => names::trust(&to, draft),
+        "socket-missing" => Some(Exact {
+            changes: names::path(&to).into_iter().collect(),
+            ..names::socket(&to)
+        }),
+        "socket-down" | "socket-stale" | "socket-forbidden" => Some(names::socket(&to)),
+        "backend-denies" => names::credentials(&to),
+        // What the peer asks for by an alert of its own is no name.
+        "tls-handshake" if !draft.changes.is_empty() => None,
         "tls-name" | "tls-unknown-name" | "tls-handshake" => names::tls_name(&to),
         _ => None,
     }
+}
+
+/// Whether what limited these attempts is no timeout of this configuration: see the rule `timeout-not-in-force`.
+fn is_of_another(facts: &Facts<'_>, draft: &Draft) -> bool {
+    let mut piles = facts.piles(draft.upstream.as_deref(), Ending::TimedOut);
+    piles.any(|pile| pile.explained_by.is_empty())
 }
 
 /// Where requests pass to one upstream.

@@ -1,7 +1,7 @@
 //! Whom nginx connects to, as it knows them: names and authorities of TLS, paths of sockets, servers of DNS.
 
-use super::{Exact, Facts, To, advice, context, name, origin};
-use crate::config::Config;
+use super::{Draft, Exact, Facts, To, advice, context, name, origin};
+use crate::config::{Config, lint::Advice};
 
 pub(super) fn tls_name(to: &To<'_, '_>) -> Option<Exact> {
     let pass = to
@@ -57,7 +57,7 @@ pub(super) fn tls_name(to: &To<'_, '_>) -> Option<Exact> {
 }
 
 /// Whom nginx trusts where it passes requests there.
-pub(super) fn trust(to: &To<'_, '_>) -> Option<Exact> {
+pub(super) fn trust(to: &To<'_, '_>, draft: &Draft) -> Option<Exact> {
     let pass = to
         .passes
         .iter()
@@ -89,11 +89,22 @@ pub(super) fn trust(to: &To<'_, '_>) -> Option<Exact> {
             directive("ssl_verify_depth"),
             origin(to.config, depth_at)
         ),
-        changes: vec![advice(
-            directive("ssl_trusted_certificate"),
-            &context,
-            "a file with the certificate of the issuer, and those between",
-        )],
+        changes: draft
+            .changes
+            .iter()
+            .map(|change| match change.directive.strip_prefix("proxy_") {
+                Some("ssl_trusted_certificate") => advice(
+                    directive("ssl_trusted_certificate"),
+                    &context,
+                    "a file with the certificate of the issuer, and those between",
+                ),
+                suffix => advice(
+                    directive(suffix.unwrap_or(&change.directive)),
+                    &context,
+                    &change.value,
+                ),
+            })
+            .collect(),
         evidence: places
             .into_iter()
             .flatten()
@@ -130,6 +141,47 @@ pub(super) fn socket(to: &To<'_, '_>) -> Exact {
     }
 }
 
+/// Where the path of a socket is written, if that is a pass and no `server` of a block.
+pub(super) fn path(to: &To<'_, '_>) -> Option<Advice> {
+    let pass = to.passes.first().filter(|_| to.block().is_none())?;
+    let prefix = match pass.family {
+        crate::config::Family::Proxy => "http://",
+        _ => "",
+    };
+    Some(advice(
+        name(pass.directive.name()),
+        to.context(pass.scope),
+        format!("{prefix}unix:PATH"),
+    ))
+}
+
+/// What nginx itself sends as credentials, if it does. Where they stand is cited, what they are is not told.
+pub(super) fn credentials(to: &To<'_, '_>) -> Option<Exact> {
+    let (pass, header) = to.passes.iter().find_map(|pass| {
+        let header = to
+            .config
+            .header(pass.scope, "proxy_set_header", "Authorization")?;
+        Some((pass, header))
+    })?;
+    let context = to.context(pass.scope);
+    let position = header.origin.position();
+    Some(Exact {
+        claim: format!(
+            "In {context} nginx sends an Authorization of its own for all clients ({}): where the backend denies them all, that one is no longer good. It is a secret, and stands in every copy of this configuration.",
+            origin(to.config, position)
+        ),
+        changes: vec![advice(
+            "proxy_set_header",
+            &context,
+            "Authorization CREDENTIALS",
+        )],
+        evidence: position
+            .map(|position| to.exhibit(position, "the credentials stand here"))
+            .into_iter()
+            .collect(),
+    })
+}
+
 /// Name servers that anybody may ask.
 const PUBLIC: [&str; 8] = [
     "8.8.8.8",
@@ -142,7 +194,8 @@ const PUBLIC: [&str; 8] = [
     "[2606:4700:4700:",
 ];
 
-pub(super) fn resolver(facts: &Facts<'_>, config: &Config) -> Option<Exact> {
+/// Whom nginx asks for names; `is_silent`: the trouble is the server, not the name.
+pub(super) fn resolver(facts: &Facts<'_>, config: &Config, is_silent: bool) -> Option<Exact> {
     let resolver = config
         .directives
         .iter()
@@ -161,14 +214,19 @@ pub(super) fn resolver(facts: &Facts<'_>, config: &Config) -> Option<Exact> {
             name(server)
         )
     });
-    let shorter = (ms > 5_000).then(|| advice("resolver_timeout", &context, "5s"));
+    // A server that answers is not made to know the name by less patience.
+    let change = match (is_silent, public) {
+        (true, _) => (ms > 5_000).then(|| advice("resolver_timeout", &context, "5s")),
+        (false, Some(_)) => Some(advice("resolver", &context, "ADDRESS valid=30s")),
+        (false, None) => None,
+    };
     Some(Exact {
         claim: format!(
             "nginx asks `resolver {}` ({context}) itself and waits {} for it; /etc/resolv.conf and /etc/hosts play no part.{blind}",
             name(&resolver.args().join(&b' ')),
             super::limits::value(ms)
         ),
-        changes: shorter.into_iter().collect(),
+        changes: change.into_iter().collect(),
         evidence: vec![facts.config_exhibit(resolver.position, "the resolver")],
     })
 }

@@ -5,7 +5,7 @@ use super::{
     upstream_name,
 };
 use crate::{
-    classify::aspect::NOT_REPEATED,
+    classify::{aspect::NOT_REPEATED, errno},
     config::{BufferPlan, GroupId, Version, lint::Advice},
     diagnose::{
         Mark,
@@ -25,6 +25,14 @@ struct Cut<'a> {
     /// Of these, requests that nginx does not send twice.
     n_not_repeated: u64,
     episodes: Vec<Episode<'a>>,
+}
+
+impl Cut<'_> {
+    /// All of them were cut while nginx was sending, and what it sent had a body.
+    fn is_upload(&self) -> bool {
+        let is_sending = |symptom: &&Symptom| symptom.phase == Phase::Send;
+        self.symptoms.iter().all(is_sending) && 2 * self.n_not_repeated > self.n
+    }
 }
 
 /// Fewer are no pattern.
@@ -62,7 +70,7 @@ fn is_race(facts: &Facts<'_>, cut: &Cut<'_>) -> Option<Certainty> {
         .filter(|s| is_early(s))
         .map(|s| s.n_events)
         .sum();
-    if cut.n < CUTS_MIN || n_early * 10 < cut.n * 9 || is_down_too(facts, cut) {
+    if cut.n < CUTS_MIN || n_early * 10 < cut.n * 9 || cut.is_upload() || is_down_too(facts, cut) {
         return None;
     }
     // A crash cuts everything in one moment.
@@ -245,6 +253,7 @@ pub(super) fn cut(facts: &Facts<'_>, told: &mut Told) {
             .service(cut.upstream)
             .is_some_and(|service| service.n_ok == 0);
         let span_s = cut.episodes.iter().map(Episode::seconds).max().unwrap_or(0);
+        let is_upload = cut.is_upload();
         let (certainty, why) = match (is_down_too(facts, &cut), never) {
             (true, _) => (
                 Certainty::Likely,
@@ -254,6 +263,10 @@ pub(super) fn cut(facts: &Facts<'_>, told: &mut Told) {
                 Certainty::Likely,
                 " It never answered anything: the port may speak another protocol (TLS, FastCGI, HTTP/2 only, or it waits for a PROXY header).",
             ),
+            _ if is_upload => (
+                Certainty::Likely,
+                " It closed while nginx was still sending: it does not want the body. Most often a limit of its own on the size of uploads, or an answer it gave early (401, 413) without reading on, which nginx then cannot pass on.",
+            ),
             _ if span_s <= 5 && cut.n >= CUTS_MIN => (
                 Certainty::Likely,
                 " They all fall into one moment: a worker or the process was killed, or crashed, with these requests in its hands.",
@@ -262,6 +275,23 @@ pub(super) fn cut(facts: &Facts<'_>, told: &mut Told) {
                 Certainty::Possible,
                 " Its worker crashed or was killed, its own limit on time or on requests was reached, or a balancer between cut the connection.",
             ),
+        };
+        let mend = match (never, is_upload) {
+            (true, _) => Mend {
+                advice: "Find out what the port speaks, and write the pass and the scheme for it: https:// for TLS, fastcgi_pass, uwsgi_pass, grpc_pass; proxy_protocol on in a stream block where it waits for a PROXY header.",
+                change: Some(("proxy_pass", "location", "https://ADDRESS")),
+                command: "On the gateway: printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 HOST PORT | head -c 64 | xxd (48 54 54 50 is HTTP, 15 03 a TLS alert)",
+            },
+            (_, true) => Mend {
+                advice: "Compare the sizes of these uploads with the limits of the backend (a framework's maximum body, php's post_max_size, a limit in its own proxy), and let nginx refuse larger ones itself, with a 413 that says so.",
+                change: Some(("client_max_body_size", "location", "10m")),
+                command: "awk '$7 ~ \"/PATH\" && $9 == 502' access.log (log $request_length to see their sizes)",
+            },
+            _ => Mend {
+                advice: "Look into the backend's own log at these seconds: a crash, an OOM kill, a worker timeout (gunicorn, php-fpm request_terminate_timeout), a restart.",
+                change: None,
+                command: "On the backend: journalctl --since TIME | grep -iE 'killed|oom|segfault|timeout|terminat|exited'",
+            },
         };
         let body = match n_body {
             0 => String::new(),
@@ -281,59 +311,75 @@ pub(super) fn cut(facts: &Facts<'_>, told: &mut Told) {
                 facts.during(draft.first, draft.last),
                 capital(&facts.toll(&draft))
             ),
-            advice: vec![
-                "Look into the backend's own log at these seconds: a crash, an OOM kill, a worker timeout (gunicorn, php-fpm request_terminate_timeout), a restart.".to_owned(),
+            advice: vec![mend.advice.to_owned()],
+            changes: mend.changes(),
+            commands: vec![
+                mend.command.to_owned(),
+                "$upstream_response_time of these attempts: a few ms is the race, one constant value is a limit, anything else is a crash".to_owned(),
             ],
             ..draft
         });
     }
 }
 
+/// What to do about connections that were cut.
+struct Mend {
+    advice: &'static str,
+    /// Directive, context and value; `None`: the rule's.
+    change: Option<(&'static str, &'static str, &'static str)>,
+    command: &'static str,
+}
+
+impl Mend {
+    fn changes(&self) -> Vec<Advice> {
+        let change = self.change.map(|(directive, context, value)| Advice {
+            directive: directive.to_owned(),
+            context: context.to_owned(),
+            value: value.to_owned(),
+        });
+        change.into_iter().collect()
+    }
+}
+
 // --- Another protocol ----------------------------------------------------------------------------
 
 /// Messages by which an upstream shows that it speaks another protocol: what that is, what to do, and the directive to write with what
-/// stands before and behind the address.
-const PROTOCOLS: &[(&str, &str, &str, [&str; 3])] = &[
+/// stands before the address.
+const PROTOCOLS: &[(&str, &str, &str, [&str; 2])] = &[
     (
         "x-tls-wrong-version",
         "nginx speaks TLS to a port that answers in plain text",
         "Write http:// in `proxy_pass`, or the port of the backend that speaks TLS.",
-        ["proxy_pass", "http://", ""],
+        ["proxy_pass", "http://"],
     ),
     (
         "http-upstream-sent-no-valid-http-1-0-header",
         "it answers something that is no HTTP: TLS bytes behind http://, or a port of another service (SSH, SMTP, a database)",
         "Write https:// in `proxy_pass` if it is TLS; else correct the port.",
-        ["proxy_pass", "https://", ""],
+        ["proxy_pass", "https://"],
     ),
     (
         "http-upstream-sent-unsupported-fastcgi-protocol-version",
         "nginx speaks FastCGI to a port that answers something else, most often HTTP (its first byte, 72, is the H of HTTP)",
         "Write `proxy_pass http://` instead of `fastcgi_pass`, or the address of the FastCGI server.",
-        ["proxy_pass", "http://", ""],
+        ["proxy_pass", "http://"],
     ),
     (
         "http-upstream-sent-too-large-http2-frame",
         "nginx speaks gRPC (HTTP/2) to a port that answers in HTTP/1 (4740180 are the letters HTT)",
         "Write `proxy_pass http://` instead of `grpc_pass`, or let the backend speak HTTP/2 in clear.",
-        ["proxy_pass", "http://", ""],
+        ["proxy_pass", "http://"],
     ),
     (
         "http-upstream-sent-unexpected-http2-frame",
         "it does not speak the HTTP/2 that gRPC needs",
         "Check that the port is the gRPC one.",
-        ["grpc_pass", "grpc://", ""],
-    ),
-    (
-        "core-broken-header-while-reading-proxy-protocol",
-        "a PROXY header was expected and not sent",
-        "Send it, or take `proxy_protocol` out of `listen`.",
-        ["listen", "", " proxy_protocol"],
+        ["grpc_pass", "grpc://"],
     ),
 ];
 
 pub(super) fn protocol(facts: &Facts<'_>, told: &mut Told) {
-    for &(signature, what, mend, [directive, scheme, flag]) in PROTOCOLS {
+    for &(signature, what, mend, [directive, scheme]) in PROTOCOLS {
         let signatures = [signature];
         let records = facts
             .records(&signatures)
@@ -359,13 +405,10 @@ pub(super) fn protocol(facts: &Facts<'_>, told: &mut Told) {
                 advice: vec![mend.to_owned()],
                 changes: vec![Advice {
                     directive: directive.to_owned(),
-                    context: match directive {
-                        "listen" => "server".to_owned(),
-                        _ => "location".to_owned(),
-                    },
+                    context: "location".to_owned(),
                     value: match upstream {
-                        Some(upstream) => format!("{scheme}{}{flag}", name(upstream)),
-                        None => format!("{scheme}ADDRESS{flag}"),
+                        Some(upstream) => format!("{scheme}{}", name(upstream)),
+                        None => format!("{scheme}ADDRESS"),
                     },
                 }],
                 commands: upstream.map_or_else(Vec::new, |upstream| {
@@ -415,7 +458,8 @@ pub(super) fn invalid(facts: &Facts<'_>, told: &mut Told) {
 const HEADER_BYTES: u64 = 16 * 1024;
 
 pub(super) fn header(facts: &Facts<'_>, told: &mut Told) {
-    for (upstream, symptoms) in by_upstream(facts.failures(Category::Buffer)) {
+    let is_header = |symptom: &&Symptom| symptom.signature != super::inside::CACHE_KEY;
+    for (upstream, symptoms) in by_upstream(facts.failures(Category::Buffer).filter(is_header)) {
         let shown = upstream_name(upstream);
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
@@ -520,11 +564,27 @@ pub(super) fn spill(facts: &Facts<'_>, told: &mut Told) {
         };
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
+        // Then a rule of its own tells what came of them.
+        let is_full = facts.symptoms().any(|symptom| {
+            symptom.category == Category::ResourceExhausted
+                && symptom.severity == Severity::Failure
+                && symptom.aspect == errno::NO_SPACE
+        });
+        let (ending, hurts) = match is_full {
+            false => (
+                "slower, and no failure",
+                "That costs disk reads and writes and hurts nobody, as long as the disk is quick and has room.",
+            ),
+            true => (
+                "and the disk was full",
+                "By itself that hurts nobody; here the disk had no room for them any more, and what did not fit was cut: the finding about the disk tells.",
+            ),
+        };
         told.push(Draft {
             certainty: Certainty::Certain,
-            title: format!("{shown} go to temporary files: slower, and no failure"),
+            title: format!("{shown} go to temporary files: {ending}"),
             claim: format!(
-                "{} {} {} written to disk because {} larger than the buffers in memory {}. That costs disk reads and writes and hurts nobody, as long as the disk is quick and has room.",
+                "{} {} {} written to disk because {} larger than the buffers in memory {}. {hurts}",
                 grouped(n),
                 plural(n, if upstream.is_some() { "answer" } else { "request body" }).replace("bodys", "bodies"),
                 if n == 1 { "was" } else { "were" },
@@ -533,6 +593,10 @@ pub(super) fn spill(facts: &Facts<'_>, told: &mut Told) {
             ),
             advice: vec![
                 "Leave it, or give the location of large downloads more or larger proxy_buffers; proxy_max_temp_file_size 0 lets the backend wait for slow clients instead.".to_owned(),
+            ],
+            commands: vec![
+                "df -h /var/lib/nginx /var/cache/nginx".to_owned(),
+                "nginx -T 2>/dev/null | grep -nE '_temp_path|max_temp_file_size|_buffers '".to_owned(),
             ],
             n_requests: 0,
             n_masked: 0,

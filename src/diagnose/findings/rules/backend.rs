@@ -4,6 +4,7 @@ use super::{Certainty, Draft, Facts, Told, by_upstream, n_events, name, record, 
 use crate::{
     aggregate::{Requests, TrafficCount, requests::RouteCount},
     classify::aspect::FATAL,
+    config::lint::Advice,
     diagnose::findings::{facts::exhibit, observed::Symptom},
     event::Category,
     words::{grouped, milliseconds, plural},
@@ -124,13 +125,147 @@ pub(super) fn denies(facts: &Facts<'_>, told: &mut Told) {
                 grouped(service.n_denied),
                 grouped(service.n_ok)
             ),
-            advice: vec!["Check what nginx passes: `proxy_set_header Authorization`, and that a location with `proxy_set_header` of its own loses all that it would inherit.".to_owned()],
-            commands: vec![format!("On the gateway: curl -sv -o /dev/null http://{shown}/ (with the header that nginx should send)")],
+            advice: vec!["Check what nginx sends. What clients bring in Authorization it passes on by itself; an Authorization of its own (`proxy_set_header Authorization`) replaces that, and is lost in a location with a `proxy_set_header` list of its own.".to_owned()],
+            commands: vec![
+                format!("On the gateway: curl -sv -o /dev/null http://{shown}/ (with the header that nginx should send)"),
+                "nginx -T 2>/dev/null | grep -niE 'set_header +authorization'".to_owned(),
+            ],
+            upstream: Some(std::sync::Arc::clone(upstream)),
             evidence: vec![record(evidence, "first of them", b"")],
             subject: shown,
             n_events: service.n_denied,
             n_requests: service.n_denied,
             ..Draft::default()
+        });
+    }
+}
+
+fn of<'a>(facts: &Facts<'a>, category: Category, upstream: &[u8]) -> Vec<&'a Symptom> {
+    let symptoms = facts.symptoms();
+    symptoms
+        .filter(|symptom| symptom.category == category)
+        .filter(|symptom| symptom.upstream.as_deref() == Some(upstream))
+        .collect()
+}
+
+/// Fewer connections that took seconds are chance.
+const RESENT_MIN: u64 = 5;
+
+/// Connections that came about only when their first packet was sent again: loss, or an accept queue that is full.
+pub(super) fn resent(facts: &Facts<'_>, told: &mut Told) {
+    for (upstream, service) in &facts.material.observed.services {
+        let Some(evidence) = service.evidence_resent else {
+            continue;
+        };
+        // One in two hundred is no single packet any more.
+        if service.n_resent < RESENT_MIN || service.n_resent * 200 < service.n_attempts {
+            continue;
+        }
+        let shown = name(upstream);
+        told.push(Draft {
+            upstream: Some(std::sync::Arc::clone(upstream)),
+            certainty: Certainty::Likely,
+            title: format!("{} connections to {shown} came about at a second try only", grouped(service.n_resent)),
+            claim: format!(
+                "{} of {} connections to {shown} took 1, 3, 7 or 15 seconds and a little: the times after which Linux sends the first packet (SYN) again. The packet or its answer was lost, or the accept queue of the backend was full and the kernel there dropped it. These requests came through, late; with more of that, they run into *_connect_timeout.",
+                grouped(service.n_resent),
+                grouped(service.n_attempts)
+            ),
+            advice: vec![
+                "Look at the accept queue first (Recv-Q up to Send-Q: the application does not accept fast enough; a larger backlog lets bursts wait), then at what drops between: a full nf_conntrack table, a security group, a link.".to_owned(),
+                "Kept connections need no SYN: `keepalive` in the upstream block, with HTTP/1.1 and an empty Connection header before 1.29.7.".to_owned(),
+            ],
+            commands: vec![
+                "On the backend: ss -lnt (Recv-Q and Send-Q of its port) && nstat -az TcpExtListenOverflows TcpExtListenDrops".to_owned(),
+                "On the gateway: nstat -az TcpRetransSegs TcpExtTCPSynRetrans && dmesg | grep -i conntrack".to_owned(),
+            ],
+            evidence: vec![record(evidence, "the first of them", b"")],
+            subject: shown,
+            n_events: service.n_resent,
+            ..Draft::default()
+        });
+    }
+}
+
+/// An upstream that answers hardly anything but 400, 404, 421 or 426: it was reached, and not asked as it wants to be.
+pub(super) fn objects(facts: &Facts<'_>, told: &mut Told) {
+    for (upstream, service) in &facts.material.observed.services {
+        let Some(evidence) = service.evidence_unfit else {
+            continue;
+        };
+        if service.n_unfit < ANSWERS_MIN || service.n_unfit * 10 < service.n_ok * 9 {
+            continue;
+        }
+        let mut scripts = facts.records(&NO_SCRIPT);
+        let is_script = scripts.any(|symptom| symptom.upstream.as_ref() == Some(upstream));
+        if is_script || told.is_cited(&evidence) {
+            continue; // a rule of its own tells why
+        }
+        let shown = name(upstream);
+        told.push(Draft {
+            upstream: Some(std::sync::Arc::clone(upstream)),
+            certainty: Certainty::Possible,
+            title: format!("{shown} answers hardly anything but 400, 404, 421 or 426"),
+            claim: format!(
+                "{} of {} answers of {shown} were one of these, of its own: it was reached, and is not asked as it wants to be. 400 for everything is most often plain HTTP at a TLS port (nginx says `The plain HTTP request was sent to HTTPS port` in the body) or a PROXY header that it does not expect; 421 and 404 a Host or a server name that it does not serve; 426 HTTP/1.0, or a WebSocket without its headers. No error record tells of it, and no status is a 502.",
+                grouped(service.n_unfit),
+                grouped(service.n_ok)
+            ),
+            advice: vec![
+                "Ask it by hand as nginx does and read the body of the answer; then mend the scheme, the Host header, or the HTTP version of the pass.".to_owned(),
+            ],
+            changes: [
+                ("proxy_pass", format!("https://{shown}")),
+                ("proxy_set_header", "Host $host".to_owned()),
+                ("proxy_http_version", "1.1".to_owned()),
+            ]
+            .into_iter()
+            .map(|(directive, value)| Advice {
+                directive: directive.to_owned(),
+                context: "location".to_owned(),
+                value,
+            })
+            .collect(),
+            commands: vec![
+                format!("On the gateway: curl -sv http://{shown}/ | head -c 300"),
+                format!("On the gateway: openssl s_client -connect {shown} </dev/null"),
+            ],
+            evidence: vec![record(evidence, "first of them", b"")],
+            subject: shown,
+            n_events: service.n_unfit,
+            n_requests: service.n_unfit,
+            ..Draft::default()
+        });
+    }
+}
+
+/// PHP looked for a file that is not there.
+const NO_SCRIPT: [&str; 2] = ["x-fastcgi-primary-script", "seen-fastcgi-script-not-opened"];
+
+pub(super) fn no_script(facts: &Facts<'_>, told: &mut Told) {
+    for (upstream, symptoms) in by_upstream(facts.records(&NO_SCRIPT)) {
+        let shown = upstream_name(upstream);
+        let draft = facts.draft(&shown, &symptoms);
+        let n = n_events(&symptoms);
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("PHP behind {shown} does not find the scripts that nginx names"),
+            claim: format!(
+                "{} {} ended so {}, with a 404 `File not found.` of PHP: nginx hands it a path in SCRIPT_FILENAME, and there is no such file where PHP looks. Either the path is wrong (`root` is missing or another than PHP's, as between two containers), or somebody asks for scripts that never were.",
+                grouped(n),
+                plural(n, "request"),
+                facts.during(draft.first, draft.last)
+            ),
+            advice: vec![
+                "Let both see the same path, and let nginx answer for files that are not there before it asks PHP (try_files $uri =404 in the location of PHP).".to_owned(),
+            ],
+            commands: vec![
+                "nginx -T 2>/dev/null | grep -nE 'SCRIPT_FILENAME|root |fastcgi_pass'".to_owned(),
+                "On the backend: ls -l the path, as the user of the pool, inside its chroot or container".to_owned(),
+            ],
+            n_requests: 0,
+            n_masked: 0,
+            ..draft
         });
     }
 }
@@ -150,6 +285,10 @@ pub(super) fn slow(facts: &Facts<'_>, told: &mut Told) {
         let is_told = facts
             .failures(Category::Timeout)
             .any(|symptom| symptom.upstream.as_deref() == Some(upstream));
+        // How long a tunnel lasted, or a client waited, or an attempt took to fail, is no answer's time.
+        let n_left = n_events(&of(facts, Category::ClientAbort, upstream));
+        let n_other = row.n_1xx + n_left + row.n_failed_attempts;
+        let is_told = is_told || n_other * 10 >= row.n_attempts;
         let p90 = row.response_ms_p90.unwrap_or(0);
         let ok = facts
             .service(Some(upstream))

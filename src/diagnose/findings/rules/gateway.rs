@@ -5,7 +5,7 @@ use crate::{
     classify::errno,
     config::lint::Advice,
     diagnose::findings::{facts::exhibit, observed::Symptom},
-    event::{Category, Phase, Severity},
+    event::{Category, Phase, Severity, Timestamp},
     words::{grouped, plural},
 };
 
@@ -118,12 +118,15 @@ struct Words {
 
 /// One finding about everything the gateway lacked by one errno.
 fn lacks(facts: &Facts<'_>, told: &mut Told, number: u8, words: &Words, changes: Vec<Advice>) {
-    let symptoms: Vec<&Symptom> = facts
-        .symptoms()
-        .filter(|symptom| {
-            symptom.category == Category::ResourceExhausted && symptom.aspect == number
-        })
-        .collect();
+    let is_it = |symptom: &&Symptom| {
+        symptom.category == Category::ResourceExhausted
+            && symptom.aspect == number
+            && symptom.signature != BIND
+    };
+    let symptoms: Vec<&Symptom> = facts.symptoms().filter(is_it).collect();
+    if symptoms.is_empty() {
+        return;
+    }
     let draft = of_requests(facts, words.subject, &symptoms);
     let n = n_events(&symptoms);
     told.push(Draft {
@@ -194,6 +197,50 @@ pub(super) fn ports(facts: &Facts<'_>, told: &mut Told) {
             value: "32".to_owned(),
         }],
     );
+}
+
+/// A bind() before a connect(): to the address that proxy_bind names (`ngx_event_connect.c: ngx_event_connect_peer`).
+const BIND: &str = "event-bind-failed";
+
+pub(super) fn bound(facts: &Facts<'_>, told: &mut Told) {
+    let symptoms: Vec<&Symptom> = facts.records(&[BIND]).collect();
+    let Some(first) = symptoms.first() else {
+        return;
+    };
+    let address = first.sample.strip_prefix(b"bind(");
+    let address = address.and_then(|rest| rest.split(|&b| b == b')').next());
+    let shown = address.map_or_else(|| "the address of proxy_bind".to_owned(), name);
+    let draft = of_requests(facts, "bind", &symptoms);
+    let n = n_events(&symptoms);
+    // Where a whole range is bound to, its ports end too.
+    let why = match symptoms
+        .iter()
+        .all(|symptom| symptom.aspect == errno::NO_PORT)
+    {
+        true => {
+            "This host has no such address (99: Cannot assign requested address): it moved away with a failover, was never set up here, or it is the client's own and `transparent` is missing. Where it is one of this host's, all of its ports are taken."
+        }
+        false => "The evidence quotes what the kernel said to it.",
+    };
+    told.push(Draft {
+        certainty: Certainty::Certain,
+        title: format!("nginx cannot connect from {shown}"),
+        claim: format!(
+            "{} {} {}: before it connects to an upstream nginx binds to {shown}, as `proxy_bind` says. {why} These requests were answered 500 and have no upstream in the access log. {}.",
+            grouped(n),
+            plural(n, "record"),
+            when(facts, n, "tells of it", "tell of it", &draft),
+            capital(&facts.toll(&draft))
+        ),
+        advice: vec![
+            "Take `proxy_bind` out, or name an address of this host; with `$remote_addr` it needs `transparent`, and routes by which the answers come back.".to_owned(),
+        ],
+        commands: vec![
+            "ip -brief addr".to_owned(),
+            "nginx -T 2>/dev/null | grep -nE '_bind '".to_owned(),
+        ],
+        ..draft
+    });
 }
 
 pub(super) fn memory(facts: &Facts<'_>, told: &mut Told) {
@@ -270,8 +317,115 @@ pub(super) fn connections_limited(facts: &Facts<'_>, told: &mut Told) {
     );
 }
 
+/// Fewer refusals may be of anything.
+const REFUSED_MIN: u64 = 10;
+
+/// Requests that a limit of the configuration refused, as far as an access log tells: answered with its status, and without an upstream.
+pub(super) fn limits_unlogged(facts: &Facts<'_>, told: &mut Told) {
+    let is_logged = [&REQUESTS_LIMITED[..], &CONNECTIONS_LIMITED]
+        .iter()
+        .any(|signatures| facts.records(signatures).next().is_some());
+    let Some(config) = facts
+        .material
+        .config
+        .filter(|_| !is_logged && facts.material.is_whole)
+    else {
+        return;
+    };
+    for directive in ["limit_req", "limit_conn"] {
+        let mut limits = config.directives.iter();
+        let Some(limit) = limits.find(|known| known.is(directive)) else {
+            continue;
+        };
+        let status = config
+            .number(limit.scope, &format!("{directive}_status"))
+            .map_or(503, |status| status.value);
+        let refused = refused_by_status(facts, status);
+        if refused.n < REFUSED_MIN {
+            continue;
+        }
+        let mut evidence = Vec::new();
+        evidence.extend(
+            refused
+                .first
+                .map(|first| super::record(first, "the first of them", b"")),
+        );
+        evidence.push(facts.config_exhibit(limit.position, "the limit"));
+        told.push(Draft {
+            subject: directive.to_owned(),
+            certainty: Certainty::Possible,
+            title: format!("{} requests were answered {status} without an upstream: {directive}, most likely", grouped(refused.n)),
+            claim: format!(
+                "{} {} answered {status} and met no upstream {}, and the configuration has a {directive} that answers so. No record of a refusal was read: {directive}_log_level is below the level of the error log, or that log is not here. `return {status}` would look the same.",
+                grouped(refused.n),
+                if refused.n == 1 { "request was" } else { "requests were" },
+                facts.during(refused.first_at, refused.last_at)
+            ),
+            advice: vec![
+                "Read the error log of that time: `limiting requests, excess` names zone and client. If these are real users, allow bursts (burst=, nodelay) or a higher rate; if they are an attack, leave it.".to_owned(),
+                "Answer 429, so that a limit is told from a fault.".to_owned(),
+            ],
+            changes: vec![Advice {
+                directive: format!("{directive}_status"),
+                context: "http".to_owned(),
+                value: "429".to_owned(),
+            }],
+            commands: vec![format!("nginx -T 2>/dev/null | grep -nE '{directive}|return {status}'")],
+            n_requests: refused.n,
+            n_events: refused.n,
+            first: refused.first_at,
+            last: refused.last_at,
+            evidence,
+            ..Draft::default()
+        });
+        return; // both kinds at once are told of one
+    }
+}
+
+/// Requests with one status that met no upstream.
+#[derive(Default)]
+struct Refused {
+    n: u64,
+    first: Option<crate::aggregate::Evidence>,
+    first_at: Option<Timestamp>,
+    last_at: Option<Timestamp>,
+}
+
+fn refused_by_status(facts: &Facts<'_>, status: u64) -> Refused {
+    let mut refused = Refused::default();
+    let attempts = facts.material.scanned.attempts.as_slice().iter();
+    for attempt in attempts {
+        if attempt.n_attempts == 0 && u64::from(attempt.status) == status {
+            refused.n += 1;
+            refused.first = refused.first.into_iter().chain([attempt.evidence]).min();
+            refused.first_at = refused.first_at.into_iter().chain([attempt.end]).min();
+            refused.last_at = refused.last_at.max(Some(attempt.end));
+        }
+    }
+    if refused.n == 0 {
+        // What is no failure is not traced; it is counted all the same.
+        let by_status = &facts.material.scanned.aggregate.requests.by_status;
+        let all = usize::try_from(status)
+            .ok()
+            .and_then(|status| by_status.get(status));
+        let mut of_none = crate::aggregate::TrafficCount::default();
+        let without = facts.material.traffic.iter();
+        for row in without.filter(|row| row.upstream.is_none()) {
+            of_none.merge(&row.count);
+        }
+        let row = of_none.finish();
+        let of_class = if status < 500 { row.n_4xx } else { row.n_5xx };
+        refused.n = all.copied().unwrap_or(0).min(of_class);
+        (refused.first_at, refused.last_at) = (Some(facts.span().0), Some(facts.span().1));
+    }
+    refused
+}
+
 fn limited(facts: &Facts<'_>, told: &mut Told, signatures: &[&str], directive: &str, what: &str) {
     let symptoms: Vec<&Symptom> = facts.records(signatures).collect();
+    if symptoms.is_empty() {
+        return;
+    }
     let n = n_events(&symptoms);
     let draft = facts.draft(directive, &symptoms);
     let dry = symptoms
@@ -280,12 +434,12 @@ fn limited(facts: &Facts<'_>, told: &mut Told, signatures: &[&str], directive: &
     let by_status = &facts.material.scanned.aggregate.requests.by_status;
     let (n_503, n_429) = (by_status[503], by_status[429]);
     let status = match (dry, n_503, n_429) {
-        (true, ..) => "It was a dry run: nothing was refused.",
-        (_, 0, 1..) => "They were answered 429.",
+        (true, ..) => "It was a dry run: all of them went on to the upstreams.",
+        (_, 0, 1..) => "They were answered 429. The upstreams saw none of them.",
         (_, 1.., _) => {
-            "They were answered 503, the default, which looks like a broken gateway and is none."
+            "They were answered 503, the default, which looks like a broken gateway and is none. The upstreams saw none of them."
         }
-        _ => "They are answered 503 unless the status is set.",
+        _ => "They are answered 503 unless the status is set. The upstreams saw none of them.",
     };
     let zone = symptoms.iter().find_map(|symptom| {
         let at = memchr::memmem::find(&symptom.sample, b"zone \"")? + 6;
@@ -296,13 +450,18 @@ fn limited(facts: &Facts<'_>, told: &mut Told, signatures: &[&str], directive: &
     let (first, last) = bounds(&symptoms);
     told.push(Draft {
         certainty: Certainty::Certain,
-        title: format!("{what}: {} refused", grouped(n)),
+        title: match dry {
+            true => format!("{what}, in a dry run: {} would have been refused", grouped(n)),
+            false => format!("{what}: {} refused", grouped(n)),
+        },
         claim: format!(
-            "{} {} refused by {directive}{zone} {}. {status} The upstreams saw none of them.",
+            "{} {} refused by {directive}{zone} {}. {status}",
             grouped(n),
-            match n {
-                1 => "request was",
-                _ => "requests were",
+            match (dry, n) {
+                (true, 1) => "request would have been",
+                (true, _) => "requests would have been",
+                (false, 1) => "request was",
+                (false, _) => "requests were",
             },
             facts.during(first, last)
         ),

@@ -26,8 +26,67 @@ struct Lost<'a> {
 /// A failure this many seconds before may have taken a peer out.
 const BEFORE_S: i64 = 70;
 
+/// The address that ingress-nginx writes into the block that all of its requests pass to: Lua chooses the peer, and where the service
+/// has none, nginx connects to this and fails (`22: Invalid argument`).
+const PLACEHOLDER: &[u8] = b"0.0.0.1:80";
+
+/// What Lua says of the same request.
+const NO_ENDPOINT: &str = "ingress-no-peer";
+
+/// A service of Kubernetes without a ready pod.
+pub(super) fn no_endpoint(facts: &Facts<'_>, told: &mut Told) {
+    let is_it = |symptom: &&Symptom| {
+        symptom.signature == NO_ENDPOINT || symptom.upstream.as_deref() == Some(PLACEHOLDER)
+    };
+    let (lua, connects): (Vec<&Symptom>, Vec<&Symptom>) = facts
+        .symptoms()
+        .filter(|symptom| symptom.severity == Severity::Failure)
+        .filter(is_it)
+        .partition(|symptom| symptom.signature == NO_ENDPOINT);
+    // Both are of one request.
+    let (told_by, others) = match connects.is_empty() {
+        true => (lua, Vec::new()),
+        false => (connects, lua),
+    };
+    if told_by.is_empty() {
+        return;
+    }
+    let mut draft = facts.draft("endpoints", &told_by);
+    let n = n_events(&told_by);
+    draft
+        .evidence
+        .extend(others.iter().map(|symptom| exhibit(symptom)));
+    draft
+        .explains
+        .extend(others.iter().map(|symptom| symptom.evidence));
+    told.push(Draft {
+        certainty: Certainty::Certain,
+        title: "a service of Kubernetes had no endpoint".to_owned(),
+        claim: format!(
+            "{} {} found no pod to go to {} and got a 502: ingress-nginx chooses the peer in Lua, and had none for that service; 0.0.0.1 is the placeholder it connects to then, and no address of anything. The pods were not ready or not there: a deploy that replaced all at once, failing readiness probes, or a selector that matches none. {}.",
+            grouped(n),
+            plural(n, "request"),
+            facts.during(draft.first, draft.last),
+            capital(&facts.toll(&draft))
+        ),
+        advice: vec![
+            "See why no pod was ready in that time: events of the deployment, readiness probes, evictions, the labels that the service selects by.".to_owned(),
+            "Keep some ready through deploys: maxUnavailable: 0, a readiness probe that tells the truth, and a preStop sleep so that a pod leaves the endpoints before it ends.".to_owned(),
+        ],
+        commands: vec![
+            "kubectl get endpointslices -l kubernetes.io/service-name=SERVICE -o wide".to_owned(),
+            "kubectl get events --sort-by=.lastTimestamp | grep -iE 'unhealthy|killing|evict|backoff'".to_owned(),
+        ],
+        ..draft
+    });
+}
+
 pub(super) fn no_peer(facts: &Facts<'_>, told: &mut Told) {
-    for (group, symptoms) in by_upstream(facts.failures(Category::NoLiveUpstreams)) {
+    let is_group = |symptom: &&Symptom| {
+        symptom.signature != NO_ENDPOINT && symptom.upstream.as_deref() != Some(PLACEHOLDER)
+    };
+    let symptoms = facts.failures(Category::NoLiveUpstreams).filter(is_group);
+    for (group, symptoms) in by_upstream(symptoms) {
         let shown = upstream_name(group);
         let draft = facts.draft(&shown, &symptoms);
         let (Some(first), Some(last)) = (draft.first, draft.last) else {
@@ -448,6 +507,52 @@ fn trap(facts: &Facts<'_>, group: &[u8]) -> Option<Position> {
     let groups = facts.groups.as_ref()?;
     let group = groups.group(*groups.named(group).first()?);
     (group.n_up() == 1 && group.peers.len() > 1).then_some(group.position)
+}
+
+/// What a check module says when a peer failed its checks (`ngx_http_upstream_check_module.c`).
+const CHECKED: [&str; 2] = ["tengine-check-disable-peer", "tengine-check-timeout"];
+
+/// Peers that active checks took out. Their name stands in the message, not behind it.
+pub(super) fn checked_down(facts: &Facts<'_>, told: &mut Told) {
+    let mut peers: BTreeMap<Vec<u8>, Vec<&Symptom>> = BTreeMap::new();
+    for symptom in facts.records(&CHECKED) {
+        let mut peer = symptom
+            .sample
+            .split(|&b| b == b' ')
+            .filter(|word| !word.is_empty());
+        peers
+            .entry(peer.next_back().unwrap_or_default().to_vec())
+            .or_default()
+            .push(symptom);
+    }
+    for (peer, symptoms) in peers {
+        let shown = name(&peer);
+        let n = n_events(&symptoms);
+        let (first, last) = super::bounds(&symptoms);
+        told.push(Draft {
+            certainty: Certainty::Certain,
+            title: format!("active checks took {shown} out"),
+            claim: format!(
+                "The check module said so {} {} {}: {shown} did not answer its checks as it should, and gets no request until it does. Requests fail only when no other peer is left.",
+                grouped(n),
+                plural(n, "time"),
+                facts.during(first, last)
+            ),
+            advice: vec![
+                "See what the check asks for (check_http_send, check_http_expect_alive) and how long it waits (check timeout=), and ask the peer the same by hand: it is down, slow, or the check asks for what it does not have.".to_owned(),
+            ],
+            commands: vec![
+                "nginx -T 2>/dev/null | grep -nE 'check |check_http'".to_owned(),
+                format!("On the gateway: curl -sv --max-time 5 -o /dev/null http://{shown}/"),
+            ],
+            evidence: symptoms.iter().map(|symptom| exhibit(symptom)).collect(),
+            subject: shown,
+            n_events: n,
+            first,
+            last,
+            ..Draft::default()
+        });
+    }
 }
 
 /// Peers that were taken out, of which no failure is known.

@@ -10,11 +10,12 @@ mod connect;
 mod effects;
 mod gateway;
 mod groups;
+mod inside;
 mod limits;
 mod lints;
 mod load;
 mod logs;
-mod names;
+pub(super) mod names;
 mod peers;
 mod rest;
 mod sockets;
@@ -124,6 +125,9 @@ pub const RULES: &[Rule] = rules! {
         set "proxy_read_timeout" in "the location of the WebSocket" to "3600s";
     "keepalive-race" Failure PrematureClose answers::race: "a backend closes idle connections just as nginx uses them",
         unless "The backend's idle timeout is longer than nginx's, or the failed connections were new ones ($upstream_connect_time above 0, another local port each time).";
+    "session-idle" Warning Timeout timeouts::session: "idle sessions of the stream module were closed",
+        unless "There was traffic in these sessions within the limit.",
+        set "proxy_timeout" in "stream" to "1h";
     "closed-early" Failure PrematureClose answers::cut: "an upstream ended connections without a whole answer",
         unless "The application's own log shows these requests answered in full.",
         set "server" in "upstream" to "ADDRESS backup";
@@ -157,6 +161,8 @@ pub const RULES: &[Rule] = rules! {
     "dns-not-found" Failure Dns names::not_found: "DNS does not know a name",
         unless "The resolver that nginx uses finds the name.",
         set "server" in "upstream" to "ADDRESS";
+    "no-endpoint" Failure NoLiveUpstreams groups::no_endpoint: "a service of Kubernetes had no endpoint",
+        unless "`kubectl get endpointslices` listed ready pods of that service in this time.";
     "no-peer-left" Failure NoLiveUpstreams groups::no_peer: "a group had no peer left to ask",
         unless "The peers answered others through the same gateway at these seconds.";
     "max-conns-reached" Failure NoLiveUpstreams groups::max_conns: "all peers of a group are busy",
@@ -167,6 +173,19 @@ pub const RULES: &[Rule] = rules! {
         unless "The limit of the running workers in /proc/PID/limits is far above what they had open.";
     "ports-used-up" Failure ResourceExhausted gateway::ports: "local ports toward an upstream were used up",
         unless "Few connections in TIME_WAIT toward that address; then the address to bind to is not of this host.";
+    "zone-full" Failure ResourceExhausted inside::zone_full: "a shared zone was full",
+        unless "The zone had room: nginx Plus' API, or a larger zone that says the same.";
+    "pass-no-address" Failure Config inside::no_address: "the value of a pass is no address",
+        unless "The variables of the pass hold a URL in every request, as a log_format with them shows.",
+        set "proxy_pass" in "location" to "http://ADDRESS";
+    "redirect-circle" Failure Config inside::circle: "requests go in a circle of redirects inside nginx",
+        unless "The same URL is answered once the file or the location at the end of the circle exists.",
+        set "try_files" in "location" to "$uri =404";
+    "cache-key-too-big" Failure Buffer inside::cache_key: "cache keys do not fit the buffer",
+        unless "The key of the first of these requests is shorter than the buffer.";
+    "proxy-bind" Failure ResourceExhausted gateway::bound: "nginx binds to an address that this host does not have",
+        unless "`ip addr` lists the address, and it was there at that time.",
+        set "proxy_bind" in "location" to "off";
     "out-of-memory" Failure ResourceExhausted gateway::memory: "the gateway ran out of memory",
         unless "Host, cgroup and shared zones had room.",
         set "proxy_buffers" in "http" to "8 4k";
@@ -221,18 +240,35 @@ pub const RULES: &[Rule] = rules! {
         unless "The answers came from the upstream ($upstream_status is not empty).";
     "connections-limited" Warning RateLimited gateway::connections_limited: "connections beyond limit_conn",
         unless "The answers came from the upstream ($upstream_status is not empty).";
+    "limit-not-logged" Warning RateLimited gateway::limits_unlogged: "requests that a limit may have refused",
+        unless "A `return` of that status stands in the configuration, or the error log of that time has no refusal though its level shows them.";
+    "proxy-header-missing" Warning ClientError inside::proxy_header: "connections without the PROXY header",
+        unless "Only a few foreign addresses send them: then they are scanners.",
+        set "listen" in "server" to "80";
+    "connections-exceed-files" Warning ResourceExhausted inside::more_than_files: "workers may have more connections than files",
+        unless "The limit in /proc/PID/limits of the running workers is twice worker_connections.";
     "clients-leave" Warning ClientAbort timeouts::clients_leave: "clients left before an answer",
         unless "The waits are spread evenly and short: then people left pages.";
     "fatal-errors" Warning AppStderr backend::fatal_errors: "the application wrote fatal errors",
         unless "The answers to these requests were good.";
     "backend-denies" Warning AccessDenied backend::denies: "a backend denies many requests",
         unless "The clients are meant to be denied.",
-        set "proxy_set_header" in "location" to "Authorization $http_authorization";
+        set "proxy_set_header" in "location" to "Authorization CREDENTIALS";
+    "connections-resent" Warning Timeout backend::resent: "connections come about at a second try only",
+        unless "The counters of lost SYN and of overflowing accept queues stand still while it happens.",
+        set "keepalive" in "upstream" to "32";
+    "backend-objects" Warning InvalidResponse backend::objects: "a backend objects to nearly every request",
+        unless "The clients do ask for what is not there: then the same requests, sent by hand with the right Host, are answered the same.";
+    "script-not-found" Warning AppStderr backend::no_script: "PHP does not find the scripts that nginx names",
+        unless "The URLs of these requests are of no script that ever was: then somebody scans.",
+        set "fastcgi_param" in "location" to "SCRIPT_FILENAME $document_root$fastcgi_script_name";
     "slow-upstream" Warning Timeout backend::slow: "an upstream is slow",
         unless "These answers are large downloads or long polls by design.";
     "taken-out" Warning Health groups::taken_out: "a peer was taken out, and no record says why",
         unless "Records of its failures exist in another error_log.",
         set "error_log" in "main" to "/var/log/nginx/error.log warn";
+    "checked-down" Warning Health groups::checked_down: "active checks took a peer out",
+        unless "The peer answered the same question by hand in that time.";
     "reload-refused" Warning Config states::reload_refused: "a reload was refused",
         unless "New workers were started right after it.";
     "start-refused" Warning Config states::start_refused: "nginx refused a configuration",

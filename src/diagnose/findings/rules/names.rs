@@ -19,6 +19,9 @@ const NO_RESOLVER: [&str; 5] = [
 ];
 const NOT_FOUND: &str = "x-dns-nxdomain";
 
+/// The kernel forbids to send to the name server; its category is that of all that is forbidden.
+pub(in crate::diagnose::findings) const FORBIDDEN: &str = "x-dns-eperm";
+
 /// The name, without its port, in `host not found in upstream "NAME:80" in FILE:LINE`.
 fn name_in_quotes(sample: &[u8]) -> Option<&[u8]> {
     let start = sample.iter().position(|&b| b == b'"')? + 1;
@@ -73,10 +76,19 @@ fn at_start(facts: &Facts<'_>, told: &mut Told, has_dot: bool) {
     }
 }
 
+const RESOLVER: &str = "Name the resolver that knows your internal names; a public one such as 8.8.8.8 knows none of them.";
+
 pub(super) fn no_resolver(facts: &Facts<'_>, told: &mut Told) {
     let symptoms: Vec<&Symptom> = facts.records(&NO_RESOLVER).collect();
     let draft = facts.draft("resolver", &symptoms);
     let n = n_events(&symptoms);
+    let hosts = symptoms.iter().filter_map(|symptom| {
+        let host = symptom
+            .sample
+            .strip_prefix(b"no resolver defined to resolve ")?;
+        host.split(|&b| b == b' ').next()
+    });
+    let dotless = hosts.filter(|host| !host.contains(&b'.')).map(name).next();
     told.push(Draft {
         certainty: Certainty::Certain,
         title: "a name is to be resolved at run time, and there is no resolver".to_owned(),
@@ -87,7 +99,13 @@ pub(super) fn no_resolver(facts: &Facts<'_>, told: &mut Told) {
             facts.during(draft.first, draft.last),
             capital(&facts.toll(&draft))
         ),
-        advice: vec!["Name the resolver that knows your internal names; a public one such as 8.8.8.8 knows none of them.".to_owned()],
+        advice: match &dotless {
+            Some(host) => vec![
+                format!("{host} has no dot: if it is meant to be an upstream block, write `upstream {host}` in http (it is found at run time too, without a resolver), or correct its name in the variable."),
+                RESOLVER.to_owned(),
+            ],
+            None => vec![RESOLVER.to_owned()],
+        },
         changes: vec![Advice {
             directive: "resolver".to_owned(),
             context: "http".to_owned(),
@@ -104,7 +122,8 @@ fn at_run_time<'a>(facts: &Facts<'a>) -> Vec<&'a Symptom> {
     facts
         .symptoms()
         .filter(|symptom| {
-            symptom.category == Category::Dns && symptom.severity == Severity::Failure
+            let is_dns = symptom.category == Category::Dns || symptom.signature == FORBIDDEN;
+            is_dns && symptom.severity == Severity::Failure
         })
         .filter(|symptom| !others.contains(&symptom.signature))
         .collect()
@@ -130,6 +149,7 @@ pub(super) fn server(facts: &Facts<'_>, told: &mut Told) {
             "x-dns-refused" => "`Operation refused` (5)",
             "x-dns-timeout" => "no answer in time (110)",
             "x-dns-send-refused" | "x-dns-recv-refused" => "its port refusing (111)",
+            FORBIDDEN => "a firewall of this host that forbids to ask (1)",
             _ => "other errors",
         });
     }
@@ -146,6 +166,10 @@ pub(super) fn server(facts: &Facts<'_>, told: &mut Told) {
             capital(&facts.toll(&draft))
         ),
         advice: vec![
+            match symptoms.iter().any(|symptom| symptom.signature == FORBIDDEN) {
+                true => "Look at the rules for what leaves this host (iptables or nft, chain OUTPUT; a policy of the container network): they drop nginx's questions to port 53.".to_owned(),
+                false => "Look at the name server itself first: whether it runs, and whether this host reaches it.".to_owned(),
+            },
             "Mend the resolver, and name two in `resolver`; `valid=` keeps what was found for a while longer.".to_owned(),
             "The number in the parentheses is a DNS code, not an errno, and `refused` there has nothing to do with the upstream.".to_owned(),
         ],
@@ -172,11 +196,17 @@ pub(super) fn not_found(facts: &Facts<'_>, told: &mut Told) {
         Some(name(&symptom.sample[..end]))
     });
     let shown = first.unwrap_or_else(|| "a name".to_owned());
+    let dotless = match shown.contains('.') {
+        true => "",
+        false => {
+            " It has no dot: either it is the name of an upstream block that is not there, or a short name, which nginx does not complete with the search domains of /etc/resolv.conf."
+        }
+    };
     told.push(Draft {
         certainty: Certainty::Certain,
         title: format!("DNS does not know {shown}"),
         claim: format!(
-            "{} {} to resolve {shown}, and names like it, ended with `Host not found` {}. The server answers, so the name is wrong, was taken out, or has no address of the kind asked for; a public resolver knows no internal names. {}.",
+            "{} {} to resolve {shown}, and names like it, ended with `Host not found` {}. The server answers, so the name is wrong, was taken out, or has no address of the kind asked for; a public resolver knows no internal names.{dotless} {}.",
             grouped(n),
             plural(n, "attempt"),
             facts.during(draft.first, draft.last),

@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 pub(super) fn not_logged(facts: &Facts<'_>, told: &mut Told) {
     let only_requests = facts
         .failures(Category::Other)
-        .filter(|symptom| symptom.basis == Basis::AccessLog);
+        .filter(|symptom| symptom.basis == Basis::AccessLog)
+        .filter(|symptom| !super::inside::is_told(facts, symptom));
     for (upstream, symptoms) in by_upstream(only_requests) {
         let mut phases: BTreeMap<Phase, Vec<&Symptom>> = BTreeMap::new();
         for symptom in symptoms {
@@ -39,7 +40,7 @@ pub(super) fn not_logged(facts: &Facts<'_>, told: &mut Told) {
                 ),
                 _ => (
                     "failures without a cause",
-                    "How far these came is not told: their log_format has no times of the upstream, or they never reached one.",
+                    "How far these came is not told: their log_format has no times of the upstream, or they never reached one (a `return` in the configuration, an error inside nginx).",
                 ),
             };
             told.push(Draft {
@@ -77,6 +78,7 @@ pub(super) fn unexplained(facts: &Facts<'_>, told: &mut Told) {
             .symptoms()
             .filter(|symptom| symptom.category == category && symptom.severity == Severity::Failure)
             .filter(|symptom| !told.is_cited(&symptom.evidence))
+            .filter(|symptom| !super::inside::is_told(facts, symptom))
             .collect();
         // Records that are cut name no upstream: they are most likely of those that do.
         let mut others = facts.failures(category);

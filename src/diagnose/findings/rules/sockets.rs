@@ -226,9 +226,9 @@ fn only(
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
         let words = words(&shown, &symptoms);
-        let (audit, exhibit) = match words.audit {
-            Some(said) => (said.claim, said.evidence),
-            None => (String::new(), None),
+        let (audit, exhibits) = match words.audit {
+            Some(said) => (said.claim, [said.evidence, said.switch]),
+            None => (String::new(), [None, None]),
         };
         let ok = episodes(facts, &symptoms)
             .last()
@@ -250,7 +250,12 @@ fn only(
             claim,
             advice: words.advice,
             commands: commands(upstream),
-            evidence: draft.evidence.iter().cloned().chain(exhibit).collect(),
+            evidence: draft
+                .evidence
+                .iter()
+                .cloned()
+                .chain(exhibits.into_iter().flatten())
+                .collect(),
             ..draft
         });
     }
@@ -310,10 +315,11 @@ fn narrowest(upstream: Option<&[u8]>) -> String {
 /// errno 13 of a TCP connect.
 pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
     let tcp = facts.failures(Category::Permission).filter(|symptom| {
-        !symptom
-            .upstream
-            .as_deref()
-            .is_some_and(|name| name.starts_with(b"unix:"))
+        symptom.signature != super::names::FORBIDDEN
+            && !symptom
+                .upstream
+                .as_deref()
+                .is_some_and(|name| name.starts_with(b"unix:"))
     });
     for (upstream, symptoms) in by_upstream(tcp) {
         let shown = super::upstream_name(upstream);
@@ -338,7 +344,7 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
                 said.advice.unwrap_or_else(|| narrowest(upstream)),
                 NOT_ALL.to_owned(),
             ],
-            evidence: draft.evidence.iter().cloned().chain(said.evidence).collect(),
+            evidence: draft.evidence.iter().cloned().chain(said.evidence).chain(said.switch).collect(),
             commands: vec![
                 "ausearch -m avc -c nginx -i (a line `name_connect` at the time of these records)".to_owned(),
                 "getsebool httpd_can_network_connect; semanage port -l | grep http_port_t".replace("; ", " && "),
@@ -350,20 +356,18 @@ pub(super) fn denied(facts: &Facts<'_>, told: &mut Told) {
 }
 
 pub(super) fn unreachable(facts: &Facts<'_>, told: &mut Told) {
-    for (upstream, symptoms) in by_upstream(facts.failures(Category::Unreachable)) {
+    let is_way = |symptom: &&Symptom| symptom.aspect != errno::INVALID; // 0.0.0.1 of ingress-nginx: rules::groups tells it
+    for (upstream, symptoms) in by_upstream(facts.failures(Category::Unreachable).filter(is_way)) {
         let shown = super::upstream_name(upstream);
         let draft = facts.draft(&shown, &symptoms);
         let n = n_events(&symptoms);
         let is_v6 = upstream.is_some_and(|name| name.starts_with(b"["));
         let has = |number: u8| symptoms.iter().any(|symptom| symptom.aspect == number);
-        let why = match (has(errno::NETWORK_UNREACHABLE), is_v6, has(errno::INVALID)) {
-            (_, _, true) => {
-                "That is ingress-nginx's placeholder 0.0.0.1: the service had no endpoint."
-            }
-            (_, true, _) => {
+        let why = match (has(errno::NETWORK_UNREACHABLE), is_v6) {
+            (_, true) => {
                 "It is an IPv6 address and this gateway has no route for it: the name has an AAAA record that helps nobody here."
             }
-            (true, ..) => "The gateway has no route to that network.",
+            (true, _) => "The gateway has no route to that network.",
             _ => {
                 "No host answers at that address in its network (it is off, or the address moved), or a firewall rejects with icmp-host-prohibited, as firewalld does by default."
             }

@@ -111,7 +111,9 @@ fn refused(facts: &Facts<'_>, told: &mut Told, moment: Moment, title: &str, why:
         .iter()
         .map(|mark| quote(facts, mark))
         .find(|quote| !quote.is_empty());
+    let known = said.as_deref().and_then(refusal);
     let said = said.map_or_else(String::new, |said| format!(" Its words: {}.", name(&said)));
+    let means = known.map_or_else(String::new, |known| format!(" {}", known.means));
     // What the same configuration then holds.
     let later = facts
         .marks(
@@ -130,9 +132,18 @@ fn refused(facts: &Facts<'_>, told: &mut Told, moment: Moment, title: &str, why:
     told.push(Draft {
         certainty: Certainty::Certain,
         title: title.to_owned(),
-        claim: format!("{} {}: {why}{said}{mended}", capital(&facts.during(first, last)), match n { 1 => "once".to_owned(), n => format!("{} times", grouped(n)) }),
-        advice: vec!["nginx -t says what is wrong; run it before every reload (nginx -t && nginx -s reload).".to_owned()],
-        commands: vec!["nginx -t".to_owned()],
+        claim: format!("{} {}: {why}{said}{means}{mended}", capital(&facts.during(first, last)), match n { 1 => "once".to_owned(), n => format!("{} times", grouped(n)) }),
+        advice: known
+            .map(|known| known.mend)
+            .into_iter()
+            .chain(["nginx -t says what is wrong; run it before every reload (nginx -t && nginx -s reload)."])
+            .map(str::to_owned)
+            .collect(),
+        commands: ["nginx -t"]
+            .into_iter()
+            .chain(known.map(|known| known.command))
+            .map(str::to_owned)
+            .collect(),
         evidence: marks
             .iter()
             .map(|mark| record(mark.evidence, moment.name(), &quote(facts, mark)))
@@ -143,6 +154,100 @@ fn refused(facts: &Facts<'_>, told: &mut Told, moment: Moment, title: &str, why:
         last,
         ..Draft::default()
     });
+}
+
+/// A way in which nginx refuses a configuration.
+struct Refusal {
+    /// All of them stand in what nginx says.
+    words: &'static [&'static str],
+    means: &'static str,
+    mend: &'static str,
+    command: &'static str,
+}
+
+/// What is known of refusals; the first that fits counts.
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        words: &["bind() to", "(98"],
+        means: "Another process has that address: most often a second nginx, whose master was not the one that systemd knows of.",
+        mend: "Find who listens there and stop it; then start nginx by its service alone.",
+        command: "ss -lntp",
+    },
+    Refusal {
+        words: &["still could not bind()"],
+        means: "Another process has one of its addresses: most often a second nginx.",
+        mend: "Find who listens there and stop it; then start nginx by its service alone.",
+        command: "ss -lntp",
+    },
+    Refusal {
+        words: &["bind() to", "(13"],
+        means: "The kernel forbids that port: below 1024 it takes root or CAP_NET_BIND_SERVICE, and SELinux lets nginx listen only at ports of the type http_port_t.",
+        mend: "Where SELinux denied it (name_bind in audit.log): semanage port -a -t http_port_t -p tcp PORT; else start nginx as root, or take a port from 1024 on.",
+        command: "ausearch -m avc -c nginx -i && semanage port -l | grep http_port_t",
+    },
+    Refusal {
+        words: &["bind() to", "(99"],
+        means: "This host has no such address, or has none yet: a service that starts before the network is up meets that.",
+        mend: "Listen at an address that is there, or order the unit After=network-online.target.",
+        command: "ip -brief addr",
+    },
+    Refusal {
+        words: &["unknown directive \"health_check\""],
+        means: "Active health checks are of NGINX Plus: open source nginx has passive ones only (max_fails, fail_timeout).",
+        mend: "Take `health_check` out: while it stands there no other change of the same edit is in force either.",
+        command: "nginx -V",
+    },
+    Refusal {
+        words: &["unknown directive \"upstream_status\""],
+        means: "No nginx has such a directive, though it is often advised; NGINX Plus has `api`.",
+        mend: "Take `upstream_status` out: while it stands there no other change of the same edit is in force either.",
+        command: "nginx -V",
+    },
+    Refusal {
+        words: &["unknown directive"],
+        means: "It is misspelt, of a module that is not built in or not loaded (load_module), or of NGINX Plus.",
+        mend: "Correct or take out that line: while it stands there no other change of the same edit is in force either.",
+        command: "nginx -V",
+    },
+    Refusal {
+        words: &["\"proxy_busy_buffers_size\" must be"],
+        means: "The three sizes of buffers belong together, and a larger proxy_buffer_size alone breaks their rule.",
+        mend: "Set proxy_buffer_size, proxy_buffers and proxy_busy_buffers_size in one edit: 16k, 8 16k and 32k fit.",
+        command: "nginx -T 2>/dev/null | grep -n buffer",
+    },
+    Refusal {
+        words: &["may not have port"],
+        means: "A pass that names an upstream block takes no port: the ports stand in the block.",
+        mend: "Take the port out of the pass.",
+        command: "nginx -T 2>/dev/null | grep -nE '_pass|upstream'",
+    },
+    Refusal {
+        words: &["no servers are inside upstream"],
+        means: "The block is empty, as a template leaves it that found no backend.",
+        mend: "Give the block at least one server: 127.0.0.1:1 down answers 502 instead of refusing the whole configuration.",
+        command: "nginx -T 2>/dev/null | grep -nA3 upstream",
+    },
+    Refusal {
+        words: &["duplicate upstream"],
+        means: "Two files define the same block: most often a copy that a glob includes too (*.bak, sites-enabled).",
+        mend: "Take one of the two out.",
+        command: "grep -rn upstream /etc/nginx",
+    },
+    Refusal {
+        words: &["cannot load certificate"],
+        means: "A certificate is missing, not readable or no PEM.",
+        mend: "Put the file where the line says, with its key; a renewal that failed half way leaves that.",
+        command: "ls -lL the path that is named",
+    },
+];
+
+/// What is known of the words that nginx refused with.
+fn refusal(said: &[u8]) -> Option<&'static Refusal> {
+    let said = String::from_utf8_lossy(said);
+    let is_said = |words: &&str| said.contains(words);
+    REFUSALS
+        .iter()
+        .find(|known| known.words.iter().all(is_said))
 }
 
 /// nginx ignores a server block, because one before it has its name and address (`ngx_http_server_names`).

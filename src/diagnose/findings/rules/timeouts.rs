@@ -100,10 +100,15 @@ pub(super) fn body(facts: &Facts<'_>, told: &mut Told) {
     );
 }
 
+/// An idle session of the stream module (`ngx_stream_proxy_module.c: ngx_stream_proxy_process_connection`).
+const STREAM_IDLE: &str = "stream-connection-timed-out";
+
 pub(super) fn tunnel(facts: &Facts<'_>, told: &mut Told) {
-    timeouts(
+    let of = |symptom: &Symptom| symptom.signature != STREAM_IDLE;
+    timeouts_of(
         facts,
         told,
+        of,
         &[Phase::Tunnel],
         &Words {
             suffix: "read_timeout",
@@ -113,6 +118,24 @@ pub(super) fn tunnel(facts: &Facts<'_>, told: &mut Told) {
                 "Let the application send a ping more often than the timeout, or raise proxy_read_timeout in the location of the WebSocket alone.",
             ],
             set: None,
+        },
+    );
+}
+
+pub(super) fn session(facts: &Facts<'_>, told: &mut Told) {
+    timeouts_of(
+        facts,
+        told,
+        |symptom| symptom.signature == STREAM_IDLE,
+        &[Phase::Tunnel],
+        &Words {
+            suffix: "timeout",
+            title: "had idle sessions of the stream module that nginx closed",
+            why: "Nothing went through them in either direction for that long: connections that a client or a pool keeps for later, or a peer that is gone without a word. Normal, unless somebody counts on them.",
+            advice: &[
+                "Let the pool of the application close, or test, what has been idle for less than that; or turn on TCP keepalive on both sides (proxy_socket_keepalive on), which does not count as traffic but finds dead peers.",
+            ],
+            set: Some("1h"),
         },
     );
 }
@@ -128,9 +151,20 @@ struct Words {
 }
 
 fn timeouts(facts: &Facts<'_>, told: &mut Told, phases: &[Phase], words: &Words) {
+    timeouts_of(facts, told, |_| true, phases, words);
+}
+
+fn timeouts_of(
+    facts: &Facts<'_>,
+    told: &mut Told,
+    of: impl Fn(&Symptom) -> bool,
+    phases: &[Phase],
+    words: &Words,
+) {
     // Elsewhere an idle tunnel is no failure.
     let is_it = |symptom: &&Symptom| {
         symptom.category == Category::Timeout
+            && of(symptom)
             && phases.contains(&symptom.phase)
             && (symptom.severity == Severity::Failure || symptom.phase == Phase::Tunnel)
     };
@@ -209,12 +243,15 @@ fn draft(
             .set
             .map(|value| Advice {
                 directive,
-                context: "location".to_owned(),
+                context: match words.suffix {
+                    "timeout" => "stream".to_owned(),
+                    _ => "location".to_owned(),
+                },
                 value: value.to_owned(),
             })
             .into_iter()
             .collect(),
-        commands: commands(upstream, phase),
+        commands: commands(upstream, phase, words.suffix),
         evidence,
         ..draft
     }
@@ -255,6 +292,9 @@ fn limit(
         });
     }
     match settings {
+        [] if suffix == "timeout" => {
+            words.push_str(" The limit is proxy_timeout, 10m where nothing else is written.");
+        }
         [] => words.push_str(&format!(
             " The limit is *_{suffix}, 60s where nothing else is written."
         )),
@@ -303,7 +343,14 @@ fn n_left(facts: &Facts<'_>, upstream: Option<&[u8]>, draft: &Draft) -> u64 {
         .sum()
 }
 
-fn commands(upstream: Option<&[u8]>, phase: Phase) -> Vec<String> {
+fn commands(upstream: Option<&[u8]>, phase: Phase, suffix: &str) -> Vec<String> {
+    if suffix == "timeout" {
+        let peer = upstream.map_or_else(|| "ADDRESS".to_owned(), super::name);
+        return vec![
+            "nginx -T 2>/dev/null | grep -nE 'proxy_timeout|proxy_socket_keepalive' (no line means 10m)".to_owned(),
+            format!("On the gateway: ss -tno state established dst {peer}"),
+        ];
+    }
     let mut commands = vec![
         "nginx -T 2>/dev/null | grep -nE '_(connect|send|read)_timeout' (a value in a location wins; no line means 60s)".to_owned(),
     ];

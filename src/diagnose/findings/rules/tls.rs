@@ -99,6 +99,7 @@ pub(super) fn verify(facts: &Facts<'_>, told: &mut Told) {
             title: format!("nginx does not accept the certificate of {shown}: {what}"),
             why: format!("The certificate does not verify ({number}: {what}). {why}").trim_end().to_owned(),
             advice: match number {
+                22 => vec!["Raise the depth by the number of authorities between the certificate and the one that is trusted; that one stands in proxy_ssl_trusted_certificate.".to_owned()],
                 10 => vec!["Renew the certificate on the backend and let it read it; watch the date of expiry from now on.".to_owned()],
                 _ => vec!["Put the issuer's certificate into proxy_ssl_trusted_certificate, or let the backend send the whole chain. proxy_ssl_verify off, which is the default, hides it and accepts anyone.".to_owned()],
             },
@@ -174,27 +175,60 @@ pub(super) fn handshake(facts: &Facts<'_>, told: &mut Told) {
             && symptom.signature != PLAIN
     };
     each(facts, told, is_other, |shown, symptoms| {
-        let why = match symptoms
-            .iter()
-            .max_by_key(|symptom| symptom.n_events)
-            .map(|symptom| symptom.signature)
-        {
-            Some("x-tls-alert-version") => {
-                "The peer refused the version: proxy_ssl_protocols (TLSv1.2 TLSv1.3 by default) and what it speaks have nothing in common."
-            }
-            Some("x-tls-alert-handshake") => {
-                "The peer refused (alert 40): no cipher in common, a client certificate that it wants, or a server name that it does not know."
-            }
-            Some("x-tls-peer-closed") => {
-                "The peer closed the connection in the middle: a balancer or filter before it that wants a server name, or overload."
-            }
-            _ => "The evidence quotes the words of OpenSSL.",
-        };
+        let most = symptoms.iter().max_by_key(|symptom| symptom.n_events);
+        let (why, set) = most.map_or((NO_ALERT, &[][..]), |symptom| refusal(symptom));
+        let changes = set.iter().map(|&(directive, value)| Advice {
+            directive: directive.to_owned(),
+            context: "location".to_owned(),
+            value: value.to_owned(),
+        });
         Words {
             title: format!("no TLS handshake with {shown}"),
             why: why.to_owned(),
             advice: vec!["Try the handshake by hand, with and without the server name, and compare protocols, ciphers and whether a client certificate is asked for (proxy_ssl_certificate).".to_owned()],
-            changes: vec![],
+            changes: changes.collect(),
         }
     });
+}
+
+const NO_ALERT: &str = "The evidence quotes the words of OpenSSL.";
+
+/// Alerts of TLS (RFC 8446, 6.2) that peers refuse a handshake with: the number as OpenSSL ends its words with it, what it says, and what
+/// to write.
+#[rustfmt::skip]
+const ALERTS: &[(&str, &str, Changes)] = &[
+    ("alert number 40", "The peer refused (alert 40): no cipher in common, a client certificate that it wants, or a server name that it does not know.", &[]),
+    ("alert number 42", "The peer did not take the certificate that nginx sent (alert 42), or wants one and got none.", CLIENT_CERTIFICATE),
+    ("alert number 44", "The certificate that nginx sends was revoked (alert 44).", CLIENT_CERTIFICATE),
+    ("alert number 45", "The certificate that nginx sends has expired (alert 45).", CLIENT_CERTIFICATE),
+    ("alert number 46", "The peer does not know the certificate that nginx sends (alert 46).", CLIENT_CERTIFICATE),
+    ("alert number 48", "The peer does not know who signed the certificate that nginx sends (alert 48).", CLIENT_CERTIFICATE),
+    ("alert number 70", "The peer refused the version: proxy_ssl_protocols (TLSv1.2 TLSv1.3 by default) and what it speaks have nothing in common.", VERSIONS),
+    ("alert number 71", "The peer wants stronger ciphers or parameters than nginx offers (alert 71).", &[("proxy_ssl_ciphers", "DEFAULT")]),
+    ("alert number 116", "The peer asks for a client certificate and nginx sends none (alert 116).", CLIENT_CERTIFICATE),
+    ("unsupported protocol", "The peer speaks a version that proxy_ssl_protocols (TLSv1.2 TLSv1.3 by default) or OpenSSL's own policy does not allow.", VERSIONS),
+];
+
+/// Directives of a location, and their values.
+type Changes = &'static [(&'static str, &'static str)];
+
+const CLIENT_CERTIFICATE: Changes = &[
+    ("proxy_ssl_certificate", "PATH"),
+    ("proxy_ssl_certificate_key", "PATH"),
+];
+
+const VERSIONS: Changes = &[("proxy_ssl_protocols", "TLSv1.2 TLSv1.3")];
+
+/// Why the peer refused, and what to write; nothing where that depends.
+fn refusal(symptom: &Symptom) -> (&'static str, Changes) {
+    if symptom.signature == "x-tls-peer-closed" {
+        let closed = "The peer closed the connection in the middle: a balancer or filter before it that wants a server name, or overload.";
+        return (closed, &[]);
+    }
+    let said = String::from_utf8_lossy(&symptom.sample);
+    let known = ALERTS.iter().find(|(words, ..)| {
+        let behind = said.split(words).nth(1);
+        behind.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    });
+    known.map_or((NO_ALERT, &[]), |&(_, why, set)| (why, set))
 }
