@@ -133,7 +133,10 @@ impl Page {
             self.fact("whom", &answer.whom());
         }
         let Some(finding) = report.findings.first() else {
-            return self.line("");
+            if answer.n_failures > 0 {
+                self.line("");
+            }
+            return;
         };
         for (index, (word, text)) in finding.next().enumerate() {
             let label = if index == 0 { "next" } else { "" };
