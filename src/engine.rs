@@ -157,8 +157,8 @@ pub fn scan(
 pub fn smuggled(found: &[Found], config: &EngineConfig) -> Option<Smuggled> {
     let mut gathered = Gathered::default();
     for found in found {
-        walk(found, config, |_, block| {
-            gathered.collect(block.bytes);
+        walk(found, config, |state, block| {
+            gathered.collect(block.bytes, &state.reading.chain);
             ControlFlow::Continue(())
         });
     }

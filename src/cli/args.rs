@@ -42,7 +42,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Is it fixed? Failures before and after: two sets of logs, or one that is cut at the fix
     Compare(CompareArgs),
-    /// What a log line, a category or a signature means: cause, directives and defaults, how to check, how to fix
+    /// What a log line, a status, a category or a signature means: cause, directives and defaults, how to check, how to fix
     Explain(ExplainArgs),
     /// The lines of the logs behind an event, a number or an incident, also from inside archives
     Evidence(EvidenceArgs),

@@ -7,14 +7,14 @@ use crate::{
     input::{self, Kind, LineKind},
     parse::{
         HeadParser,
-        access::{Known, recognise, tells_request},
-        denial,
+        access::{Formats, Known, recognise, tells_request},
+        companion, denial,
         head::is_head,
         record,
         wrapper::{self, Chain, Pieces, Scratch},
     },
 };
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// What is known of formats before any line is read.
 pub trait KnownFormats: fmt::Debug + Send + Sync {
@@ -62,7 +62,10 @@ impl SourceState {
         }
         let is_meant = (self.named && known.n_given > 0 || known.is_access_log) && !has_records;
         let is_certain = self.kind == Kind::NginxAccess || is_meant;
-        match recognise(&asked_for, &known, config.wanted.fields) {
+        let recognise = |lines: &[&[u8]]| recognise(lines, &known, config.wanted.fields);
+        let found = recognise(&asked_for)
+            .or_else(|refusal| lines.by_program(self.kind, recognise).ok_or(refusal));
+        match found {
             // What tells neither when nor how it ended is no request, unless an access log is asked for.
             Ok(formats) if !is_certain && !formats.tells_requests() => {}
             Ok(formats) => {
@@ -84,10 +87,29 @@ pub(super) fn chain_of(sample: &[u8]) -> Chain {
     wrapper::detect(sample, tells_request)
 }
 
-/// The lines of a sample, out of their envelopes; of error records nothing is kept.
+/// The lines of a sample, out of their envelopes.
 struct Lines {
-    lines: Vec<(LineKind, Vec<u8>)>,
+    lines: Vec<SampleLine>,
 }
+
+struct SampleLine {
+    kind: LineKind,
+    /// What the envelope calls the program that wrote it; nothing if it says nothing.
+    program: Vec<u8>,
+    /// Nothing of error records.
+    text: Vec<u8>,
+}
+
+/// Parts of names that programs and containers have that are a gateway.
+const GATEWAYS: [&[u8]; 7] = [
+    b"nginx",
+    b"ingress",
+    b"openresty",
+    b"angie",
+    b"tengine",
+    b"gateway",
+    b"proxy",
+];
 
 impl Lines {
     fn of(sample: &[u8], chain: &Chain) -> Lines {
@@ -98,11 +120,15 @@ impl Lines {
             None => sample,
         };
         let mut lines = Vec::new();
-        let mut take = |text: &[u8]| {
+        let mut take = |text: &[u8], program: &[u8]| {
             if !text.trim_ascii().is_empty() {
                 let kind = kind_of_line(text, &mut heads);
                 let kept: &[u8] = if kind == LineKind::Error { b"" } else { text };
-                lines.push((kind, kept.to_vec()));
+                lines.push(SampleLine {
+                    kind,
+                    program: program.to_vec(),
+                    text: kept.to_vec(),
+                });
             }
         };
         let mut pieces = Pieces::new(limits::LINE_LEN_MAX);
@@ -114,9 +140,11 @@ impl Lines {
             };
             let line = without_line_end(&whole[at..at + len]);
             let stripped = wrapper::strip(chain, line, &mut scratch);
-            pieces.expire(at as u64, |joined| take(joined.text));
+            pieces.expire(at as u64, |joined| take(joined.text, b""));
+            let outer = &stripped.outer;
+            let program = outer.container.or(outer.tag).or(outer.unit).or(outer.pod);
             if let Some(joined) = pieces.push(&stripped, at as u64, (at + len) as u64) {
-                take(joined.text);
+                take(joined.text, program.unwrap_or_default());
             }
             at += len;
         }
@@ -124,7 +152,7 @@ impl Lines {
     }
 
     fn kinds(&self) -> impl Iterator<Item = LineKind> {
-        self.lines.iter().map(|(kind, _)| *kind)
+        self.lines.iter().map(|line| line.kind)
     }
 
     fn n_of(&self, kind: LineKind) -> usize {
@@ -133,18 +161,53 @@ impl Lines {
 
     /// The lines that may be requests in a source of this kind.
     fn requests(&self, kind: Kind) -> Vec<&[u8]> {
+        let lines = self.may_be_requests(kind);
+        lines.map(|line| line.text.as_slice()).collect()
+    }
+
+    fn may_be_requests(&self, kind: Kind) -> impl Iterator<Item = &SampleLine> {
         let is_access = kind == Kind::NginxAccess;
         let has_records = self.n_of(LineKind::Error) > 0;
-        let may_be = |(line_kind, text): &&(LineKind, Vec<u8>)| match line_kind {
+        let may_be = move |line: &&SampleLine| match line.kind {
             LineKind::Error => false,
             LineKind::Access => true,
             LineKind::Audit => false,
             // Beside error records stand greetings of start scripts, traces and more that is no request.
-            LineKind::Other => is_access || !has_records || text.starts_with(b"{"),
+            LineKind::Other if companion::is_companion(&line.text) => false,
+            LineKind::Other => is_access || !has_records || line.text.starts_with(b"{"),
         };
-        let lines = self.lines.iter().filter(may_be);
-        lines.map(|(_, text)| text.as_slice()).collect()
+        self.lines.iter().filter(may_be)
     }
+
+    /// The formats of those programs whose lines are requests, where the lines of several are mixed; of gateways alone, if any is one by
+    /// its name: backends log requests, too.
+    fn by_program(
+        &self,
+        kind: Kind,
+        recognise: impl Fn(&[&[u8]]) -> Result<Formats, String>,
+    ) -> Option<Formats> {
+        let mut programs: BTreeMap<&[u8], Vec<&[u8]>> = BTreeMap::new();
+        for line in self.may_be_requests(kind) {
+            programs.entry(&line.program).or_default().push(&line.text);
+        }
+        if programs.len() < 2 {
+            return None;
+        }
+        let mut found = Vec::new();
+        for (program, lines) in programs {
+            let formats = recognise(&lines).ok().filter(Formats::tells_requests);
+            found.extend(formats.map(|formats| (is_gateway(program), formats)));
+        }
+        let has_gateway = found.iter().any(|(is_gateway, _)| *is_gateway);
+        found.retain(|(is_gateway, _)| *is_gateway || !has_gateway);
+        let formats = found.into_iter().map(|(_, formats)| formats);
+        formats.reduce(Formats::with)
+    }
+}
+
+fn is_gateway(program: &[u8]) -> bool {
+    let mut gateways = GATEWAYS.iter();
+    gateways.any(|name| memchr::memmem::find(program, name).is_some())
 }
 
 /// Blanks at its end may be part of a format.

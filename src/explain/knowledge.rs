@@ -64,6 +64,8 @@ pub struct StatusNote {
     pub page: &'static str,
     /// Whose topic says more.
     pub category: Category,
+    /// The classes of failures that end in it, the most frequent first.
+    pub classes: &'static [Category],
     pub note: &'static str,
 }
 
@@ -2514,12 +2516,19 @@ pub const STATUS_NOTES: &[StatusNote] = &[
         status: 499,
         page: "Client Closed Request",
         category: Category::ClientAbort,
+        classes: &[Category::ClientAbort],
         note: "Nobody saw a 499: the client had left. It stands in the access log alone.",
     },
     StatusNote {
         status: 500,
         page: "Internal Server Error",
         category: Category::ResourceExhausted,
+        classes: &[
+            Category::Upstream5xx,
+            Category::ResourceExhausted,
+            Category::Config,
+            Category::AccessDenied,
+        ],
         note: "nginx makes a 500 itself when it has no connection, file or memory left, and for \
             loops of rewrites; with $upstream_status 500 it is the application's (upstream-5xx).",
     },
@@ -2527,15 +2536,29 @@ pub const STATUS_NOTES: &[StatusNote] = &[
         status: 502,
         page: "Bad Gateway",
         category: Category::Other,
+        classes: &[
+            Category::Refused,
+            Category::PrematureClose,
+            Category::Reset,
+            Category::NoLiveUpstreams,
+            Category::SocketMissing,
+            Category::Buffer,
+            Category::Dns,
+            Category::Permission,
+            Category::Unreachable,
+            Category::Tls,
+            Category::InvalidResponse,
+            Category::Upstream5xx,
+        ],
         note: "nginx could not reach the last upstream it tried, or got no valid answer. The error \
-            log has a line that says which: ask for that line, or for its class: refused, \
-            premature-close, reset, buffer, invalid-response, no-live-upstreams, dns, unreachable, \
-            permission, socket-missing, tls. A timeout is a 504.",
+            log has a line that says which; the access log has the address, $upstream_addr. A \
+            timeout is a 504.",
     },
     StatusNote {
         status: 503,
         page: "Service Temporarily Unavailable",
         category: Category::RateLimited,
+        classes: &[Category::Upstream5xx, Category::RateLimited],
         note: "nginx makes a 503 itself where limit_req or limit_conn refuses; with \
             $upstream_status 503 it is the upstream's own.",
     },
@@ -2543,6 +2566,7 @@ pub const STATUS_NOTES: &[StatusNote] = &[
         status: 504,
         page: "Gateway Time-out",
         category: Category::Timeout,
+        classes: &[Category::Timeout, Category::Upstream5xx],
         note: "A timer of nginx ran out at the last upstream it tried; with $upstream_status 504 \
             and a header time it was passed on.",
     },

@@ -14,17 +14,25 @@ use crate::{
     parse::{HeadParser, head::Head},
     redact::Redactor,
 };
-use knowledge::{ERRNO_NOTES, ErrnoNote, PHASE_NOTES, SIGNATURE_NOTES, Topic};
+use knowledge::{ERRNO_NOTES, ErrnoNote, PHASE_NOTES, SIGNATURE_NOTES, StatusNote, Topic};
 
 /// What is said about one line, category or signature.
 #[derive(Debug)]
 pub struct Explanation {
+    /// The status that was asked for.
+    pub status: Option<&'static StatusNote>,
     /// What was recognized in a line: upstream, phase, level and so on, in words; empty for a category.
     pub facts: Vec<(&'static str, String)>,
     pub category: Category,
     pub topic: &'static Topic,
     /// What phase, errno and signature add.
     pub notes: Vec<&'static str>,
+}
+
+impl std::fmt::Debug for StatusNote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "StatusNote({})", self.status)
+    }
 }
 
 impl std::fmt::Debug for Topic {
@@ -53,10 +61,10 @@ fn of_status(word: &str) -> Option<Explanation> {
         let is_search = word.contains("grep") && word.contains(&number);
         word == number || is_page || is_search
     })?;
-    let mut explanation = of_category(note.category);
-    explanation.facts = vec![("status", format!("{} {}", note.status, note.page))];
-    explanation.notes.insert(0, note.note);
-    Some(explanation)
+    Some(Explanation {
+        status: Some(note),
+        ..of_category(note.category)
+    })
 }
 
 /// A longer text is no status.
@@ -69,6 +77,7 @@ fn of_category(category: Category) -> Explanation {
         .map(|note| note.note)
         .collect();
     Explanation {
+        status: None,
         facts: Vec::new(),
         category,
         topic: knowledge::topic(category),
@@ -216,7 +225,14 @@ mod tests {
         }
         let page = explain(b"502", &Redactor::open()).expect("a status");
         let page = render(&page, false, 80);
+        assert!(page.starts_with("502 Bad Gateway\n"), "{page}");
+        assert!(page.contains("refused: connect() refused"), "{page}");
         assert!(page.contains("without -E the bar"), "{page}");
+        assert!(!page.contains("third-party module"), "{page}"); // what no status is about
+        let page = explain(b"504", &Redactor::open()).expect("a status");
+        let page = render(&page, false, 80);
+        assert!(page.starts_with("504 Gateway Time-out\n"), "{page}");
+        assert!(page.contains("proxy_read_timeout"), "{page}");
         assert!(explain(b"501", &Redactor::open()).is_none());
     }
 

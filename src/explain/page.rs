@@ -1,7 +1,10 @@
 //! An explanation as a page of text.
 
-use super::Explanation;
-use crate::text::wrapped;
+use super::{
+    Explanation,
+    knowledge::{self, StatusNote, Topic},
+};
+use crate::{event::Category, text::wrapped};
 use std::fmt::Write;
 
 /// The page, `width` columns wide, with headings in bold if `coloured`.
@@ -12,6 +15,13 @@ pub fn render(explanation: &Explanation, coloured: bool, width: usize) -> String
         width,
     };
     let topic = explanation.topic;
+    if let Some(note) = explanation.status {
+        page.status(note);
+        if explanation.category == Category::Other {
+            page.advice(topic);
+            return page.out;
+        }
+    }
     page.heading(&format!("{}: {}", explanation.category, topic.title));
     for (name, value) in &explanation.facts {
         page.item(&format!("{name:<10}"), value);
@@ -32,10 +42,7 @@ pub fn render(explanation: &Explanation, coloured: bool, width: usize) -> String
         );
         page.item("- ", &text);
     }
-    page.section("How to check", topic.check);
-    page.section("How to fix", topic.fix);
-    page.section("Often said, and wrong", topic.corrections);
-    page.out.push('\n');
+    page.advice(topic);
     page.out
 }
 
@@ -46,6 +53,26 @@ struct Page {
 }
 
 impl Page {
+    /// What a status comes of.
+    fn status(&mut self, note: &StatusNote) {
+        self.heading(&format!("{} {}", note.status, note.page));
+        self.paragraph(note.note);
+        let classes = note
+            .classes
+            .iter()
+            .map(|&category| format!("{category}: {}", knowledge::topic(category).title));
+        let classes: Vec<String> = classes.collect();
+        let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+        self.section("What ends in it (coroner explain NAME says more)", &classes);
+    }
+
+    fn advice(&mut self, topic: &Topic) {
+        self.section("How to check", topic.check);
+        self.section("How to fix", topic.fix);
+        self.section("Often said, and wrong", topic.corrections);
+        self.out.push('\n');
+    }
+
     fn heading(&mut self, text: &str) {
         let bold = anstyle::Style::new().bold();
         if !self.out.is_empty() {

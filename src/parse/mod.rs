@@ -14,6 +14,7 @@
 
 pub mod access;
 pub mod action;
+pub mod companion;
 pub mod denial;
 pub mod forged;
 pub mod head;

@@ -111,6 +111,7 @@ fn a_browser_opens_the_page() {
     assert!(seen.dom.contains("<title>159 gateway failures"));
     for section in [
         "answer",
+        "when",
         "failures",
         "upstreams",
         "worst",
@@ -150,6 +151,14 @@ fn a_browser_opens_the_page() {
     );
 }
 
+/// `page` with a script of the test's own behind the page's: its policy would stop that, and is taken out.
+fn acting(page: &str, act: &str) -> String {
+    let policy = page.find("<meta http-equiv").expect("a policy");
+    let end = policy + page[policy..].find('>').expect("its end") + 1;
+    let (before, after) = (&page[..policy], &page[end..]);
+    format!("{before}{after}").replace("</body>", &format!("<script>{act}</script></body>"))
+}
+
 /// A category and a stretch of time limit what is shown, and say so; what tells of neither stays.
 #[test]
 fn rows_are_limited_to_what_is_asked_for() {
@@ -159,13 +168,8 @@ fn rows_are_limited_to_what_is_asked_for() {
     let arguments = ["report", "error.log", "-o", page.to_str().expect("UTF-8")];
     assert!(status(&run(&root().join("samples/mixed-bad-day"), &arguments)) <= 1);
     let whole = fs::read_to_string(&page).expect("written");
-    // A script of the test's own: its policy would stop that.
-    let policy = whole.find("<meta http-equiv").expect("a policy");
-    let end = policy + whole[policy..].find('>').expect("its end") + 1;
-    let open_page = format!("{}{}", &whole[..policy], &whole[end..]);
     let with = |act: &str| {
-        let acted = open_page.replace("</body>", &format!("<script>{act}</script></body>"));
-        fs::write(&page, acted).expect("written");
+        fs::write(&page, acting(&whole, act)).expect("written");
         open(name, directory.path(), &page).dom
     };
     let hidden = |dom: &str| dom.matches("<tr hidden").count();
@@ -198,6 +202,123 @@ fn rows_are_limited_to_what_is_asked_for() {
     );
     assert!(hidden(&of_cell) > 5 && of_cell.contains("rows and findings are shown"));
     assert_eq!(hidden(&with(&format!("{click};{click}"))), 0);
+}
+
+/// Bars and cells are reached, read and picked without a pointer.
+#[test]
+fn charts_are_grids_for_the_keyboard() {
+    let Some(name) = browser() else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let page = directory.path().join("page.html");
+    let arguments = ["report", "error.log", "-o", page.to_str().expect("UTF-8")];
+    assert!(status(&run(&root().join("samples/mixed-bad-day"), &arguments)) <= 1);
+    let whole = fs::read_to_string(&page).expect("written");
+    // Keys pressed at `chart`; then what has the focus, what the lists say, and what stands below the chart.
+    let pressed = |chart: &str, keys: &[&str]| {
+        let press = |key: &&str| {
+            let (shift, key) = match key.strip_prefix("Shift+") {
+                Some(key) => (true, key),
+                None => (false, *key),
+            };
+            format!(
+                "document.activeElement.dispatchEvent(new KeyboardEvent('keydown',{{key:'{key}',shiftKey:{shift},bubbles:true}}));"
+            )
+        };
+        let keys: String = keys.iter().map(press).collect();
+        let act = format!(
+            "{{const chart=document.querySelector('{chart}');const stops=chart.querySelectorAll('[tabindex=\"0\"]');stops[0].focus();{keys}const said=[chart.getAttribute('role'),stops.length,document.activeElement.getAttribute('role'),document.activeElement.getAttribute('aria-label'),[...document.querySelectorAll('.filter select')].map(l=>l.selectedOptions[0].textContent).join(' / '),chart.closest('figure').querySelector('.readout').textContent];document.title=said.join(' | ')}}"
+        );
+        fs::write(&page, acting(&whole, &act)).expect("written");
+        let dom = open(name, directory.path(), &page).dom;
+        let (_, title) = dom.split_once("<title>").expect("a title");
+        title.split_once("</title>").expect("its end").0.to_owned()
+    };
+    let cell =
+        |label: &str, lists: &str| format!("grid | 1 | gridcell | {label} | {lists} | {label}");
+    let none = "all / all / all / all";
+    let first = "10.0.3.11:8080, 2026-03-14T09:00:00Z: 82 failed";
+    let heat = |keys: &[&str]| pressed("#heat_map svg.wide", keys);
+    assert_eq!(heat(&[]), cell(first, none));
+    // Past the ends nothing moves; the next row is entered at the same time, or near it.
+    assert_eq!(heat(&["ArrowLeft", "ArrowUp", "Home"]), cell(first, none));
+    let below = "10.0.3.12:8080, 2026-03-14T17:00:00Z: 8 failed";
+    assert_eq!(heat(&["ArrowRight", "ArrowDown"]), cell(below, none));
+    assert_eq!(
+        heat(&["ArrowRight", "ArrowDown", "ArrowRight", "Home"]),
+        cell(below, none)
+    );
+    let picked = "10.0.3.11:8080 / all / 2026-03-14 09:00:00Z / 2026-03-14 09:30:00Z";
+    assert_eq!(heat(&["Enter"]), cell(first, picked));
+    assert_eq!(heat(&["Enter", "Enter"]), cell(first, none));
+    assert_eq!(heat(&[" ", "Escape"]), cell(first, none));
+    // A stretch of time, as by drawing over bars.
+    let bars = pressed(
+        "#when svg.wide",
+        &["End", "Home", "Shift+ArrowRight", "Shift+ArrowRight"],
+    );
+    let [.., lists, _] = &bars.split(" | ").collect::<Vec<_>>()[..] else {
+        panic!("{bars}");
+    };
+    let [_, _, from, until] = lists.split(" / ").collect::<Vec<_>>()[..] else {
+        panic!("{bars}");
+    };
+    assert_eq!(from, "2026-03-14 00:00:00Z");
+    assert!(
+        until > "2026-03-14 08:45:00Z" && until < "2026-03-14 09:30:00Z",
+        "{bars}"
+    );
+}
+
+/// On a phone nothing stands out to the right, whatever is unfolded: what is broad scrolls by itself.
+#[test]
+fn no_page_is_broader_than_a_phone() {
+    let Some(name) = browser() else { return };
+    let directory = tempfile::tempdir().expect("a directory");
+    let long = "x".repeat(300);
+    let hostile: String = (0..40)
+        .map(|n| format!("2026/11/20 11:{n:02}:46 [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, client: 10.0.0.{n}, server: {long}.example, request: \"GET /{long} HTTP/1.1\", upstream: \"http://{long}.example:80/\", host: \"{long}\"\n"))
+        .collect();
+    fs::write(directory.path().join("hostile.log"), hostile).expect("written");
+    fs::write(directory.path().join("empty.log"), "").expect("written");
+    let all = ["error.log", "access.log", "nginx.conf"];
+    let samples = root().join("samples");
+    let mut frames = String::new();
+    for (index, (from, logs)) in [
+        (samples.join("mixed-bad-day"), &all[..]),
+        (samples.join("php-fpm-down"), &all[..1]),
+        (samples.join("slow-backend-504"), &all[1..2]),
+        (samples.join("no-live-upstreams"), &all),
+        (directory.path().to_owned(), &["hostile.log"]),
+        (directory.path().to_owned(), &["empty.log"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let page = directory.path().join(format!("{index}.html"));
+        let arguments = [&["report", "-o", page.to_str().expect("UTF-8")], logs].concat();
+        assert!(status(&run(&from, &arguments)) <= 1, "{from:?}");
+        let whole = fs::read_to_string(&page).expect("written");
+        let act = format!(
+            "document.querySelectorAll('details').forEach(d=>d.open=true);parent.postMessage('{index}: '+innerWidth+' '+document.scrollingElement.scrollWidth,'*')"
+        );
+        fs::write(&page, acting(&whole, &act)).expect("written");
+        frames.push_str(&format!(
+            "<iframe src=\"{index}.html\" style=\"border:0;width:400px;height:900px\"></iframe>"
+        ));
+    }
+    let outer = directory.path().join("outer.html");
+    let listen = "addEventListener('message',e=>{const p=document.createElement('p');p.textContent=e.data;document.body.prepend(p)})";
+    fs::write(
+        &outer,
+        format!("<!DOCTYPE html><body><script>{listen}</script>{frames}"),
+    )
+    .expect("written");
+    let seen = open(name, directory.path(), &outer);
+    for index in 0..6 {
+        let text = format!("<p>{index}: 400 400</p>");
+        let said = seen.dom.split("<iframe").next();
+        assert!(seen.dom.contains(&text), "page {index}: {said:?}");
+    }
 }
 
 #[test]

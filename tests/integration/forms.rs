@@ -2,7 +2,7 @@
 //! as `docs/report.schema.json` describes it, which is made from the comments of the model.
 
 use crate::support::{Rows, root, run, status, stdout};
-use coroner::report::words::grouped;
+use coroner::report::{model::Section, words::grouped};
 use serde_json::{Map, Value, json};
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -83,6 +83,88 @@ fn what_the_json_says_the_markdown_says() {
         });
         assert!(missing.is_empty(), "{sample:?}: {missing:#?}");
     }
+}
+
+/// No section, and no finding, incident, check or upstream in it, stands in one form alone.
+#[test]
+fn each_section_stands_in_every_form() {
+    for sample in samples() {
+        let json = json(&sample);
+        let [page, markdown, text] = ["html", "md", "txt"].map(|form_of| form(&sample, form_of));
+        let mut n_sections = 0;
+        for section in Section::ALL {
+            let is_there = match &json[section.name()] {
+                Value::Array(lines) => !lines.is_empty(),
+                Value::Object(_) => true,
+                _ => false,
+            };
+            // The account of what was read is told always, and elsewhere by what was not.
+            if section == Section::Sources {
+                continue;
+            }
+            let title = section_title(&markdown, section);
+            assert_eq!(
+                title.is_some(),
+                is_there,
+                "{sample:?}: {section:?} in Markdown"
+            );
+            let anchor = format!("<section id=\"{}\"", section.name());
+            assert_eq!(
+                page.contains(&anchor),
+                is_there,
+                "{sample:?}: {section:?} in the page"
+            );
+            // Of one upstream the terminal draws no map.
+            if let Some(title) = title.filter(|_| section != Section::HeatMap) {
+                let is_told = text.lines().any(|line| line == title);
+                assert!(is_told, "{sample:?}: {title:?} in the terminal's form");
+                n_sections += 1;
+            }
+        }
+        assert!(n_sections > 5, "{sample:?}: {n_sections}");
+        for (list, field) in [
+            ("findings", "id"),
+            ("incidents", "id"),
+            ("checklist", "check"),
+        ] {
+            for line in json[list].as_array().expect("a list") {
+                let name = line[field].as_str().expect("a text");
+                for (form, what) in [(&page, "page"), (&markdown, "Markdown"), (&text, "text")] {
+                    let is_told = form.contains(name);
+                    assert!(is_told, "{sample:?}: {list} {name} in the {what}");
+                }
+            }
+        }
+    }
+}
+
+/// The heading of a section in Markdown.
+fn section_title(markdown: &str, section: Section) -> Option<&str> {
+    let begins = match section {
+        Section::Causes => "Why requests failed",
+        Section::Findings => "What happened, and",
+        Section::Checklist => "Checklist",
+        Section::Incidents => "Incidents",
+        Section::Failures => "Failures by category",
+        Section::HeatMap => "Failures by upstream and time",
+        Section::Upstreams => "Failures by upstream",
+        Section::Health => "Peers out",
+        Section::Fingerprints => "Durations",
+        Section::Worst => "Worst",
+        Section::Traffic => "Requests by upstream",
+        Section::Routes => "Routes",
+        Section::Slowest => "Slowest",
+        Section::Clients => "Clients",
+        Section::Others => "Other events",
+        Section::Messages => "Most frequent",
+        Section::Unknown => "Messages counted",
+        Section::Sources => "Not read",
+        Section::Notes => "Notes",
+    };
+    let mut titles = markdown.lines().filter_map(|line| line.strip_prefix("## "));
+    titles.find(|title| {
+        title.starts_with(begins) && (section != Section::Upstreams || *title == begins)
+    })
 }
 
 fn each_leaf(value: &Value, path: &mut Vec<String>, visit: &mut impl FnMut(&[String], &Value)) {

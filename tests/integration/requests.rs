@@ -441,3 +441,112 @@ fn formats_of_a_real_nginx_agree() {
         assert_eq!(traffic, other_traffic, "{name}");
     }
 }
+
+/// A container that has just started has said more than it has served: its scripts and its controller write no lines of the log.
+#[test]
+fn what_runs_beside_nginx_is_no_other_format() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let greetings = "/docker-entrypoint.sh: /docker-entrypoint.d/ is not empty, will attempt to perform configuration\n\
+        /docker-entrypoint.sh: Launching /docker-entrypoint.d/10-listen-on-ipv6-by-default.sh\n\
+        10-listen-on-ipv6-by-default.sh: info: Enabled listen on IPv6 in /etc/nginx/conf.d/default.conf\n\
+        /docker-entrypoint.sh: Sourcing /docker-entrypoint.d/15-local-resolvers.envsh\n\
+        /docker-entrypoint.sh: Configuration complete; ready for start up\n\
+        -------------------------------------------------------------------------------\n\
+        NGINX Ingress controller\n  Release:       v1.9.4\n  nginx version: nginx/1.21.6\n\
+        E1120 11:29:40.705161       7 queue.go:130] \"requeuing\" err=\"services \\\"x\\\" not found\"\n";
+    let request =
+        "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n";
+    fs::write(
+        directory.join("docker.log"),
+        greetings.to_owned() + &request.repeat(9),
+    )
+    .expect("written");
+    let output = run(directory, &["export", "docker.log", "--table", "traffic"]);
+    assert_eq!(status(&output), 1, "{}", stderr(&output));
+    assert_eq!(rows(&stdout(&output), &["n_502"]), ["9"]);
+    assert!(
+        stderr(&output).contains("10 of 19 lines could not be parsed"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+/// What compose and syslog collect is of many programs; those that are a gateway by their name, or the only ones with requests, are read.
+#[test]
+fn requests_stand_between_lines_of_other_programs() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let request = |n: u32| {
+        format!(
+            "192.0.2.1 shop.example - [20/Nov/2026:11:29:{n:02} +0000] \"GET /{n} HTTP/1.1\" 502 157 \"-\" \"curl\" 0.001"
+        )
+    };
+    let json = |n: u32| {
+        format!(
+            "{{\"time\":\"2026-11-20T11:29:{n:02}+00:00\",\"request\":\"GET / HTTP/1.1\",\"status\":502}}"
+        )
+    };
+    let app = |n: u32| format!("{{\"level\":\"info\",\"msg\":\"done\",\"took\":{n}}}");
+    let noise = |_: u32| "Traceback (most recent call last):".to_owned();
+    type Text<'a> = &'a dyn Fn(u32) -> String;
+    let cases: [(&str, &str, Text<'_>, &str, Text<'_>); 4] = [
+        (
+            "compose.log",
+            "nginx-1  | ",
+            &request,
+            "app-1    | ",
+            &noise,
+        ),
+        ("both.log", "nginx-1  | ", &json, "app-1    | ", &app),
+        (
+            "syslog",
+            "Nov 20 11:29:40 gw1 nginx: ",
+            &request,
+            "Nov 20 11:29:40 gw1 CRON[9]: ",
+            &noise,
+        ),
+        (
+            "messages",
+            "Nov 20 11:29:40 gw1 web: ",
+            &json,
+            "Nov 20 11:29:40 gw1 kernel: ",
+            &noise,
+        ),
+    ];
+    for (name, gateway, own, other, others) in cases {
+        let lines: String = (0..40)
+            .map(|n| {
+                format!(
+                    "{gateway}{}\n{other}{}\n{other}{}\n",
+                    own(n),
+                    others(n),
+                    others(n)
+                )
+            })
+            .collect();
+        fs::write(directory.join(name), lines).expect("written");
+        let output = run(
+            directory,
+            &[
+                "export", name, "--table", "traffic", "--bucket", "1h", "-o", "out.csv", "--force",
+            ],
+        );
+        let told = stderr(&output);
+        assert_eq!(status(&output), 1, "{name}: {told}");
+        assert!(
+            told.contains("80 of 120 lines could not be parsed"),
+            "{name}: {told}"
+        );
+        let traffic = fs::read_to_string(directory.join("out.csv")).expect("written");
+        let header: Vec<&str> = traffic
+            .lines()
+            .next()
+            .expect("a header")
+            .split(',')
+            .collect();
+        let row: Vec<&str> = traffic.lines().nth(1).expect("a row").split(',').collect();
+        let of = |column: &str| row[header.iter().position(|name| *name == column).expect("it")];
+        assert_eq!((of("n_requests"), of("n_502")), ("40", "40"), "{name}");
+    }
+}

@@ -45,6 +45,16 @@ impl Formats {
         Formats { readers }
     }
 
+    /// These, and then those of `other` that have other names.
+    pub fn with(mut self, other: Formats) -> Formats {
+        for reader in other.readers {
+            if self.readers.iter().all(|known| known.name != reader.name) {
+                self.readers.push(reader);
+            }
+        }
+        self
+    }
+
     /// Cuts `text` into `fields`, which may hold what another line of the source told. What does not fit any format does not fit the
     /// first, as far as the reason goes.
     #[inline]

@@ -20,6 +20,7 @@ use super::{
 use crate::parse::{
     head::{TIME_LEN, is_head},
     record::{RECORD_LEN_MAX, TAIL},
+    wrapper::{Chain, Part, Pieces, Scratch, strip},
 };
 use memchr::{memchr, memmem, memrchr};
 use std::collections::BTreeSet;
@@ -46,8 +47,31 @@ pub struct Gathered {
 const BYTES_MAX: usize = 32 << 20;
 
 impl Gathered {
-    /// Takes what the lines of `bytes` tell of URIs.
-    pub fn collect(&mut self, bytes: &[u8]) {
+    /// Takes what the lines of `bytes` tell of URIs, each for itself, and those that `chain` split as one.
+    pub fn collect(&mut self, bytes: &[u8], chain: &Chain) {
+        self.collect_lines(bytes);
+        if chain.is_bare() || chain.block().is_some() {
+            return;
+        }
+        let (mut scratch, mut pieces, mut path) =
+            (Scratch::default(), Pieces::new(LINE_LEN_MAX), Vec::new());
+        let mut at = 0;
+        while at < bytes.len() {
+            let end = memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |len| at + len);
+            let line = strip(chain, &bytes[at..end], &mut scratch);
+            if line.part == Part::More || !pieces.is_empty() {
+                let (from, to) = (at as u64, end as u64 + 1);
+                pieces.expire(from, |joined| self.collect_line(joined.text, &mut path));
+                if let Some(joined) = pieces.push(&line, from, to) {
+                    self.collect_line(joined.text, &mut path);
+                }
+            }
+            at = end + 1;
+        }
+        pieces.expire(u64::MAX, |joined| self.collect_line(joined.text, &mut path));
+    }
+
+    fn collect_lines(&mut self, bytes: &[u8]) {
         let (mut at, mut path) = (0, Vec::new());
         while let Some(newline) = find_newline(bytes, at) {
             let start = memrchr(b'\n', &bytes[..newline]).map_or(0, |before| before + 1);
@@ -191,7 +215,7 @@ mod tests {
 
     fn smuggled(log: &str) -> Option<Smuggled> {
         let mut gathered = Gathered::default();
-        gathered.collect(log.as_bytes());
+        gathered.collect(log.as_bytes(), &Chain::default());
         gathered.finish()
     }
 
@@ -274,8 +298,8 @@ mod tests {
         let line = |n: usize| format!("/%0A2026/11/20%2010:00:00%20[{n:07}{}\n", "x".repeat(4_000));
         let (mut up, mut down) = (Gathered::default(), Gathered::default());
         for n in 0..9_000 {
-            up.collect(line(n).as_bytes());
-            down.collect(line(8_999 - n).as_bytes());
+            up.collect_lines(line(n).as_bytes());
+            down.collect_lines(line(8_999 - n).as_bytes());
         }
         assert!(up.len_bytes <= BYTES_MAX && up.len_bytes > BYTES_MAX - 5_000);
         assert_eq!(up.lines, down.lines);

@@ -1,4 +1,4 @@
-//! Charts as SVG that needs no script: counts by time, stacked by category, and marks of what happened.
+//! Charts as SVG that needs no script: counts by time, stacked by category, and what happened then: incidents and marks.
 //!
 //! Here are only numbers and places; the templates `chart.html` and `spark.html` write them. Deterministic: no measuring, no
 //! chance.
@@ -32,6 +32,10 @@ pub(super) struct Size {
     pub width: usize,
     /// Of the bars, without what stands below them.
     pub height: usize,
+    /// Room for the labels of the vertical axis, and where there is more, for those of lanes.
+    pub left: f64,
+    /// Height of a lane. Where its label finds no room before it, it stands above.
+    pub lane: f64,
     /// Neighbouring cells are summed so that there are no more.
     pub cells_max: usize,
     pub x_ticks_max: i64,
@@ -42,7 +46,9 @@ pub(super) struct Size {
 pub(super) const WIDE: Size = Size {
     class: "wide",
     width: 1040,
-    height: 240,
+    height: 220,
+    left: 136.0,
+    lane: 20.0,
     cells_max: 240,
     x_ticks_max: 10,
     y_ticks_max: 5,
@@ -53,6 +59,8 @@ pub(super) const NARROW: Size = Size {
     class: "narrow",
     width: 358,
     height: 180,
+    left: 48.0,
+    lane: 32.0,
     cells_max: 60,
     x_ticks_max: 4,
     y_ticks_max: 4,
@@ -63,16 +71,32 @@ pub(super) const SMALL: Size = Size {
     class: "small",
     width: 330,
     height: 72,
+    left: 48.0,
+    lane: 32.0,
     cells_max: 60,
     x_ticks_max: 3,
     y_ticks_max: 2,
 };
 
-/// Room for the labels of the vertical axis.
-const LEFT: f64 = 48.0;
 const TOP: f64 = 8.0;
-/// Height of a lane of marks.
-const LANE: f64 = 22.0;
+/// Between the bars and the first lane.
+const BELOW: f64 = 6.0;
+
+/// What happened in the time of a chart: it stands on lanes below the bars.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Happened<'a> {
+    /// Incidents, whose times are shaded behind the bars too.
+    pub incidents: &'a [Stretch],
+    /// Changes of state, a lane each.
+    pub states: &'a [Series<'a>],
+}
+
+/// From a second to a second, both included.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stretch {
+    pub from_s: i64,
+    pub until_s: i64,
+}
 
 /// A chart of counts per cell, ready to be written.
 #[derive(Template)]
@@ -95,7 +119,11 @@ pub(super) struct Chart<'a> {
     x_ticks: Vec<XTick>,
     /// Stacked from below, one path per series.
     bars: Vec<Bars<'a>>,
+    /// The times of incidents, as high as the bars may be.
+    shade: String,
     lanes: Vec<Lane<'a>>,
+    /// Those of incidents, from 1.
+    numbers: Vec<Number>,
     hits: Vec<Hit>,
 }
 
@@ -107,9 +135,19 @@ struct Bars<'a> {
 /// Marks on a line of their own below the bars.
 struct Lane<'a> {
     label: String,
+    label_x: f64,
+    label_y: f64,
+    anchor: &'static str,
     class: &'a str,
     y: f64,
     path: String,
+}
+
+/// The number of an incident beside it.
+struct Number {
+    x: f64,
+    y: f64,
+    n: usize,
 }
 
 /// An area that tells its numbers to a pointer.
@@ -120,16 +158,16 @@ struct Hit {
     text: String,
 }
 
-/// Stacks `series` over the time of `plot`, with a lane for each of `marks`.
+/// Stacks `series` over the time of `plot`, with lanes of what `happened`.
 pub(super) fn stacked<'a>(
     (id, title, description): (&'a str, &'a str, &'a str),
     series: &[Series<'a>],
-    marks: &[Series<'a>],
+    happened: Happened<'a>,
     plot: &Plot,
     size: Size,
 ) -> Chart<'a> {
     let most = highest(series, plot, size);
-    stacked_up_to(most, (id, title, description), series, marks, plot, size)
+    stacked_up_to(most, (id, title, description), series, happened, plot, size)
 }
 
 /// Events of the highest bar.
@@ -144,7 +182,7 @@ pub(super) fn stacked_up_to<'a>(
     most: u64,
     (id, title, description): (&'a str, &'a str, &'a str),
     series: &[Series<'a>],
-    marks: &[Series<'a>],
+    happened: Happened<'a>,
     plot: &Plot,
     size: Size,
 ) -> Chart<'a> {
@@ -152,10 +190,14 @@ pub(super) fn stacked_up_to<'a>(
         bars: size.bars(plot),
         height: size.height as f64,
         y_ticks: ticks::numbers(most, size.y_ticks_max),
+        size,
     };
-    let lanes = lanes(marks, &grid);
+    let (lanes, numbers) = lanes(happened, &grid);
     let base = TOP + size.height as f64;
-    let marks_end = base + lanes.len() as f64 * LANE;
+    let marks_end = match lanes.len() {
+        0 => base,
+        n => base + BELOW + n as f64 * size.lane,
+    };
     Chart {
         id,
         title,
@@ -163,7 +205,7 @@ pub(super) fn stacked_up_to<'a>(
         class: size.class,
         width: size.width,
         height: marks_end + 34.0,
-        left: LEFT,
+        left: size.left,
         right: size.width as f64 - RIGHT,
         base: marks_end,
         step_s: grid.bars.bar_s,
@@ -177,14 +219,16 @@ pub(super) fn stacked_up_to<'a>(
             .collect(),
         x_ticks: grid.bars.x_ticks(size.x_ticks_max, size.width as f64),
         bars: bars(series, &grid),
+        shade: stretches(happened.incidents, &grid, TOP, size.height as f64),
         lanes,
-        hits: hits(series, marks, &grid),
+        numbers,
+        hits: hits(series, happened.states, &grid),
     }
 }
 
 impl Size {
     fn bars(&self, plot: &Plot) -> place::Bars {
-        place::Bars::new(plot, self.cells_max, LEFT, self.width as f64)
+        place::Bars::new(plot, self.cells_max, self.left, self.width as f64)
     }
 }
 
@@ -193,6 +237,7 @@ struct Grid {
     bars: place::Bars,
     height: f64,
     y_ticks: Vec<u64>,
+    size: Size,
 }
 
 impl Grid {
@@ -228,24 +273,95 @@ fn bars<'a>(series: &[Series<'a>], grid: &Grid) -> Vec<Bars<'a>> {
     all
 }
 
-/// A diamond for each bar in which something happened.
-fn lanes<'a>(marks: &[Series<'a>], grid: &Grid) -> Vec<Lane<'a>> {
-    let lane = |(index, one): (usize, &Series<'a>)| {
-        let y = TOP + grid.height + LANE * (index as f64 + 0.5);
-        let mut path = String::new();
-        for bar in (0..grid.bars.n).filter(|&bar| grid.bars.sum(one.counts, bar) > 0) {
-            let x = grid.bars.x(bar) + grid.bars.step / 2.0;
-            write!(path, "M{x:.1} {:.1}l5 5l-5 5l-5 -5z", y - 5.0)
-                .expect("a String takes everything");
-        }
+/// Incidents first, then a lane per state; and the numbers of incidents.
+fn lanes<'a>(happened: Happened<'a>, grid: &Grid) -> (Vec<Lane<'a>>, Vec<Number>) {
+    let mut lanes = Vec::new();
+    let mut numbers = Vec::new();
+    if !happened.incidents.is_empty() {
+        let label = format!("incidents ({})", happened.incidents.len());
+        let mut lane = Lane::new(label, "incident", 0, grid);
+        lane.path = stretches(happened.incidents, grid, lane.y - 4.0, 8.0);
+        numbers = numbered(happened.incidents, lane.y, grid);
+        lanes.push(lane);
+    }
+    for one in happened.states {
+        let label = format!("{} ({})", one.name, grouped(one.counts.iter().sum()));
+        let mut lane = Lane::new(label, one.class, lanes.len(), grid);
+        lane.path = diamonds(one, lane.y, grid);
+        lanes.push(lane);
+    }
+    (lanes, numbers)
+}
+
+impl<'a> Lane<'a> {
+    /// The lane `index` from above, empty.
+    fn new(label: String, class: &'a str, index: usize, grid: &Grid) -> Lane<'a> {
+        let size = grid.size;
+        let end = TOP + grid.height + BELOW + size.lane * (index + 1) as f64;
+        let y = end - 10.0;
+        // Labels have a hundred pixels.
+        let is_before = size.left > 100.0;
         Lane {
-            label: format!("{} ({})", one.name, grouped(one.counts.iter().sum())),
-            class: one.class,
+            label,
+            label_x: size.left - if is_before { 8.0 } else { 0.0 },
+            label_y: y + if is_before { 4.0 } else { -9.0 },
+            anchor: if is_before { "end" } else { "start" },
+            class,
             y,
-            path,
+            path: String::new(),
         }
+    }
+}
+
+/// A diamond for each bar in which something happened.
+fn diamonds(one: &Series<'_>, y: f64, grid: &Grid) -> String {
+    let mut path = String::new();
+    for bar in (0..grid.bars.n).filter(|&bar| grid.bars.sum(one.counts, bar) > 0) {
+        let x = grid.bars.x(bar) + grid.bars.step / 2.0;
+        write!(path, "M{x:.1} {:.1}l5 5l-5 5l-5 -5z", y - 5.0).expect("a String takes everything");
+    }
+    path
+}
+
+/// Where `stretch` begins and how wide it is: whole bars, as its failures are counted in such.
+fn place_of(stretch: &Stretch, bars: &place::Bars) -> (f64, f64) {
+    let bar = |at_s: i64| {
+        let bar = (at_s - bars.start_s).div_euclid(bars.bar_s.max(1));
+        bar.clamp(0, bars.n.max(1) as i64 - 1) as usize
     };
-    marks.iter().enumerate().map(lane).collect()
+    let (first, last) = (bar(stretch.from_s), bar(stretch.until_s));
+    let x = bars.x(first);
+    (x, bars.x(last.max(first)) + bars.width() - x)
+}
+
+fn stretches(stretches: &[Stretch], grid: &Grid, y: f64, height: f64) -> String {
+    let mut path = String::new();
+    for stretch in stretches {
+        let (x, width) = place_of(stretch, &grid.bars);
+        rectangle(&mut path, x, y, width.max(2.0), height);
+    }
+    path
+}
+
+/// The numbers that find room behind their incidents, before the next.
+fn numbered(stretches: &[Stretch], y: f64, grid: &Grid) -> Vec<Number> {
+    const DIGIT: f64 = 7.0;
+    let end = grid.size.width as f64;
+    let places: Vec<(f64, f64)> = stretches
+        .iter()
+        .map(|stretch| place_of(stretch, &grid.bars))
+        .collect();
+    let number = |(index, &(x, width)): (usize, &(f64, f64))| {
+        let number = Number {
+            x: x + width + 3.0,
+            y: y + 4.0,
+            n: index + 1,
+        };
+        let next = places.get(index + 1).map_or(end, |place| place.0);
+        let n_digits = number.n.ilog10() + 1;
+        (number.x + DIGIT * f64::from(n_digits) <= next).then_some(number)
+    };
+    places.iter().enumerate().filter_map(number).collect()
 }
 
 /// Numbers of each bar that has some.
@@ -337,7 +453,7 @@ mod tests {
             let timeout: Vec<u64> = (0..n_cells as u64).map(|n| n * n % 11).collect();
             let all = [series("refused", &refused), series("timeout", &timeout)];
             for size in [WIDE, NARROW, SMALL] {
-                let chart = stacked(TEXT, &all, &[], &plot(n_cells), size);
+                let chart = stacked(TEXT, &all, Happened::default(), &plot(n_cells), size);
                 assert!(chart.hits.len() <= size.cells_max);
                 let told: u64 = chart
                     .hits
@@ -351,7 +467,8 @@ mod tests {
                 let sum: u64 = refused.iter().chain(&timeout).sum();
                 assert_eq!(told, sum, "{n_cells} cells, {}", size.class);
                 let is_inside = |hit: &Hit| {
-                    hit.x >= LEFT - 0.01 && hit.x + hit.width <= size.width as f64 - RIGHT + 0.01
+                    hit.x >= size.left - 0.01
+                        && hit.x + hit.width <= size.width as f64 - RIGHT + 0.01
                 };
                 assert!(chart.hits.iter().all(is_inside));
                 let ticks = chart.x_ticks.iter();
@@ -370,7 +487,7 @@ mod tests {
             height: 100,
             ..SMALL
         };
-        let chart = stacked(TEXT, &all, &[], &plot(2), size);
+        let chart = stacked(TEXT, &all, Happened::default(), &plot(2), size);
         let paths: Vec<&str> = chart.bars.iter().map(|bars| &bars.path[..]).collect();
         assert_eq!(
             paths,
@@ -388,7 +505,11 @@ mod tests {
             series("lifecycle", &reloads),
             series("worker-crash", &crashes),
         ];
-        let chart = stacked(TEXT, &[], &marks, &plot(3), WIDE);
+        let happened = Happened {
+            states: &marks,
+            ..Happened::default()
+        };
+        let chart = stacked(TEXT, &[], happened, &plot(3), WIDE);
         let labels: Vec<&str> = chart.lanes.iter().map(|lane| &lane.label[..]).collect();
         assert_eq!(labels, ["lifecycle (1)", "worker-crash (2)"]);
         assert!(chart.lanes[0].y < chart.lanes[1].y && chart.lanes[1].y < chart.base);
@@ -400,5 +521,40 @@ mod tests {
                 "2026-11-20T00:02:00Z: 2 worker-crash"
             ]
         );
+    }
+
+    /// Incidents lie where their failures are drawn, and have numbers where there is room.
+    #[test]
+    fn incidents_are_stretches_of_bars() {
+        let start_s = plot(1).start_s;
+        let of = |from_s, until_s| Stretch {
+            from_s: start_s + from_s,
+            until_s: start_s + until_s,
+        };
+        let incidents = [of(0, 59), of(65, 190), of(190, 190), of(700, 9_999)];
+        let happened = Happened {
+            incidents: &incidents,
+            ..Happened::default()
+        };
+        for size in [WIDE, NARROW] {
+            let plot = plot(12);
+            let chart = stacked(TEXT, &[], happened, &plot, size);
+            assert_eq!(chart.lanes[0].label, "incidents (4)");
+            let bars = size.bars(&plot);
+            let places = incidents.map(|one| place_of(&one, &bars));
+            let ends =
+                |(x, width): (f64, f64)| ((x - size.left) / bars.step, (x + width) / bars.step);
+            let first_bars = places.map(|place| ends(place).0.round());
+            assert_eq!(first_bars, [0.0, 1.0, 3.0, 11.0]);
+            assert!(
+                places
+                    .iter()
+                    .all(|(x, width)| x + width <= chart.right + 0.01)
+            );
+            let numbers: Vec<usize> = chart.numbers.iter().map(|number| number.n).collect();
+            // The next begins where the second ends, and a bar is too narrow for a number.
+            assert_eq!(numbers, [3, 4]);
+        }
+        assert!(stacked(TEXT, &[], happened, &plot(0), WIDE).right > 0.0);
     }
 }

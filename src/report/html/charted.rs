@@ -1,15 +1,15 @@
 //! The sections that show how something went over time: charts with their legends, and the same numbers as tables.
 
 use super::{
-    chart::{self, Chart, Series, Spark, spark, stacked},
+    chart::{self, Chart, Happened, Series, Spark, Stretch, spark, stacked},
     heat::{self, Heat},
     pace, say,
-    sections::{Categories, made, shown},
+    sections::{Categories, INCIDENTS_MAX, first, made, shown},
 };
 use crate::{
     export::time::rfc3339,
     report::{
-        model::{CategoryLine, HeatRow, Plot, Report, TrafficLine, UpstreamLine},
+        model::{CategoryLine, HeatRow, IncidentLine, Plot, Report, TrafficLine, UpstreamLine},
         words::{duration, grouped, milliseconds, plural},
     },
 };
@@ -18,14 +18,20 @@ use askama::Template;
 /// Categories by colour in one chart; the rest is one more.
 const SERIES_MAX: usize = 8;
 
+/// When what failed, and what happened then: before all details, and no section of other forms.
 #[derive(Template)]
-#[template(path = "failures.html")]
-struct Failures<'a> {
+#[template(path = "over_time.html")]
+struct OverTime<'a> {
     timeline: Timeline<'a>,
-    table: Categories<'a>,
+    incidents: &'a [IncidentLine],
+    n_more: usize,
 }
 
-pub(super) fn failures(report: &Report) -> String {
+/// Nothing where nothing failed.
+pub(super) fn over_time(report: &Report) -> Option<String> {
+    if report.failures.is_empty() {
+        return None;
+    }
     let rest = rest(report);
     let mut series: Vec<Series<'_>> = report
         .failures
@@ -43,21 +49,39 @@ pub(super) fn failures(report: &Report) -> String {
     let is_state = |line: &&CategoryLine| line.severity == "state";
     let states = report.others.iter().filter(is_state);
     let marks: Vec<Series<'_>> = states.map(series_of).collect();
+    let stretches: Vec<Stretch> = report.incidents.iter().map(stretch_of).collect();
+    let happened = Happened {
+        incidents: &stretches,
+        states: &marks,
+    };
     let numbers = format!("Failures per {}, by category", cell(report));
     let description = description(report);
-    made(&Failures {
+    let (incidents, n_more) = first(&report.incidents, INCIDENTS_MAX, report.n_more_incidents);
+    Some(made(&OverTime {
         timeline: timeline(
-            ("time", "Failures by category", &description),
+            ("when", "Failures by category", &description),
             &numbers,
             series,
-            &marks,
+            happened,
             &report.plot,
         ),
-        table: Categories {
-            lines: &report.failures,
-            caption: "Failures by category, most first",
-        },
+        incidents,
+        n_more,
+    }))
+}
+
+pub(super) fn failures(report: &Report) -> String {
+    made(&Categories {
+        lines: &report.failures,
+        caption: "Failures by category, most first",
     })
+}
+
+fn stretch_of(incident: &IncidentLine) -> Stretch {
+    Stretch {
+        from_s: incident.start_s,
+        until_s: incident.start_s + incident.seconds,
+    }
 }
 
 fn series_of(line: &CategoryLine) -> Series<'_> {
@@ -126,14 +150,14 @@ fn timeline<'a>(
     text: (&'a str, &'a str, &'a str),
     numbers: &'a str,
     series: Vec<Series<'a>>,
-    marks: &[Series<'a>],
+    happened: Happened<'a>,
     plot: &'a Plot,
 ) -> Timeline<'a> {
     Timeline {
         numbers,
         plot,
-        wide: stacked(text, &series, marks, plot, chart::WIDE),
-        narrow: stacked(text, &series, marks, plot, chart::NARROW),
+        wide: stacked(text, &series, happened, plot, chart::WIDE),
+        narrow: stacked(text, &series, happened, plot, chart::NARROW),
         series,
     }
 }
@@ -274,7 +298,14 @@ pub(super) fn upstreams(report: &Report) -> String {
         .map(|(index, line)| {
             let text = (&ids[index][..], &names[index][..], &descriptions[index][..]);
             let series = &series[index];
-            let chart = chart::stacked_up_to(most, text, series, &[], &report.plot, chart::SMALL);
+            let chart = chart::stacked_up_to(
+                most,
+                text,
+                series,
+                Happened::default(),
+                &report.plot,
+                chart::SMALL,
+            );
             (names[index].clone(), line.n_failures, chart)
         })
         .collect();
@@ -325,6 +356,7 @@ pub(super) fn traffic(report: &Report) -> String {
         let cells = all.series.iter().zip(&all.series_5xx);
         cells.map(|(n, n_5xx)| n - n_5xx).collect()
     });
+    let stretches: Vec<Stretch> = report.incidents.iter().map(stretch_of).collect();
     let numbers = format!("Requests per {}", cell(report));
     let description = requests.map_or_else(String::new, |all| all.text());
     let timeline = requests.map(|all| {
@@ -344,7 +376,10 @@ pub(super) fn traffic(report: &Report) -> String {
             ("requests", "Requests", &description),
             &numbers,
             series,
-            &[],
+            Happened {
+                incidents: &stretches,
+                states: &[],
+            },
             &report.plot,
         )
     });

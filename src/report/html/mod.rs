@@ -34,15 +34,20 @@ mod limits {
 
 /// The whole page. The same report gives the same bytes.
 pub fn render(report: &Report) -> String {
-    let blocks = Section::ALL
+    let over_time = charted::over_time(report).map(|body| Block {
+        name: "when",
+        title: "Over time".to_owned(),
+        body,
+    });
+    let sections = Section::ALL
         .into_iter()
         .filter(|&section| report.has(section) || is_always_told(section))
         .map(|section| Block {
             name: section.name(),
             title: title(report, section),
             body: sections::body(section, report),
-        })
-        .collect();
+        });
+    let blocks = over_time.into_iter().chain(sections).collect();
     let page = Page {
         report,
         headline: headline(report),
@@ -80,11 +85,12 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// Anchors and titles of the sections that are there.
+    /// Anchors and titles of the sections that are there, without what stands in brackets.
     fn contents(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.blocks
-            .iter()
-            .map(|block| (block.name, block.title.as_str()))
+        self.blocks.iter().map(|block| {
+            let short = block.title.split(" (").next();
+            (block.name, short.unwrap_or_default())
+        })
     }
 }
 

@@ -32,16 +32,64 @@
   }
   // The numbers under the pointer, below the chart or below many.
   const titleOf = (node) => node.querySelector(":scope > title").textContent;
+  const fromOf = (mark) => Number(mark.dataset.from);
   const rowOf = (cell) => cell.closest(".heat .row");
   for (const readout of document.querySelectorAll(".readout")) {
     const charts = readout.closest("figure") ?? readout.parentElement.querySelector(".multiples:has(+ .readout)");
     readout.hidden = false;
-    readout.textContent = "Point at a bar or a cell to read its numbers.";
-    charts.addEventListener("pointerover", (event) => {
+    const isPicked = charts.querySelector(".wide") !== null;
+    readout.textContent = "Point at a bar or a cell to read its numbers" + (isPicked ? "; pick it, or draw over several, to limit what is shown." : ".");
+    const read = (event) => {
       const mark = event.target.closest(".hits rect, .cell");
       if (!mark) return;
       const of = mark.closest(".row, .pace, .multiples li")?.querySelector("title").textContent;
       readout.textContent = (of ? of + ", " : "") + titleOf(mark);
+    };
+    charts.addEventListener("pointerover", read);
+    charts.addEventListener("focusin", read);
+  }
+  // Charts over all the width are grids for the keyboard: arrows go from mark to mark, Enter picks one, Shift with arrows picks a stretch
+  // of time, Escape is all again.
+  const act = { pick: () => {}, stretch: () => {}, all: () => {} };
+  for (const svg of document.querySelectorAll("svg.chart.wide, svg.chart.narrow")) {
+    const groups = [...svg.querySelectorAll(".row, .hits")];
+    const rows = groups.map((row) => [...row.querySelectorAll("[data-from]")]).filter((marks) => marks.length > 0);
+    if (rows.length === 0) continue;
+    svg.setAttribute("role", "grid");
+    for (const node of svg.querySelectorAll(":scope > g:not(.row, .hits), :scope > path, .row > :not([data-from], title)")) node.setAttribute("aria-hidden", "true");
+    const start = Math.min(...rows.map((marks) => fromOf(marks[0])));
+    groups.forEach((row, index) => {
+      row.setAttribute("role", "row");
+      row.setAttribute("aria-rowindex", index + 1);
+      for (const mark of row.querySelectorAll("[data-from]")) {
+        mark.setAttribute("role", "gridcell");
+        mark.setAttribute("aria-colindex", (fromOf(mark) - start) / Number(svg.dataset.step) + 1);
+        mark.setAttribute("aria-label", (row.matches(".row") ? titleOf(row) + ", " : "") + titleOf(mark));
+        mark.setAttribute("tabindex", "-1");
+      }
+    });
+    const enter = (mark) => {
+      svg.querySelector('[tabindex="0"]')?.setAttribute("tabindex", "-1");
+      mark.setAttribute("tabindex", "0");
+    };
+    enter(rows[0][0]);
+    svg.addEventListener("focusin", (event) => enter(event.target));
+    let begun = null;
+    svg.addEventListener("keydown", (event) => {
+      const at = event.target;
+      const y = rows.findIndex((marks) => marks.includes(at));
+      if (y < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+      const x = rows[y].indexOf(at);
+      const near = (marks) => marks?.reduce((a, b) => Math.abs(fromOf(b) - fromOf(at)) < Math.abs(fromOf(a) - fromOf(at)) ? b : a);
+      const next = { ArrowLeft: rows[y][x - 1], ArrowRight: rows[y][x + 1], ArrowUp: near(rows[y - 1]), ArrowDown: near(rows[y + 1]), Home: rows[y][0], End: rows[y].at(-1) };
+      if (event.key === "Enter" || event.key === " ") act.pick(at);
+      else if (event.key === "Escape") act.all();
+      else if (event.key in next) {
+        begun = event.shiftKey ? begun ?? at : null;
+        next[event.key]?.focus();
+        if (begun !== null) act.stretch(begun, document.activeElement);
+      } else return;
+      event.preventDefault();
     });
   }
   // Rows and findings can be limited to an upstream, a category and a stretch of time: by the lists on top, by a click on a name, or
@@ -52,7 +100,6 @@
   const word = (node) => node.textContent.trim().split(/\s/)[0];
   const bars = [...document.querySelectorAll(".hits rect, .cell")];
   const stamp = /\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ/g;
-  const fromOf = (bar) => Number(bar.dataset.from);
   const toOf = (bar) => fromOf(bar) + Number(bar.closest("svg").dataset.step);
   const times = (of) => [...new Set(bars.map(of))].sort((a, b) => a - b).map(String);
   const clock = (seconds) => new Date(seconds * 1000).toISOString().replace("T", " ").replace(".000Z", "Z");
@@ -88,7 +135,9 @@
     const told = document.createElement("p");
     told.setAttribute("role", "status");
     bar.append(all, told);
-    document.querySelector("nav").after(bar);
+    // Where charts begin: what it limits follows.
+    document.querySelector("#when, #failures").before(bar);
+    document.querySelector("main").classList.add("pickable");
     const has = (text, name) => {
       const isInside = (c) => c !== undefined && /[\w.-]/.test(c);
       for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
@@ -96,7 +145,7 @@
       }
       return false;
     };
-    const groups = [...document.querySelectorAll("main tbody, ol.findings, .multiples")].filter((group) => !group.closest("#sources, #checklist"))
+    const groups = [...document.querySelectorAll("main tbody, ol.findings, ol.incidents, .multiples")].filter((group) => !group.closest("#sources, #checklist"))
       .map((group) => {
         const head = group.querySelector("[scope=rowgroup]")?.textContent ?? "";
         return [...group.children].map((node) => [node, head + " " + [...node.cells ?? [node]].map((part) => part.textContent).join(" ")]);
@@ -140,18 +189,34 @@
       for (const [key, value] of Object.entries(values)) lists[key].value = isSame ? "" : value;
       show();
     };
-    all.addEventListener("click", () => {
+    const stretch = (a, b) => {
+      const [first, last] = [a, b].sort((one, other) => fromOf(one) - fromOf(other));
+      return { from: String(fromOf(first)), to: String(toOf(last)) };
+    };
+    const ofMark = (mark) => {
+      if (!mark.matches(".cell")) return stretch(mark, mark);
+      const name = titleOf(rowOf(mark));
+      return { upstream: kept.upstream.includes(name) ? name : "", ...stretch(mark, mark) };
+    };
+    act.pick = (mark) => pick(ofMark(mark));
+    act.stretch = (a, b) => {
+      for (const [key, value] of Object.entries(stretch(a, b))) lists[key].value = value;
+      show();
+    };
+    act.all = () => {
       for (const list of Object.values(lists)) list.value = "";
       show();
+    };
+    all.addEventListener("click", () => {
+      act.all();
+      lists.upstream.focus();
     });
     document.addEventListener("click", (event) => {
       const upstream = event.target.closest(upstreamCells);
       const category = event.target.closest(categoryCells);
       const cell = event.target.closest(".cell");
-      if (cell) {
-        const name = titleOf(rowOf(cell));
-        pick({ upstream: kept.upstream.includes(name) ? name : "", from: String(fromOf(cell)), to: String(toOf(cell)) });
-      } else if (upstream && kept.upstream.includes(upstream.textContent.trim())) pick({ upstream: upstream.textContent.trim() });
+      if (cell) act.pick(cell);
+      else if (upstream && kept.upstream.includes(upstream.textContent.trim())) pick({ upstream: upstream.textContent.trim() });
       else if (category && kept.category.includes(word(category))) pick({ category: word(category) });
     });
     let begun = null;
@@ -161,9 +226,7 @@
         event.preventDefault();
       });
       rect.addEventListener("pointerup", () => {
-        if (begun === null) return;
-        const [first, last] = [begun, rect].sort((a, b) => fromOf(a) - fromOf(b));
-        pick({ from: String(fromOf(first)), to: String(toOf(last)) });
+        if (begun !== null) pick(stretch(begun, rect));
       });
     }
     document.addEventListener("pointerup", () => { begun = null; });

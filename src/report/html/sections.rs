@@ -101,7 +101,7 @@ pub(super) fn made(template: &impl Template) -> String {
 }
 
 /// The first `n_max`, and how many more there are, with the `n_more` that the model left out.
-fn first<T>(lines: &[T], n_max: usize, n_more: usize) -> (&[T], usize) {
+pub(super) fn first<T>(lines: &[T], n_max: usize, n_more: usize) -> (&[T], usize) {
     let shown = &lines[..lines.len().min(n_max)];
     (shown, lines.len() - shown.len() + n_more)
 }
@@ -117,11 +117,18 @@ struct Answer<'a> {
     report: &'a Report,
 }
 
+impl Answer<'_> {
+    /// Findings past those that the answer tells.
+    fn n_unsaid(&self) -> usize {
+        (self.report.findings.len() + self.report.n_more_findings).saturating_sub(4)
+    }
+}
+
 /// Findings told one by one: each has some kilobytes of text.
 const FINDINGS_MAX: usize = 16;
 
 /// Incidents told one by one: each has tables of its own.
-const INCIDENTS_MAX: usize = 8;
+pub(super) const INCIDENTS_MAX: usize = 10;
 
 #[derive(Template)]
 #[template(path = "incidents.html")]

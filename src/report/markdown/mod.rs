@@ -107,6 +107,13 @@ fn head(report: &Report, out: &mut String) -> Result {
 
 fn answer(report: &Report, out: &mut String) -> Result {
     let answer = &report.answer;
+    if let Some(finding) = report.findings.first() {
+        let title = plain(&finding.title);
+        writeln!(out, "- what happened: {title} ({})", finding.confidence)?;
+        for (word, text) in finding.next() {
+            writeln!(out, "- next: {word}: {}", code(text))?;
+        }
+    }
     if answer.n_failures == 0 {
         return Ok(());
     }

@@ -4,7 +4,12 @@ use super::{
     CategoryLine,
     rows::{first, last, n_clients, sum},
 };
-use crate::{diagnose::Failure, event::Timestamp};
+use crate::{
+    aggregate::limits::CLIENTS_EXACT_MAX,
+    diagnose::Failure,
+    event::Timestamp,
+    words::{grouped, plural},
+};
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -28,6 +33,27 @@ pub struct Answer {
 pub struct Onset {
     pub category: &'static str,
     pub first: String,
+}
+
+impl Answer {
+    /// Whether `n_clients` is an estimate.
+    pub fn is_estimate(&self) -> bool {
+        self.n_clients > CLIENTS_EXACT_MAX as u64
+    }
+
+    /// `about 5,735 clients, at 18 upstreams`
+    pub fn whom(&self) -> String {
+        let counted = |n: u64, word: &str| format!("{} {}", grouped(n), plural(n, word));
+        let about = if self.is_estimate() { "about " } else { "" };
+        let clients = match self.n_clients {
+            0 => "no client is named".to_owned(),
+            n => format!("{about}{}", counted(n, "client")),
+        };
+        match self.n_upstreams as u64 {
+            0 => format!("{clients}; no upstream is named"),
+            n => format!("{clients}, at {}", counted(n, "upstream")),
+        }
+    }
 }
 
 /// The answer that `failing` rows give; `lines` are their categories.

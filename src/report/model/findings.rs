@@ -42,6 +42,20 @@ pub struct FindingLine {
     pub corrections: &'static [&'static str],
 }
 
+impl FindingLine {
+    /// The first thing to check, to set and to do, as far as there is one.
+    pub fn next(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let lists = [
+            ("check", &self.commands),
+            ("set", &self.directives),
+            ("do", &self.advice),
+        ];
+        lists
+            .into_iter()
+            .filter_map(|(word, list)| Some((word, list.first()?.as_str())))
+    }
+}
+
 /// One piece of evidence.
 #[derive(Clone, Debug, Serialize)]
 pub struct EvidenceLine {

@@ -24,6 +24,9 @@ pub struct IncidentLine {
     /// First and last failure.
     pub start: String,
     pub end: String,
+    /// `start` in seconds from 1970-01-01 00:00:00 UTC.
+    #[serde(skip)]
+    pub start_s: i64,
     pub seconds: i64,
     /// The logs begin with it: what came before is unknown.
     pub begins_with_logs: bool,
@@ -150,6 +153,7 @@ fn line(incident: &Incident, findings: &Findings<'_>) -> IncidentLine {
         id: incident.id.clone(),
         start: rfc3339(incident.start.0),
         end: rfc3339(incident.end.0),
+        start_s: incident.start.0,
         seconds: incident.end.0 - incident.start.0,
         begins_with_logs: incident.begins_with_logs,
         lasts_to_end: incident.lasts_to_end,

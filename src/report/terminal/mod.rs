@@ -126,25 +126,52 @@ impl Page {
     /// When, whom it hit, and what to do next.
     fn in_short(&mut self, report: &Report) {
         let answer = &report.answer;
-        let (Some(first), Some(last)) = (&answer.first, &answer.last) else {
-            return;
+        if let (Some(first), Some(last)) = (&answer.first, &answer.last) {
+            self.when(first, last, report);
+        }
+        if answer.n_failures > 0 {
+            self.fact("whom", &answer.whom());
+        }
+        let Some(finding) = report.findings.first() else {
+            return self.line("");
         };
+        for (index, (word, text)) in finding.next().enumerate() {
+            let label = if index == 0 { "next" } else { "" };
+            self.fact(label, &format!("{word}: {text}"));
+        }
+        for (index, text) in also(report).iter().enumerate() {
+            self.fact(if index == 0 { "also" } else { "" }, text);
+        }
+        self.line("");
+    }
+
+    fn when(&mut self, first: &str, last: &str, report: &Report) {
         let worst = report.worst.first().map_or_else(String::new, |worst| {
             let n = grouped(worst.n_failures);
             format!("; worst {} from {}: {n}", report.bucket, worst.bucket)
         });
-        let long = duration(answer.seconds);
+        let long = duration(report.answer.seconds);
         self.fact("when", &format!("{first} to {last} ({long}){worst}"));
-        let counted = |n: u64, word: &str| format!("{} {}", grouped(n), plural(n, word));
-        let clients = counted(answer.n_clients, "client");
-        let upstreams = counted(answer.n_upstreams as u64, "upstream");
-        self.fact("whom", &format!("{clients}, at {upstreams}"));
-        let next = report.findings.first();
-        if let Some(text) = next.and_then(|finding| finding.commands.first()) {
-            self.fact("next", &format!("check: {text}"));
-        }
-        self.line("");
     }
+}
+
+/// Findings past the first that the first screen names.
+const ALSO_MAX: usize = 3;
+
+/// What else happened: titles, and how many more there are.
+fn also(report: &Report) -> Vec<String> {
+    let others = report.findings.iter().skip(1);
+    let mut lines: Vec<String> = others
+        .take(ALSO_MAX)
+        .map(|finding| format!("{} ({})", finding.title, finding.confidence))
+        .collect();
+    let n_all = report.findings.len() + report.n_more_findings;
+    let n_more = n_all.saturating_sub(1 + lines.len());
+    if n_more > 0 {
+        let findings = plural(n_more as u64, "finding");
+        lines.push(format!("{} more {findings}", grouped(n_more as u64)));
+    }
+    lines
 }
 
 /// What stands behind the verdict: the biggest cause and where.

@@ -128,12 +128,12 @@ fn are_peers_or_groups(value: &[u8]) -> bool {
     let is_name = |element: &[u8]| {
         element.iter().all(is_of_name) && element.iter().any(u8::is_ascii_alphabetic)
     };
-    let elements = value.split(|byte| *byte == b' ');
+    let mut elements = value.split(|byte| *byte == b' ');
     let element = |element: &[u8]| {
         let element = element.strip_suffix(b",").unwrap_or(element);
         matches!(element, b"" | b"-" | b":") || are_peers(element) || is_name(element)
     };
-    !matches!(value, b"" | b"-") && elements.map(element).all(|is_one| is_one)
+    !matches!(value, b"" | b"-") && elements.all(element)
 }
 
 pub(super) fn is_request(value: &[u8]) -> bool {
