@@ -202,7 +202,8 @@ fn scan_once(
         // Giving back a mapping of a gigabyte takes as long as merging, and nobody need wait for it.
         pool.spawn(move || drop(files));
     }
-    let (aggregate, mut ledgers, lost) = tally::merged(states);
+    let (mut aggregate, mut ledgers, lost) = tally::merged(states);
+    aggregate.forged.settle();
     note_lost(&mut sources, lost);
     let mut ledger_of = |state: &SourceState| {
         let mut ledger = ledgers.remove(&state.key).unwrap_or_default();

@@ -14,7 +14,10 @@ pub use requests::Request;
 
 use self::wrapped::Unwrapper;
 use crate::{
-    aggregate::{Evidence, Ledger, LineClass, SourceKey, ledger::Reason, limits::LINE_LEN_MAX},
+    aggregate::{
+        Evidence, Ledger, LineClass, SourceKey, forged::Connection, ledger::Reason,
+        limits::LINE_LEN_MAX,
+    },
     classify::{Classified, Classifier, Searcher, loose},
     event::{Clock, LocalTime, Trust},
     lines::{self, Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
@@ -38,17 +41,39 @@ pub struct Event<'a> {
     pub trust: Trust,
     /// A client could have written all of it: it is shown, but not counted among the failures.
     pub is_doubtful: bool,
-    /// The client of the record that holds it, if it is injected and that one tells.
-    pub sender: Option<&'a [u8]>,
+    /// Who sent it, if it is injected and the record that holds it tells.
+    pub sender: Option<Sender<'a>>,
     pub evidence: Evidence,
     /// The host, pod or container that the envelope of the line names.
     pub machine: Option<&'a [u8]>,
 }
 
+/// Who sent a line that is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender<'a> {
+    Client(&'a [u8]),
+    /// Whoever had this connection: records of level debug tell no more.
+    Of(Connection),
+}
+
 impl Event<'_> {
+    /// The connection that it is of.
+    pub fn connection(&self) -> Option<Connection> {
+        connection_of(self.evidence.source, &self.head)
+    }
+
     pub fn time(&self) -> Option<LocalTime> {
         self.head.time
     }
+}
+
+fn connection_of(source: SourceKey, head: &Head) -> Option<Connection> {
+    let number = head.connection?;
+    Some(Connection {
+        source,
+        pid: head.pid.unwrap_or(0),
+        number,
+    })
 }
 
 /// Takes the events and requests of a chunk, in order.

@@ -1,6 +1,6 @@
 //! Lines that somebody forged: how many, by whom, and where the first stand.
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, SourceKey};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Forged lines that look like records, in any order.
@@ -11,9 +11,25 @@ pub struct Forged {
     pub senders: BTreeMap<Box<[u8]>, u64>,
     /// Lines of others, and of records that do not tell.
     pub n_by_others: u64,
+    /// Lines by the connection on which they came, until [`settle`](Self::settle).
+    by_connection: BTreeMap<Connection, u64>,
+    /// Whose a connection is; `None`: of several, as where numbers begin anew.
+    clients: BTreeMap<Connection, Option<Box<[u8]>>>,
     /// The first places, at most [`PLACES_MAX`].
     pub places: BTreeSet<Evidence>,
 }
+
+/// A connection of clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Connection {
+    pub source: SourceKey,
+    /// Of the worker that has it; 0: not told.
+    pub pid: u64,
+    pub number: u64,
+}
+
+/// Connections kept on which lines came, and of which it is known whose they are.
+pub const CONNECTIONS_MAX: usize = 1 << 16;
 
 /// Clients kept by address: who forges lines is one, or a botnet of which a part is enough.
 pub const SENDERS_MAX: usize = 64;
@@ -29,6 +45,48 @@ impl Forged {
             None => self.n_by_others += 1,
         }
         self.add_place(place);
+    }
+
+    /// Like [`collect`](Self::collect), where only the connection is known.
+    pub fn collect_of(&mut self, connection: Connection, place: Evidence) {
+        self.n_lines += 1;
+        self.add_of(connection, 1);
+        self.add_place(place);
+    }
+
+    /// Takes what a true record tells of a connection.
+    pub fn collect_client(&mut self, connection: Connection, client: &[u8]) {
+        match self.clients.get_mut(&connection) {
+            Some(known) => {
+                if known.as_deref() != Some(client) {
+                    *known = None;
+                }
+            }
+            None => {
+                self.clients.insert(connection, Some(client.into()));
+            }
+        }
+        if self.clients.len() > CONNECTIONS_MAX {
+            self.clients.pop_last();
+        }
+    }
+
+    /// Names the senders of which the connection was known, once all is read.
+    pub fn settle(&mut self) {
+        let clients = std::mem::take(&mut self.clients);
+        for (connection, n) in std::mem::take(&mut self.by_connection) {
+            match clients.get(&connection) {
+                Some(Some(client)) => self.add_sender(client, n),
+                _ => self.n_by_others += n,
+            }
+        }
+    }
+
+    fn add_of(&mut self, connection: Connection, n: u64) {
+        *self.by_connection.entry(connection).or_default() += n;
+        if self.by_connection.len() > CONNECTIONS_MAX {
+            self.n_by_others += self.by_connection.pop_last().map_or(0, |(_, n)| n);
+        }
     }
 
     fn add_sender(&mut self, sender: &[u8], n: u64) {
@@ -56,6 +114,17 @@ impl Forged {
         self.n_by_others += other.n_by_others;
         for (sender, n) in other.senders {
             self.add_sender(&sender, n);
+        }
+        for (connection, n) in other.by_connection {
+            self.add_of(connection, n);
+        }
+        for (connection, client) in other.clients {
+            match client {
+                Some(client) => self.collect_client(connection, &client),
+                None => {
+                    self.clients.insert(connection, None);
+                }
+            }
         }
         for place in other.places {
             self.add_place(place);
@@ -92,5 +161,33 @@ mod tests {
         assert_eq!(all.places.len(), PLACES_MAX);
         let n_told: u64 = all.senders.values().sum();
         assert_eq!((all.n_lines, n_told + all.n_by_others), (500, 500));
+    }
+
+    #[test]
+    fn a_connection_names_its_client_if_it_is_of_one() {
+        let place = |offset| Evidence {
+            source: SourceKey::new(0, 0),
+            offset,
+            line_in_chunk: 0,
+        };
+        let connection = |number| Connection {
+            source: SourceKey::new(0, 0),
+            pid: 7,
+            number,
+        };
+        let (mut forged, mut other) = (Forged::default(), Forged::default());
+        for number in 1..=3 {
+            forged.collect_of(connection(number), place(number));
+            other.collect_of(connection(number), place(number + 9));
+        }
+        forged.collect_client(connection(1), b"192.0.2.66");
+        other.collect_client(connection(1), b"192.0.2.66");
+        forged.collect_client(connection(2), b"192.0.2.1");
+        other.collect_client(connection(2), b"192.0.2.2");
+        forged.merge(other);
+        forged.settle();
+        let senders: Vec<(&[u8], u64)> = forged.senders.iter().map(|(s, &n)| (&**s, n)).collect();
+        assert_eq!(senders, [(&b"192.0.2.66"[..], 2)]);
+        assert_eq!((forged.n_lines, forged.n_by_others), (6, 4));
     }
 }

@@ -23,8 +23,9 @@ use crate::{
     parse::{
         access::{Attempt, Field, FieldSet, value, write_route},
         denial::AuditLine,
+        forged::Smuggled,
     },
-    scan::{Block, Event, Reading, Request, Scanner, Sink},
+    scan::{Block, Event, Reading, Request, Scanner, Sender, Sink},
 };
 use std::{collections::BTreeMap, ops::Range};
 
@@ -126,6 +127,8 @@ struct Counts<'a> {
     /// `None`: everything is kept.
     filter: Option<&'a Filter>,
     wanted: Wanted,
+    /// What clients smuggled in, if that is known.
+    smuggled: Option<&'a Smuggled>,
     shape: Vec<u8>,
     route: Vec<u8>,
 }
@@ -145,6 +148,7 @@ impl<'a> Tally<'a> {
                 aggregate: Aggregate::new(ROWS.len(), config.grain),
                 filter: Some(&config.filter).filter(|filter| !filter.is_open()),
                 wanted: config.wanted,
+                smuggled: config.smuggled.as_deref(),
                 shape: Vec::new(),
                 route: Vec::new(),
             },
@@ -278,6 +282,9 @@ impl Counts<'_> {
         if event.is_doubtful {
             return self.collect_doubtful(event);
         }
+        if let Some(smuggled) = self.smuggled {
+            self.collect_client(smuggled, event);
+        }
         let known = &event.known;
         self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
         let kind = Kind {
@@ -308,8 +315,39 @@ impl Counts<'_> {
     #[cold]
     fn collect_doubtful(&mut self, event: &Event<'_>) {
         match event.trust {
-            Trust::Injected => self.aggregate.forged.collect(event.sender, event.evidence),
+            Trust::Injected => self.collect_forged(event),
             _ => self.aggregate.n_doubtful += 1,
+        }
+    }
+
+    #[cold]
+    fn collect_forged(&mut self, event: &Event<'_>) {
+        let forged = &mut self.aggregate.forged;
+        match event.sender {
+            Some(Sender::Client(client)) => forged.collect(Some(client), event.evidence),
+            Some(Sender::Of(connection)) => forged.collect_of(connection, event.evidence),
+            None => forged.collect(None, event.evidence),
+        }
+    }
+
+    /// Whose a connection is on which something may have been smuggled in: as the tail of a record tells, or the first of all at level
+    /// debug (`accept: 192.0.2.1:4711 fd:5`).
+    #[inline(never)]
+    fn collect_client(&mut self, smuggled: &Smuggled, event: &Event<'_>) {
+        let accepted = || {
+            let address = event.known.message.strip_prefix(b"accept: ")?;
+            let address = &address
+                [..memchr::memrchr(b':', &address[..memchr::memmem::find(address, b" fd:")?])?];
+            let inner = address
+                .strip_prefix(b"[")
+                .and_then(|a| a.strip_suffix(b"]"));
+            Some(inner.unwrap_or(address))
+        };
+        if let Some(connection) = event.connection()
+            && smuggled.is_of(connection.number)
+            && let Some(client) = event.known.tail.client.or_else(accepted)
+        {
+            self.aggregate.forged.collect_client(connection, client);
         }
     }
 

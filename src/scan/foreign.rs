@@ -1,9 +1,9 @@
 //! Records that hold lines of somebody else's making ([`forged`](crate::parse::forged)): the record itself is read without them, and
 //! those that look like records are shown as injected, and believed in nothing.
 
-use super::{Event, Place, Scanner, Sink, emit, emit_record};
+use super::{Event, Place, Scanner, Sender, Sink, connection_of, emit, emit_record};
 use crate::{
-    aggregate::{Evidence, Ledger, LineClass},
+    aggregate::{Evidence, Ledger, LineClass, forged::Connection},
     classify::Classified,
     event::{Severity, Trust},
     lines::Line,
@@ -36,7 +36,9 @@ impl Scanner<'_> {
             bytes.get(group.closing..end).unwrap_or_default(),
         ];
         let text = text.concat();
-        let sender = self.read_own(&text, len, place, ledger, sink);
+        let (client, connection) = self.read_own(&text, len, place, ledger, sink);
+        let sender = client.as_deref().map(Sender::Client);
+        let sender = sender.or(connection.map(Sender::Of));
         for (line, own_place) in further {
             let is_last = line.start == group.last;
             let own = &bytes[line.start..if is_last { group.closing } else { line.end }];
@@ -51,12 +53,12 @@ impl Scanner<'_> {
             }
             if is_record {
                 let evidence = own_place.unwrap_or(place).evidence;
-                self.show_injected(own, sender.as_deref(), evidence, ledger, sink);
+                self.show_injected(own, sender, evidence, ledger, sink);
             }
         }
     }
 
-    /// Reads what nginx wrote of a record of `len` bytes; gives back who its client is.
+    /// Reads what nginx wrote of a record of `len` bytes; gives back who its client is, and on which connection.
     fn read_own(
         &mut self,
         text: &[u8],
@@ -64,12 +66,12 @@ impl Scanner<'_> {
         place: Place,
         ledger: &mut Ledger,
         sink: &mut impl Sink,
-    ) -> Option<Vec<u8>> {
+    ) -> (Option<Vec<u8>>, Option<Connection>) {
         let head = match self.heads.parse(text) {
             Ok(head) => head,
             Err(unparsed) => {
                 super::refuse_head(unparsed, place, ledger);
-                return None;
+                return (None, None);
             }
         };
         let known = self
@@ -79,7 +81,7 @@ impl Scanner<'_> {
         let is_whole = known.tail.server.is_some();
         let client = known.tail.client.filter(|_| is_whole).map(<[u8]>::to_vec);
         emit_record(head, known, len, place, ledger, sink);
-        client
+        (client, connection_of(place.evidence.source, &head))
     }
 
     /// The text behind `head` without what imitates the end of its message and a tail. Where it cannot be told which of two
@@ -103,7 +105,7 @@ impl Scanner<'_> {
     fn show_injected(
         &mut self,
         text: &[u8],
-        sender: Option<&[u8]>,
+        sender: Option<Sender<'_>>,
         evidence: Evidence,
         ledger: &mut Ledger,
         sink: &mut impl Sink,

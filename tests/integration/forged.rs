@@ -738,6 +738,20 @@ fn nothing_forged_at_level_debug_is_believed() {
     bless(FROZEN_DEBUG, &frozen);
 }
 
+/// Records of level debug have no client: that of their connection is named.
+#[test]
+fn who_forged_at_level_debug_is_named() {
+    let files = TempDir::create();
+    let is_debug = |kept: &Kept| kept.name.starts_with("debug");
+    for Kept { name, want, log } in kept().into_iter().filter(is_debug) {
+        fs::write(files.0.join("error.log"), &log).expect("our own directory");
+        let report = stdout(&run(&files.0, &["report", "error.log"]));
+        let said = report.split_whitespace().collect::<Vec<_>>().join(" ");
+        let senders = format!("sent by 127.0.0.1 ({});", want.n_forged);
+        assert!(said.contains(&senders), "{name}: {senders}: {said}");
+    }
+}
+
 /// What cannot be read twice cannot be looked through first: that is said.
 #[test]
 fn a_pipe_of_level_debug_is_said_to_be_believed() {

@@ -29,6 +29,8 @@ use std::collections::BTreeSet;
 #[derive(Debug, Default)]
 pub struct Smuggled {
     lines: Vec<Box<[u8]>>,
+    /// Numbers of connections in records of level debug that hold encoded newlines.
+    connections: BTreeSet<u64>,
     /// None was dropped.
     pub is_whole: bool,
 }
@@ -37,6 +39,7 @@ pub struct Smuggled {
 #[derive(Debug, Default)]
 pub struct Gathered {
     lines: BTreeSet<Box<[u8]>>,
+    connections: BTreeSet<u64>,
     len_bytes: usize,
     /// Some were dropped.
     is_cut: bool,
@@ -76,7 +79,9 @@ impl Gathered {
         while let Some(newline) = find_newline(bytes, at) {
             let start = memrchr(b'\n', &bytes[..newline]).map_or(0, |before| before + 1);
             let end = memchr(b'\n', &bytes[newline..]).map_or(bytes.len(), |len| newline + len);
-            self.collect_line(&bytes[start..end.min(start + LINE_LEN_MAX)], &mut path);
+            let line = &bytes[start..end.min(start + LINE_LEN_MAX)];
+            self.collect_line(line, &mut path);
+            self.collect_connection(line);
             at = end;
         }
     }
@@ -94,6 +99,24 @@ impl Gathered {
                 {
                     self.add_all(path);
                 }
+            }
+        }
+    }
+
+    /// The number behind `[debug] 7#7: *`, in whatever envelope.
+    fn collect_connection(&mut self, line: &[u8]) {
+        const LEVEL: &[u8] = b" [debug] ";
+        let number = memmem::find(line, LEVEL).and_then(|level| {
+            let head = &line[level + LEVEL.len()..];
+            let star = memmem::find(&head[..head.len().min(40)], b": *")?;
+            let digits = head[star + 3..].split(|byte| *byte == b' ').next()?;
+            std::str::from_utf8(digits).ok()?.parse().ok()
+        });
+        if let Some(number) = number {
+            self.connections.insert(number);
+            // As of lines, the greatest go.
+            if self.connections.len() > CONNECTIONS_MAX {
+                self.connections.pop_last();
             }
         }
     }
@@ -126,12 +149,21 @@ impl Gathered {
         let lines: Vec<Box<[u8]>> = self.lines.into_iter().collect();
         (!lines.is_empty()).then_some(Smuggled {
             lines,
+            connections: self.connections,
             is_whole: !self.is_cut,
         })
     }
 }
 
+/// Connections that are kept: who sends from more is known by these.
+const CONNECTIONS_MAX: usize = 1 << 16;
+
 impl Smuggled {
+    /// Whether something may have been smuggled in on a connection.
+    pub fn is_of(&self, connection: u64) -> bool {
+        self.connections.contains(&connection)
+    }
+
     /// How much of `line`, which is a head and stands in a record of level debug, is of a URI; `None`: nothing of it, it is true.
     pub(super) fn len_in(&self, line: &[u8]) -> Option<usize> {
         let next = self.lines.partition_point(|known| known[..] < *line);
