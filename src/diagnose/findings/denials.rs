@@ -208,7 +208,7 @@ fn ended_by<'a>(facts: &Facts<'a>, symptoms: &[&Symptom]) -> Option<&'a Mark> {
         });
         before && !after
     };
-    let marks = facts
+    let mut marks = facts
         .material
         .marks
         .iter()
@@ -220,7 +220,7 @@ fn ended_by<'a>(facts: &Facts<'a>, symptoms: &[&Symptom]) -> Option<&'a Mark> {
                 .is_some_and(|name| name.starts_with(b"httpd_") && name.ends_with(b"=1")),
             _ => false,
         });
-    marks.filter(is_end).last()
+    marks.rfind(is_end)
 }
 
 /// That the failures end there; where answers follow, the same requests come through since.
