@@ -192,22 +192,49 @@ impl KnownZone {
         let Some(others) = &self.apart_from else {
             return vec![&self.zone];
         };
-        let of = |machine: &[u8]| {
-            let own = self.machines.iter().find(|own| *own.machine == *machine);
-            own.map(|own| &own.zone)
+        let own = self.machines_of(state, ledger).into_iter();
+        own.map(|own| own.map_or(others, |own| &own.zone)).collect()
+    }
+
+    /// Why the records of a source are read in its zones, in words: with the score of each against the next best one.
+    pub fn basis_of(&self, state: &SourceState, ledger: &Ledger) -> String {
+        let score = |matches: Option<Matches>| match matches {
+            Some(matches) => format!(
+                "{} of {} failed tries matched; the next best {}",
+                matches.n_matched, matches.n_tried, matches.n_next
+            ),
+            None => "too few failed tries".to_owned(),
         };
+        if self.apart_from.is_some() {
+            let own = self.machines_of(state, ledger).into_iter();
+            let mut scores: Vec<String> = own
+                .map(|own| score(own.and_then(|own| own.matches)))
+                .collect();
+            scores.dedup();
+            return scores.join(", ");
+        }
+        match self.basis {
+            ZoneBasis::Given => "given".to_owned(),
+            ZoneBasis::Learned { n_records, .. } => {
+                format!("told by the envelopes of {n_records} records")
+            }
+            ZoneBasis::Matched => score(self.matches),
+            ZoneBasis::Assumed => "assumed".to_owned(),
+        }
+    }
+
+    /// Those of a source that have a zone of their own, by the lines or else by the path; `None` for each other one.
+    fn machines_of(&self, state: &SourceState, ledger: &Ledger) -> Vec<Option<&MachineZone>> {
+        let of = |machine: &[u8]| self.machines.iter().find(|own| *own.machine == *machine);
         let of_path = state
             .machine
             .as_deref()
             .and_then(|machine| of(machine.as_bytes()));
-        let of_path = of_path.unwrap_or(others);
         if ledger.machines.is_empty() {
             return vec![of_path];
         }
         let machines = ledger.machines.keys();
-        machines
-            .map(|machine| of(machine).unwrap_or(of_path))
-            .collect()
+        machines.map(|machine| of(machine).or(of_path)).collect()
     }
 
     /// Its name, as it stands at the head of reports.

@@ -438,6 +438,9 @@ pub fn sources(
             .map(|file| format!("{}:{}", file.device, file.inode));
         text(identity.as_deref(), sheet);
         instant(state.file.and_then(|file| file.modified), sheet);
+        let has_records = ledger.first_time.is_some();
+        let basis = has_records.then(|| known.basis_of(state, ledger));
+        text(basis.as_deref(), sheet);
         sheet.end_row();
     }
 }

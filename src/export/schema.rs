@@ -435,6 +435,10 @@ pub static SOURCES: Table = Table {
             "modified",
             "when that file was last changed, before it was read",
         ),
+        text(
+            "zone_basis",
+            "why the clock of its error records is taken for that of `zone`, with the score against the next best one",
+        ),
     ],
 };
 

@@ -154,6 +154,21 @@ fn the_zone_of_the_error_log_is_found_and_told() {
     let sources = export(directory, "sources", &[]);
     // The mark keeps spreadsheets from calculating.
     assert_eq!(sources.get(1, "zone"), "'+05:45");
+    let basis = sources.get(1, "zone_basis");
+    assert!(
+        basis.contains(" failed tries matched; the next best "),
+        "{basis}"
+    );
+    let arguments = ["report", "access.log", "error.log", "--log-format", FORMAT];
+    let report = stdout(&run(directory, &arguments)).replace("\n    ", " ");
+    assert!(report.contains("zone     +05:45\n"), "{report}");
+    assert!(
+        report.contains("the records of 23 of 24 failed tries"),
+        "{report}"
+    );
+    // An error log alone tells no zone.
+    let report = stdout(&run(directory, &["report", "error.log"]));
+    assert!(report.contains("zone     UTC, assumed\n"), "{report}");
     // So the first failure of both logs falls into the same minute.
     let failures = export(directory, "failures", &[]);
     let first = |basis: &str| {
@@ -166,16 +181,7 @@ fn the_zone_of_the_error_log_is_found_and_told() {
     // What is told by the user stands, whatever else the logs say.
     let sources = export(directory, "sources", &["--tz", "America/New_York"]);
     assert_eq!(sources.get(1, "zone"), "America/New_York");
-    let arguments = ["report", "access.log", "error.log", "--log-format", FORMAT];
-    let report = stdout(&run(directory, &arguments)).replace("\n    ", " ");
-    assert!(report.contains("zone     +05:45\n"), "{report}");
-    assert!(
-        report.contains("the records of 23 of 24 failed tries"),
-        "{report}"
-    );
-    // An error log alone tells no zone.
-    let report = stdout(&run(directory, &["report", "error.log"]));
-    assert!(report.contains("zone     UTC, assumed\n"), "{report}");
+    assert_eq!(sources.get(1, "zone_basis"), "given");
 }
 
 #[test]
