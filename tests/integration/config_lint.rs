@@ -115,6 +115,8 @@ const CASES: &[Case] = &[
     lacks("constant-scheme", "server { listen 443 ssl; location / { proxy_set_header X-Forwarded-Proto https; proxy_pass http://10.0.0.1; } } server { listen 81; location / { proxy_set_header X-Forwarded-Proto $scheme; proxy_pass http://10.0.0.1; } }"),
     has("buffering-off", "holds for all that is passed there", "proxy_buffering off; server { location / { proxy_pass http://10.0.0.1; } }"),
     lacks("buffering-off", "server { location / { proxy_buffering off; proxy_pass http://10.0.0.1; } location /b { proxy_pass http://10.0.0.1; } }"),
+    has("buffers-large", "take 1152k of memory", "proxy_buffer_size 128k; proxy_buffers 4 256k; proxy_busy_buffers_size 256k; server { location / { proxy_pass http://10.0.0.1; } }"),
+    lacks("buffers-large", "proxy_buffer_size 128k; proxy_buffers 4 128k; server { location / { proxy_pass http://10.0.0.1; } location /s { proxy_buffers 4 256k; proxy_busy_buffers_size 256k; root /x; } }"),
     has("retry-without-limit", "2 peers on http_502", "upstream a { server 10.0.0.1; server 10.0.0.2; } server { location / { proxy_pass http://a; proxy_next_upstream error http_502; } }"),
     lacks("retry-without-limit", "upstream a { server 10.0.0.1; server 10.0.0.2; } upstream b { server 10.0.0.1; } server { location / { proxy_pass http://a; } location /b { proxy_pass http://b; proxy_next_upstream http_502; } \
         location /c { proxy_pass http://a; proxy_next_upstream http_502; proxy_next_upstream_tries 2; } location /d { proxy_pass http://a; proxy_next_upstream error invalid_header; } }"),

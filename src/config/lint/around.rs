@@ -1,7 +1,7 @@
 //! What is wrong with what holds around a pass: where it does not reach, which headers it sends, how often it is tried.
 
 use super::{Context, Told, advice, text};
-use crate::config::{Directive, Family, ScopeKind, Target};
+use crate::config::{Buffers, Directive, Family, ScopeKind, Target};
 use std::collections::HashSet;
 
 /// Directives that give a location something to do without a pass.
@@ -310,6 +310,47 @@ pub(super) fn unbuffered(context: &Context<'_>, told: &mut Told<'_>) {
             claim,
             vec![off.position],
             vec![advice(&directive, "the location that streams", "off")],
+        );
+    }
+}
+
+/// From here on, the buffers of a request are large: 150 times the default.
+const LARGE_BYTES: u64 = 1 << 20;
+
+/// What is copied from advice about headers that are too big, and is allocated while a backend answers.
+pub(super) fn large_buffers(context: &Context<'_>, told: &mut Told<'_>) {
+    let mut seen = HashSet::new();
+    for pass in &context.groups.passes {
+        let plan = context.config.buffer_plan(pass.scope, pass.family);
+        let Some(plan) = plan.filter(|plan| plan.refusal().is_none()) else {
+            continue;
+        };
+        let Buffers { number, size_bytes } = plan.buffers.value;
+        let all = number
+            .saturating_mul(size_bytes)
+            .saturating_add(plan.buffer_size.value);
+        let positions = plan.positions();
+        if all < LARGE_BYTES || !seen.insert(positions.clone()) {
+            continue;
+        }
+        let [header, body] = ["buffer_size", "buffers"].map(|name| pass.family.directive(name));
+        let kilo = |bytes: u64| bytes.div_ceil(1024);
+        let claim = format!(
+            "`{header} {}k` and `{body} {number} {}k` let each request to {} take {}k of memory while its answer comes: a thousand of them take {} MB. It is the header that must fit into {header}; a body that does not fit goes to a file, which fails nobody",
+            kilo(plan.buffer_size.value),
+            kilo(size_bytes),
+            context.name_of(pass.scope),
+            kilo(all),
+            all.saturating_mul(1_000) / 1_000_000
+        );
+        let place = context.name_of(pass.scope);
+        told.push(
+            claim,
+            positions,
+            vec![
+                advice(&header, &place, "16k"),
+                advice(&body, &place, "8 16k"),
+            ],
         );
     }
 }

@@ -152,6 +152,7 @@ pub const LINTS: &[Lint] = lints! {
     "connection-always-upgrade" Certain "every request asks for an upgrade, so that no connection is kept" around::always_upgrade;
     "constant-scheme" Likely "the backend is told https, whatever came in" around::constant_scheme;
     "buffering-off" Certain "answers are not buffered, for all locations" around::unbuffered;
+    "buffers-large" Certain "each request may take a megabyte of buffers" around::large_buffers;
     "retry-without-limit" Likely "retries multiply load and waiting without limit" around::retry;
     "conflicting-server-name" Certain "two servers have the same name and address" servers::conflicting;
     "connections-exceed-files" Certain "more connections than open files" servers::files;

@@ -91,6 +91,7 @@ const ROWS: &[Row] = &[
     row("connection-always-upgrade", Kind::Risk, Shown::AtPeers(Category::ResourceExhausted, NO_PORT)),
     row("constant-scheme", Kind::Risk, Shown::Never),
     row("buffering-off", Kind::Risk, Shown::Never),
+    row("buffers-large", Kind::Risk, Shown::Never),
     row("retry-without-limit", Kind::Risk, Shown::Never), // rules::load tells it
     row("conflicting-server-name", Kind::Risk, Shown::ElsewhereBy(CONFLICTING)),
     row("connections-exceed-files", Kind::Risk, Shown::Anywhere(Category::ResourceExhausted)),
