@@ -293,6 +293,16 @@ fn sources_are_told_by_vote() {
             assert_eq!(detect(&sample, is_json).to_string(), want, "{prefix}{text}");
         }
     }
+    // What a client says is no proof.
+    let own = source(
+        b"2026-11-20T11:24:48+00:00 192.0.2.1 \"GET / HTTP/1.1\" 200 curl",
+        9,
+    );
+    let forged = source(
+        b"2026-11-20T11:24:48+00:00 192.0.2.1 \"GET / HTTP/1.1\" 200 20/Nov/2026:11:24:48",
+        4,
+    );
+    assert!(detect(&[own, forged].concat(), is_json).is_bare());
     // A host before a client is no pod, and a table of hosts is no compose.
     for text in [
         format!("web-1.example {request}"),

@@ -67,13 +67,14 @@ fn elect(
             continue;
         }
         let inner = peel_all(wrapper, &wrapped);
-        let is_proof = |text: &Vec<u8>| {
-            leads_to_payload(text)
-                || is_request(text)
-                || shape::takes_no_word(wrapper) && shape::holds_access_time(text)
+        let is_proof = |text: &Vec<u8>| leads_to_payload(text) || is_request(text);
+        // One alone may be what a client says.
+        let are_timed = || {
+            let is_timed = |text: &&Vec<u8>| shape::holds_access_time(text);
+            shape::takes_no_word(wrapper) && 2 * inner.iter().filter(is_timed).count() > inner.len()
         };
         let is_padded = || wrapper == Wrapper::ComposePrefix && prefix::is_padded(&wrapped);
-        let is_proven = || inner.iter().any(is_proof) || is_padded();
+        let is_proven = || inner.iter().any(is_proof) || is_padded() || are_timed();
         let is_enough =
             inner.len() >= n_needed || (wrapper == Wrapper::Ansi && 2 * inner.len() >= n_needed);
         if is_enough && (!shape::is_weak(wrapper) || is_proven()) {
