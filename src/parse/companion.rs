@@ -2,6 +2,8 @@
 //! (`docker-entrypoint.sh` of docker-nginx), and the controller of ingress-nginx, by klog and by its banner. They are no records, and no
 //! reason to take a log for one of another format.
 
+use super::head::fits;
+
 /// Whether `text` is a line of one of them.
 pub fn is_companion(text: &[u8]) -> bool {
     is_of_start_script(text) || is_klog(text) || is_banner(text)
@@ -19,15 +21,15 @@ fn is_of_start_script(text: &[u8]) -> bool {
 
 /// `I1120 11:24:48.123456       7 controller.go:190] …`
 fn is_klog(text: &[u8]) -> bool {
-    let Some(head) = text.first_chunk::<21>() else {
-        return false;
+    let word = |at: usize| {
+        let bytes = text.get(at..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*bytes))
     };
-    let shape = head.iter().zip(b"I0000 00:00:00.000000");
-    b"IWEF".contains(&head[0])
-        && shape.skip(1).all(|(byte, like)| match like {
-            b'0' => byte.is_ascii_digit(),
-            _ => byte == like,
-        })
+    let fits = |at: usize, shape: &[u8; 8]| word(at).is_some_and(|word| fits(word, shape));
+    matches!(text.first(), Some(b'I' | b'W' | b'E' | b'F'))
+        && fits(1, b"0000 00:")
+        && fits(9, b"00:00.00")
+        && fits(13, b"0.000000")
 }
 
 /// `cmd/nginx/main.go` of ingress-nginx prints it at the start (`version.String`).

@@ -69,17 +69,26 @@ fn is_traceback(line: &[u8]) -> bool {
 /// Whether `line` looks like an access-log line: it holds ` [dd/Mon/yyyy:HH:MM:SS `. Mixed container logs have both kinds.
 pub fn is_access_line(line: &[u8]) -> bool {
     let window = &line[..line.len().min(512)];
-    memchr_iter(b'[', window).any(|at| {
-        window.get(at + 1..at + 21).is_some_and(|t| {
-            t[2] == b'/'
-                && t[6] == b'/'
-                && t[11] == b':'
-                && t[14] == b':'
-                && t[17] == b':'
-                && t[0].is_ascii_digit()
-                && t[3].is_ascii_alphabetic()
-                && t[7].is_ascii_digit()
-        })
+    memchr_iter(b'[', window).any(|at| is_access_time(&window[at + 1..]))
+}
+
+/// Whether `dd/Mon/yyyy:HH:MM:SS` stands near the start of `text`, whatever is before it.
+pub fn holds_access_time(text: &[u8]) -> bool {
+    let window = &text[..text.len().min(1024)];
+    memchr_iter(b'/', window).any(|at| at >= 2 && is_access_time(&window[at - 2..]))
+}
+
+/// Whether `text` begins with such a time, as far as its shape goes.
+fn is_access_time(text: &[u8]) -> bool {
+    text.get(..20).is_some_and(|t| {
+        t[2] == b'/'
+            && t[6] == b'/'
+            && t[11] == b':'
+            && t[14] == b':'
+            && t[17] == b':'
+            && t[0].is_ascii_digit()
+            && t[3].is_ascii_alphabetic()
+            && t[7].is_ascii_digit()
     })
 }
 

@@ -7,6 +7,7 @@ use super::{
     shape::{self, is_indented, leads_to_payload},
     syslog,
 };
+use crate::parse::record;
 
 /// Lines that vote.
 const N_VOTERS: usize = 200;
@@ -70,7 +71,7 @@ fn elect(
         let is_proof = |text: &Vec<u8>| leads_to_payload(text) || is_request(text);
         // One alone may be what a client says.
         let are_timed = || {
-            let is_timed = |text: &&Vec<u8>| shape::holds_access_time(text);
+            let is_timed = |text: &&Vec<u8>| record::holds_access_time(text);
             shape::takes_no_word(wrapper) && 2 * inner.iter().filter(is_timed).count() > inner.len()
         };
         let is_padded = || wrapper == Wrapper::ComposePrefix && prefix::is_padded(&wrapped);

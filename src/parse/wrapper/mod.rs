@@ -252,6 +252,11 @@ impl<'a> Outer<'a> {
         self.host.or(self.pod).or(self.container)
     }
 
+    /// What tells programs apart that write to one log: container, tag, unit or pod.
+    pub fn program(&self) -> Option<&'a [u8]> {
+        self.container.or(self.tag).or(self.unit).or(self.pod)
+    }
+
     /// Takes over what the layer further in says.
     fn overlay(&mut self, inner: &Outer<'a>) {
         self.host = inner.host.or(self.host);

@@ -138,22 +138,6 @@ pub(super) fn takes_no_word(wrapper: Wrapper) -> bool {
     )
 }
 
-/// Whether `dd/Mon/yyyy:HH:MM:SS` stands near the start of `text`.
-pub(super) fn holds_access_time(text: &[u8]) -> bool {
-    let window = &text[..text.len().min(1024)];
-    let is_time = |time: &[u8]| {
-        let shape = time.iter().zip(b"00/aaa/0000:00:00:00");
-        shape.fold(true, |all, (byte, like)| {
-            all && match like {
-                b'0' => byte.is_ascii_digit(),
-                b'a' => byte.is_ascii_alphabetic(),
-                _ => byte == like,
-            }
-        })
-    };
-    window.windows(20).any(is_time)
-}
-
 /// The wrapper that `text` begins with, taken off.
 #[cold]
 pub(super) fn by_shape<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
