@@ -56,14 +56,19 @@ impl Forged {
 
     /// Takes what a true record tells of a connection.
     pub fn collect_client(&mut self, connection: Connection, client: &[u8]) {
+        self.add_client(connection, Some(client));
+    }
+
+    /// `None`: of several.
+    fn add_client(&mut self, connection: Connection, client: Option<&[u8]>) {
         match self.clients.get_mut(&connection) {
             Some(known) => {
-                if known.as_deref() != Some(client) {
+                if known.as_deref() != client {
                     *known = None;
                 }
             }
             None => {
-                self.clients.insert(connection, Some(client.into()));
+                self.clients.insert(connection, client.map(Into::into));
             }
         }
         if self.clients.len() > CONNECTIONS_MAX {
@@ -119,12 +124,7 @@ impl Forged {
             self.add_of(connection, n);
         }
         for (connection, client) in other.clients {
-            match client {
-                Some(client) => self.collect_client(connection, &client),
-                None => {
-                    self.clients.insert(connection, None);
-                }
-            }
+            self.add_client(connection, client.as_deref());
         }
         for place in other.places {
             self.add_place(place);

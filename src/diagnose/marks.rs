@@ -1,9 +1,9 @@
 //! The state time line: reloads, crashes, disks full, peers taken out and back, in UTC.
 //!
-//! Made of the moments counted while scanning, and of what audit logs tell of SELinux. What several records tell together is put together here: a reload that
-//! was followed by an `emerg` and by no new workers was refused (nginx `ngx_cycle.c: ngx_init_cycle` returns NULL, and
-//! `ngx_process_cycle.c` goes on with the old configuration). Logs of several gateways read in one run share one time line, so there a reload
-//! of one and a refusal of another within the same seconds are taken for one.
+//! Made of the moments counted while scanning, and of what audit logs tell of SELinux. What several records tell together is put
+//! together here: a reload that was followed by an `emerg` and by no new workers was refused (nginx `ngx_cycle.c: ngx_init_cycle` returns
+//! NULL, and `ngx_process_cycle.c` goes on with the old configuration). Logs of several gateways read in one run share one time line, so
+//! there a reload of one and a refusal of another within the same seconds are taken for one.
 
 use super::placed::is_between;
 use crate::{

@@ -23,7 +23,7 @@ use crate::{
     parse::{
         access::{Attempt, Field, FieldSet, value, write_route},
         denial::AuditLine,
-        forged::Smuggled,
+        forged::{Smuggled, accepted_client},
     },
     scan::{Block, Event, Reading, Request, Scanner, Sender, Sink},
 };
@@ -331,21 +331,16 @@ impl Counts<'_> {
     }
 
     /// Whose a connection is on which something may have been smuggled in: as the tail of a record tells, or the first of all at level
-    /// debug (`accept: 192.0.2.1:4711 fd:5`).
+    /// debug.
     #[inline(never)]
     fn collect_client(&mut self, smuggled: &Smuggled, event: &Event<'_>) {
-        let accepted = || {
-            let address = event.known.message.strip_prefix(b"accept: ")?;
-            let address = &address
-                [..memchr::memrchr(b':', &address[..memchr::memmem::find(address, b" fd:")?])?];
-            let inner = address
-                .strip_prefix(b"[")
-                .and_then(|a| a.strip_suffix(b"]"));
-            Some(inner.unwrap_or(address))
-        };
         if let Some(connection) = event.connection()
             && smuggled.is_of(connection.number)
-            && let Some(client) = event.known.tail.client.or_else(accepted)
+            && let Some(client) = event
+                .known
+                .tail
+                .client
+                .or_else(|| accepted_client(event.known.message))
         {
             self.aggregate.forged.collect_client(connection, client);
         }

@@ -23,7 +23,7 @@ pub mod apart;
 pub mod path;
 mod smuggled;
 
-pub use smuggled::{Gathered, Smuggled};
+pub use smuggled::{Gathered, Smuggled, accepted_client};
 
 use self::{
     path::{find_newline, holds_newline, holds_newlines, replace_invalid, write_path},

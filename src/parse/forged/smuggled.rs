@@ -155,6 +155,17 @@ impl Gathered {
     }
 }
 
+/// The client in `accept: 192.0.2.1:4711 fd:5`, which nginx says first of a connection at level debug (`ngx_event_accept`).
+pub fn accepted_client(message: &[u8]) -> Option<&[u8]> {
+    let rest = message.strip_prefix(b"accept: ")?;
+    let address = &rest[..memmem::find(rest, b" fd:")?];
+    let host = &address[..memchr::memrchr(b':', address)?];
+    let inner = host
+        .strip_prefix(b"[")
+        .and_then(|host| host.strip_suffix(b"]"));
+    Some(inner.unwrap_or(host))
+}
+
 /// Connections that are kept: who sends from more is known by these.
 const CONNECTIONS_MAX: usize = 1 << 16;
 
@@ -256,6 +267,22 @@ mod tests {
         line.replace(' ', "%20")
             .replace('#', "%23")
             .replace('?', "%3F")
+    }
+
+    #[test]
+    fn whom_nginx_accepted() {
+        for (message, client) in [
+            ("accept: 192.0.2.1:4711 fd:5", Some("192.0.2.1")),
+            ("accept: [2001:db8::1]:4711 fd:5", Some("2001:db8::1")),
+            ("accept: unix: fd:5", Some("unix")),
+            ("accept: 192.0.2.1", None),
+            ("epoll: fd:5", None),
+        ] {
+            assert_eq!(
+                accepted_client(message.as_bytes()),
+                client.map(str::as_bytes)
+            );
+        }
     }
 
     #[test]
