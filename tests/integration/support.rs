@@ -106,6 +106,17 @@ impl Rows {
         &self.rows[row][index]
     }
 
+    /// All columns but these, the header first.
+    pub(crate) fn without(&self, columns: &[&str]) -> Vec<Vec<&str>> {
+        let is_kept = |index: &usize| !columns.contains(&self.header[*index].as_str());
+        let kept: Vec<usize> = (0..self.header.len()).filter(is_kept).collect();
+        assert_eq!(kept.len() + columns.len(), self.header.len(), "{columns:?}");
+        let lines = std::iter::once(&self.header).chain(&self.rows);
+        lines
+            .map(|line| kept.iter().map(|&index| line[index].as_str()).collect())
+            .collect()
+    }
+
     pub(crate) fn sum(&self, column: &str) -> u64 {
         (0..self.len())
             .map(|row| self.get(row, column).parse::<u64>().expect("a count"))
