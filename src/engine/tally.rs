@@ -424,7 +424,7 @@ impl Counts<'_> {
             .status
             .is_some_and(|status| !is_failed_status(status));
         // The last is counted together with the request, most often in one cell.
-        let mut last: Option<(Attempt<'_>, Option<Verdict>)> = None;
+        let mut last: Option<Last<'_>> = None;
         let wants_served = self.wanted.signs;
         let served = |served: &mut Served,
                       attempt: &Attempt<'_>,
@@ -445,18 +445,18 @@ impl Counts<'_> {
         };
         let outcome = classify_request(line, escape, |attempt, verdict| {
             served(&mut requests.served, attempt, verdict, last.is_some());
-            if let Some((attempt, verdict)) = last.replace((*attempt, verdict))
-                && is_asked_for(attempt.addr)
+            if let Some(before) = last.replace(Last::new(attempt, verdict))
+                && is_asked_for(before.addr)
             {
                 let counted = AttemptCount {
-                    is_masked: is_failed(verdict) && is_served,
-                    ..counted(&attempt, verdict)
+                    is_masked: before.counted.is_failed && is_served,
+                    ..before.counted
                 };
                 let count = |cell: &mut TrafficCount, _| {
                     cell.collect_attempt(counted);
                     None
                 };
-                requests.traffic.collect(time, attempt.addr, 0, count);
+                requests.traffic.collect(time, before.addr, 0, count);
             }
             if let Some(verdict) = verdict {
                 fail(&mut requests.failures, attempt.addr, verdict);
@@ -468,9 +468,9 @@ impl Counts<'_> {
                 }
             }
         });
-        let upstream = last.and_then(|(attempt, _)| attempt.addr);
+        let upstream = last.and_then(|last| last.addr);
         if let Some(verdict) = outcome.verdict
-            && last.is_none_or(|(_, verdict)| verdict.is_none())
+            && !last.is_some_and(|last| last.has_verdict)
         {
             fail(&mut requests.failures, upstream, verdict);
         }
@@ -480,14 +480,14 @@ impl Counts<'_> {
         let bytes_sent = line.value(Field::BytesSent).and_then(value::count);
         let request_ms = line.value(Field::RequestTime).and_then(value::duration_ms);
         requests.traffic.collect(time, upstream, 0, |cell, _| {
-            if let Some((attempt, verdict)) = &last {
-                cell.collect_attempt(counted(attempt, *verdict));
+            if let Some(last) = last {
+                cell.collect_attempt(last.counted);
             }
             cell.collect_request(outcome.status, bytes_sent.unwrap_or(0), request_ms);
             None
         });
         if let Some(ms) = request_ms {
-            let is_told = last.is_some_and(|(attempt, _)| attempt.response_ms.is_some());
+            let is_told = last.is_some_and(|last| last.counted.response_ms.is_some());
             collect_duration(&mut requests.durations, &outcome, upstream, is_told, ms);
         }
         let status = usize::from(outcome.status.unwrap_or(0));
@@ -593,13 +593,29 @@ fn answer(attempt: &Attempt<'_>, status: Option<u16>, verdict: Option<Verdict>) 
     }
 }
 
-fn counted(attempt: &Attempt<'_>, verdict: Option<Verdict>) -> AttemptCount {
-    AttemptCount {
-        is_failed: is_failed(verdict),
-        is_masked: false,
-        response_ms: attempt.response_ms,
-        connect_ms: attempt.connect_ms,
-        header_ms: attempt.header_ms,
+/// What is kept of an attempt until it is known whether another follows.
+#[derive(Clone, Copy)]
+struct Last<'a> {
+    addr: Option<&'a [u8]>,
+    counted: AttemptCount,
+    has_verdict: bool,
+}
+
+impl<'a> Last<'a> {
+    #[inline(always)]
+    fn new(attempt: &Attempt<'a>, verdict: Option<Verdict>) -> Last<'a> {
+        let counted = AttemptCount {
+            is_failed: is_failed(verdict),
+            is_masked: false,
+            response_ms: attempt.response_ms,
+            connect_ms: attempt.connect_ms,
+            header_ms: attempt.header_ms,
+        };
+        Last {
+            addr: attempt.addr,
+            counted,
+            has_verdict: verdict.is_some(),
+        }
     }
 }
 

@@ -49,6 +49,24 @@ pub fn find_near(byte: u8, text: &[u8]) -> Option<usize> {
     Some(8 * words.len() + found)
 }
 
+/// Which of `bytes` stand in `text`: for short texts, and all of them asked at once.
+#[inline(always)]
+pub fn holds<const N: usize>(text: &[u8], bytes: [u8; N]) -> [bool; N] {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let Some(last) = text.last_chunk::<8>() else {
+        return bytes.map(|byte| text.contains(&byte));
+    };
+    let words = text.as_chunks::<8>().0.iter().chain([last]);
+    let mut found = [0; N];
+    for word in words {
+        for (found, byte) in found.iter_mut().zip(bytes) {
+            let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
+            *found |= differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        }
+    }
+    found.map(|found| found != 0)
+}
+
 /// The first place of `needle` in `text`: for where its first byte is rare before it.
 #[inline(always)]
 pub fn find_text_near(needle: &[u8], text: &[u8]) -> Option<usize> {
@@ -88,11 +106,14 @@ mod tests {
                     find_text_near(wanted, part),
                     slow.filter(|_| !wanted.is_empty())
                 );
-                for byte in [b'a', b'c', b'z', 0, 0xff] {
+                let bytes = [b'a', b'c', b'z', 0, 0xff];
+                assert_eq!(holds(part, bytes), bytes.map(|byte| part.contains(&byte)));
+                for byte in bytes {
                     assert_eq!(find_near(byte, part), part.iter().position(|&b| b == byte));
                 }
             }
         }
+        assert_eq!(holds(b"\"\x20\"!\"!!\"\x20", [b'#', b'!']), [false, true]);
         assert_eq!(find_near(b'!', b"\"!!\x20!"), Some(1));
         assert_eq!(find_near(1, &[2, 3, 0, 2, 1, 1, 9, 9]), Some(4));
     }

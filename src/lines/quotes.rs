@@ -1,63 +1,88 @@
-//! The quotes of one line, marked in the pass that finds its end.
+//! The quotes of one line, listed in the pass that finds its end.
 //!
-//! Most values of an access line stand in quotes, so where these are is asked a dozen times a line. Marking them with the newline
-//! costs no more than looking for that alone.
+//! Most values of an access line stand in quotes. Listing these with the newline costs little more than looking for that alone, and what
+//! is told by the number of a quote need not wait for all that stands before it.
 
 use super::{
     marks::{BLOCK_LEN, Cpu},
     window::Window,
 };
+use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Lines up to this length are marked; longer ones are rare.
-const MARKED_MAX: usize = 1024;
+/// Quotes of lines up to this length are listed; longer ones are rare.
+const LISTED_MAX: usize = 1024;
 
-/// Room for their blocks and two empty ones behind: a power of two, so that a remainder keeps a place inside.
-const BLOCKS_LEN: usize = 2 * MARKED_MAX / BLOCK_LEN;
+/// Quotes of a block that are written without asking how many there are.
+const AT_ONCE: usize = 8;
 
-/// The quotes of one line: bit by bit, from its start.
-#[derive(Clone, Debug, Default)]
+/// As many as such a line can have, which is a power of two, so that a remainder keeps a place inside.
+const PLACES_LEN: usize = LISTED_MAX;
+
+/// Where the quotes of one line stand.
+#[derive(Debug)]
 pub struct Quotes {
-    /// Those of the line and an empty one; what is behind that are older lines'.
-    blocks: [u64; BLOCKS_LEN],
-    n_blocks: usize,
+    /// Written a few at a time, some of them behind the last. Atomic for one reason: what is, the compiler leaves alone, where it would
+    /// gather eight places into a vector first, which takes twice as long.
+    places: Box<[AtomicU16; PLACES_LEN + AT_ONCE]>,
+    n: usize,
+}
+
+impl Default for Quotes {
+    fn default() -> Quotes {
+        Quotes {
+            places: Box::new([const { AtomicU16::new(0) }; PLACES_LEN + AT_ONCE]),
+            n: 0,
+        }
+    }
 }
 
 impl Quotes {
-    /// Marks the line that `window` begins with and forgets all others; its length. `None`: it is too long to be marked.
+    /// Lists those of the line that `window` begins with and forgets all others; its length. `None`: it is too long for this.
     #[inline(always)]
-    pub fn mark(&mut self, cpu: impl Cpu, window: Window<'_>) -> Option<usize> {
-        for nth in 0..MARKED_MAX / BLOCK_LEN {
-            let at = nth * BLOCK_LEN;
+    pub fn list(&mut self, cpu: impl Cpu, window: Window<'_>) -> Option<usize> {
+        self.n = 0;
+        for at in (0..LISTED_MAX).step_by(BLOCK_LEN) {
             let block = window.block(at, 0);
             let newlines = cpu.equal(block, b'\n');
             let before = newlines ^ newlines.wrapping_sub(1); // all, if there is no newline
-            self.blocks[nth] = cpu.equal(block, b'"') & before;
+            self.put(at, cpu.equal(block, b'"') & before);
             if newlines != 0 {
-                self.n_blocks = nth + 1;
-                self.blocks[nth + 1] = 0;
                 return Some(at + newlines.trailing_zeros() as usize);
             }
         }
         None
     }
 
-    /// The place of the first quote that is not before `from`, which is in the line or at its end.
+    /// Adds the places of `bits` behind `from`. Most blocks have a few: so many are written without asking, and stay if they are there.
     #[inline(always)]
-    pub fn next(&self, from: usize) -> Option<usize> {
-        let (nth, shift) = (from / BLOCK_LEN, from % BLOCK_LEN);
-        // Most values are shorter than a block, and then no branch depends on where blocks begin.
-        let near = self.block(nth) >> shift | self.block(nth + 1) << 1 << (BLOCK_LEN - 1 - shift);
-        if near != 0 {
-            return Some(from + near.trailing_zeros() as usize);
+    fn put(&mut self, from: usize, mut bits: u64) {
+        let n = self.n;
+        self.n += bits.count_ones() as usize;
+        let free = self.places[n % PLACES_LEN..].first_chunk::<AT_ONCE>();
+        for place in free.expect("so many are behind the last") {
+            place.store(first(from, bits), Ordering::Relaxed);
+            bits &= bits.wrapping_sub(1);
         }
-        let nth = (nth + 1..self.n_blocks).find(|nth| self.block(*nth) != 0)?;
-        Some(nth * BLOCK_LEN + self.block(nth).trailing_zeros() as usize)
+        let mut nth = n + AT_ONCE;
+        while bits != 0 {
+            self.places[nth % PLACES_LEN].store(first(from, bits), Ordering::Relaxed);
+            bits &= bits - 1;
+            nth += 1;
+        }
     }
 
+    /// Where the quote with this number stands, from 0; `None` behind the last.
     #[inline(always)]
-    fn block(&self, nth: usize) -> u64 {
-        self.blocks[nth % BLOCKS_LEN]
+    pub fn nth(&self, number: usize) -> Option<usize> {
+        (number < self.n)
+            .then(|| usize::from(self.places[number % PLACES_LEN].load(Ordering::Relaxed)))
     }
+}
+
+/// The place of the first of `bits`, which are those from `from` on.
+#[inline(always)]
+fn first(from: usize, bits: u64) -> u16 {
+    (from + bits.trailing_zeros() as usize) as u16
 }
 
 #[cfg(test)]
@@ -77,22 +102,19 @@ mod tests {
                     return;
                 };
                 let newline = memchr::memchr(b'\n', window.body());
-                let marked = quotes.mark(cpu, window);
-                assert_eq!(marked, newline.filter(|end| *end < MARKED_MAX));
-                let Some(len) = marked else {
+                let listed = quotes.list(cpu, window);
+                assert_eq!(listed, newline.filter(|end| *end < LISTED_MAX));
+                let Some(len) = listed else {
                     continue;
                 };
-                let line = window.slice(0, len);
-                for from in 0..=line.len() {
-                    let want = memchr::memchr(b'"', &line[from..]).map(|at| from + at);
-                    assert_eq!(quotes.next(from), want);
-                }
+                let slow = memchr::memchr_iter(b'"', window.slice(0, len));
+                assert!(slow.eq((0..).map_while(|number| quotes.nth(number))));
             }
         }
     }
 
     #[test]
-    fn quotes_of_any_line_are_marked() {
+    fn quotes_of_any_line_are_listed() {
         let mut bytes = Vec::new();
         for len in [0, 1, 63, 64, 65, 127, 128, 200, 1023, 1024, 1025, 1500] {
             for every in [1, 2, 7, 60, 100, 150, 300, 4000] {

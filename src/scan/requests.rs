@@ -93,8 +93,8 @@ impl Scanner<'_> {
             if let Some(later) = later.and_then(|later| later.first_chunk()) {
                 cpu.fetch(later);
             }
-            let marked = window.and_then(|window| Some((window, quotes.mark(cpu, window)?)));
-            let (line, cut) = match marked {
+            let listed = window.and_then(|window| Some((window, quotes.list(cpu, window)?)));
+            let (line, cut) = match listed {
                 Some((window, len)) => {
                     let line = Line::ending(bytes, run.at, run.at + len);
                     let len = line.end - line.start;

@@ -15,7 +15,7 @@ use super::{
     field::{AccessLine, Field, FieldSet},
     value,
 };
-use crate::lines::near::{find_near, find_text_near};
+use crate::lines::near::{find_text_near, holds};
 
 /// One try of a request at one upstream. `None` stands for what the gateway had nothing to write of, and for what the line
 /// does not tell: the line's fields and [`Attempts::unaligned`] tell one from the other.
@@ -116,14 +116,21 @@ fn one<'a>(line: &AccessLine<'a>) -> Option<Attempt<'a>> {
         }
     }
     let addr = line.value(Field::UpstreamAddr);
-    if let Some(addr) = addr
-        && (addr[0] == b'"' || find_near(b' ', addr).is_some())
-    {
-        return None;
+    let mut is_group = false;
+    if let Some(addr) = addr {
+        let [has_blank, has_colon] = holds(addr, [b' ', b':']);
+        if has_blank | (addr[0] == b'"') {
+            return None;
+        }
+        is_group = if addr[0] == b'[' {
+            is_group_in_brackets(addr)
+        } else {
+            !has_colon
+        };
     }
     Some(Attempt {
         addr,
-        is_group: addr.is_some_and(is_group),
+        is_group,
         status: item(line.get(Field::UpstreamStatus), value::status)?,
         response_ms: item(line.get(Field::UpstreamResponseTime), value::duration_ms)?,
         connect_ms: item(line.get(Field::UpstreamConnectTime), value::duration_ms)?,
@@ -163,12 +170,16 @@ impl<'a> Attempt<'a> {
 }
 
 /// Whether an address is the name of a group: peers always have a port (`ngx_sock_ntop`), names of groups never.
-#[inline]
 fn is_group(addr: &[u8]) -> bool {
     match addr {
-        [b'[', ..] => find_text_near(b"]:", addr).is_none(),
-        _ => find_near(b':', addr).is_none(),
+        [b'[', ..] => is_group_in_brackets(addr),
+        _ => !addr.contains(&b':'),
     }
+}
+
+#[inline(never)]
+fn is_group_in_brackets(addr: &[u8]) -> bool {
+    find_text_near(b"]:", addr).is_none()
 }
 
 /// Lists of one shape, read side by side.

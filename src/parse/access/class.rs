@@ -11,7 +11,7 @@
 //!
 //! What a number means is no matter here: values are read by whoever uses them.
 
-use super::{super::head::fits, text::Text};
+use super::super::head::fits;
 
 /// What the values of a variable are made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,11 +99,11 @@ impl Class {
 
     /// Where the longest value that begins at `from` ends; `None`: none begins there, or the class has no form of its own.
     #[inline(always)]
-    pub(super) fn end<'a>(self, line: impl Text<'a>, from: usize) -> Option<usize> {
+    pub(super) fn end(self, line: &[u8], from: usize) -> Option<usize> {
         match self {
             Class::Number => Some(number_end(line, from)),
             Class::Ratio => ratio_end(line, from),
-            Class::Seconds | Class::SecondsOfAttempts => self.touched_end(line.rest(0), from),
+            Class::Seconds | Class::SecondsOfAttempts => self.touched_end(line, from),
             Class::Numbers => Some(list_end(line, from, Element::Number)),
             Class::Addresses => Some(list_end(line, from, Element::Address)),
             Class::LocalTime => is_local_time(line, from).then_some(from + 26),
@@ -146,7 +146,7 @@ enum Element {
 
 impl Element {
     #[inline(always)]
-    fn end<'a>(self, line: impl Text<'a>, from: usize) -> usize {
+    fn end(self, line: &[u8], from: usize) -> usize {
         match self {
             Element::Address => address_end(line, from),
             Element::Number => number_end(line, from),
@@ -157,12 +157,17 @@ impl Element {
 
 /// Where the list that begins at `from` ends.
 #[inline(always)]
-fn list_end<'a>(line: impl Text<'a>, from: usize, element: Element) -> usize {
+fn list_end(line: &[u8], from: usize, element: Element) -> usize {
     let end = element.end(line, from);
-    match line.byte(end) {
-        Some(b',' | b' ') => rest_of_list(line.rest(0), from, end, element),
+    match line.get(end) {
+        Some(b',' | b' ') => rest_of_list(line, from, end, element),
         _ => end,
     }
+}
+
+/// Where the list of numbers that begins at `from` ends; its first is `from..end`.
+pub(super) fn rest_of_numbers(line: &[u8], from: usize, end: usize) -> usize {
+    rest_of_list(line, from, end, Element::Number)
 }
 
 /// The same from behind its first element, which is `from..end`.
@@ -197,15 +202,15 @@ pub(super) fn n_separators(list: &[u8]) -> usize {
 }
 
 #[inline(always)]
-fn number_end<'a>(line: impl Text<'a>, from: usize) -> usize {
+fn number_end(line: &[u8], from: usize) -> usize {
     // By far the most frequent: seconds below ten, in milliseconds.
-    if let Some(word) = line.word(from)
+    if let Some(word) = word_at(line, from)
         && is_short_seconds(word)
     {
         return from + 5;
     }
     let end = digits_end(line, from);
-    match line.byte(end) {
+    match line.get(end) {
         Some(b'.') if end > from => {
             let decimals = digits_end(line, end + 1);
             if decimals > end + 1 { decimals } else { end }
@@ -224,33 +229,33 @@ fn is_short_seconds(word: u64) -> bool {
 }
 
 /// `%T.%03M`, as `ngx_http_log_module.c` and `ngx_http_upstream.c` print seconds.
-fn seconds_end<'a>(line: impl Text<'a>, from: usize) -> usize {
+fn seconds_end(line: &[u8], from: usize) -> usize {
     match epoch_end(line, from) {
         Some(end) => end,
-        None if line.byte(from) == Some(b'-') => from + 1,
+        None if line.get(from) == Some(&b'-') => from + 1,
         None => from,
     }
 }
 
 /// `%ui.%02ui`, as `ngx_http_gzip_ratio_variable` prints it.
-fn ratio_end<'a>(line: impl Text<'a>, from: usize) -> Option<usize> {
+fn ratio_end(line: &[u8], from: usize) -> Option<usize> {
     let end = number_end(line, from);
-    let value = line.slice(from, end);
+    let value = &line[from..end];
     let is_ratio = matches!(value, b"" | b"-") || matches!(value, [.., b'.', _, _]);
     is_ratio.then_some(end)
 }
 
-fn address_end<'a>(line: impl Text<'a>, from: usize) -> usize {
-    let rest = line.rest(from);
+fn address_end(line: &[u8], from: usize) -> usize {
+    let rest = line.get(from..).unwrap_or_default();
     let is_end = |&byte: &u8| matches!(byte, b',' | b'"') || byte <= b' ';
     from + rest.iter().position(is_end).unwrap_or(rest.len())
 }
 
 /// Where the run of digits from `from` ends. Numbers are short, and their lengths cannot be foreseen: eight bytes at a time.
 #[inline(always)]
-fn digits_end<'a>(line: impl Text<'a>, from: usize) -> usize {
+fn digits_end(line: &[u8], from: usize) -> usize {
     let mut end = from;
-    while let Some(word) = line.word(end) {
+    while let Some(word) = word_at(line, end) {
         // A digit has the high half 3, and keeps it when 6 is added; what lies above could carry into the next byte, but then
         // is no digit itself and stands before it.
         let others = ((word & HIGH_HALVES) ^ THREES)
@@ -260,7 +265,7 @@ fn digits_end<'a>(line: impl Text<'a>, from: usize) -> usize {
         }
         end += 8;
     }
-    let rest = line.rest(end);
+    let rest = line.get(end..).unwrap_or_default();
     end + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
@@ -268,8 +273,8 @@ const HIGH_HALVES: u64 = 0xf0f0_f0f0_f0f0_f0f0;
 const THREES: u64 = 0x3030_3030_3030_3030;
 
 #[inline(always)]
-fn is_status<'a>(line: impl Text<'a>, from: usize) -> bool {
-    match line.chunk::<3>(from) {
+fn is_status(line: &[u8], from: usize) -> bool {
+    match chunk::<3>(line, from) {
         Some(digits) => digits.iter().all(u8::is_ascii_digit),
         None => false,
     }
@@ -277,8 +282,8 @@ fn is_status<'a>(line: impl Text<'a>, from: usize) -> bool {
 
 /// `20/Nov/2026:11:29:47 +0000`, by its form alone.
 #[inline(always)]
-fn is_local_time<'a>(line: impl Text<'a>, from: usize) -> bool {
-    let Some(time) = line.chunk::<26>(from) else {
+fn is_local_time(line: &[u8], from: usize) -> bool {
+    let Some(time) = chunk::<26>(line, from) else {
         return false;
     };
     fits(word(time, 6), b"/0000:00")
@@ -291,8 +296,8 @@ fn is_local_time<'a>(line: impl Text<'a>, from: usize) -> bool {
 
 /// `2026-11-20T11:29:47+00:00`, by its form alone.
 #[inline(always)]
-fn is_iso_time<'a>(line: impl Text<'a>, from: usize) -> bool {
-    let Some(time) = line.chunk::<25>(from) else {
+fn is_iso_time(line: &[u8], from: usize) -> bool {
+    let Some(time) = chunk::<25>(line, from) else {
         return false;
     };
     fits(word(time, 0), b"0000-00-")
@@ -305,12 +310,23 @@ fn is_iso_time<'a>(line: impl Text<'a>, from: usize) -> bool {
 
 /// Where `1795174187.538` ends.
 #[inline(always)]
-fn epoch_end<'a>(line: impl Text<'a>, from: usize) -> Option<usize> {
+fn epoch_end(line: &[u8], from: usize) -> Option<usize> {
     let point = digits_end(line, from);
-    let decimals = line.chunk::<4>(point)?;
+    let decimals = chunk::<4>(line, point)?;
     let is_epoch =
         point > from && decimals[0] == b'.' && are_digits([decimals[1], decimals[2], decimals[3]]);
     is_epoch.then_some(point + 4)
+}
+
+#[inline(always)]
+fn chunk<const N: usize>(line: &[u8], at: usize) -> Option<&[u8; N]> {
+    line.get(at..)?.first_chunk()
+}
+
+/// The eight bytes at `at`, the first lowest.
+#[inline(always)]
+fn word_at(line: &[u8], at: usize) -> Option<u64> {
+    chunk(line, at).map(|bytes| u64::from_le_bytes(*bytes))
 }
 
 #[inline(always)]

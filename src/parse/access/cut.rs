@@ -6,23 +6,23 @@ use super::{
     class::n_separators,
     field::{AccessLine, Field, FieldSet, Misfit},
     format::LogFormat,
+    quick,
     search::{search, values},
-    step::{Custom, Literal, NextQuote, Sought, Step, Way, steps},
-    text::{Text, Windowed},
+    step::{Custom, Literal, Step, Way, steps},
 };
-use crate::lines::{Quotes, Window};
+use crate::lines::{Quotes, Window, near::find_near};
 
 /// Reads the wanted fields of one format.
 #[derive(Clone, Debug)]
 pub struct Cutter {
     head: Literal,
     steps: Vec<Step>,
+    /// The same for lines in a window.
+    quick: Option<quick::Plan>,
     /// The same plan with variables of the configuration as free text; empty where it is the same.
     loose: Vec<Step>,
     /// Wanted, and not told by this format.
     absent: Vec<Field>,
-    /// A literal holds bytes that end lines.
-    has_line_ends: bool,
 }
 
 /// Where and why a line departs from its format.
@@ -50,10 +50,8 @@ impl Cutter {
         let tells = format.tells();
         let is_absent = |field: &Field| wanted.has(*field) && !tells.has(*field);
         let head = Literal::new(&format.head);
-        let has_line_ends =
-            head.has_line_end() || steps.iter().any(|step| step.literal.has_line_end());
         Cutter {
-            has_line_ends,
+            quick: quick::Plan::new(&head, &steps),
             head,
             loose: if is_same { Vec::new() } else { loose },
             steps,
@@ -68,14 +66,15 @@ impl Cutter {
         for &field in &self.absent {
             out.set(field, None);
         }
-        match cut_by(&self.head, &self.steps, line, &Sought, out) {
+        match cut_by(&self.head, &self.steps, line, out) {
             Ok(()) => Ok(()),
             Err(failure) => self.second_try(line, out, failure).map_err(|f| f.misfit),
         }
     }
 
-    /// [`cut`](Self::cut) of the first `len` bytes of `window`, which end where a line does, and whose quotes are marked: quicker.
-    #[inline(always)]
+    /// [`cut`](Self::cut) of the first `len` bytes of `window`, which end where a line does, and whose quotes are listed: quicker.
+    /// `out` was empty before the first line, and these were all in this format.
+    #[inline]
     pub fn cut_in<'a>(
         &self,
         window: Window<'a>,
@@ -83,20 +82,11 @@ impl Cutter {
         quotes: &Quotes,
         out: &mut AccessLine<'a>,
     ) -> Result<(), Misfit> {
-        let line = Windowed(window, len);
-        if self.has_line_ends {
-            return self.cut(line.rest(0), out);
+        let cut = |plan| quick::cut(plan, window, len, quotes, out);
+        if self.quick.as_ref().is_some_and(cut) {
+            return Ok(());
         }
-        for &field in &self.absent {
-            out.set(field, None);
-        }
-        match cut_by(&self.head, &self.steps, line, quotes, out) {
-            Ok(()) => Ok(()),
-            Err(failure) => {
-                let tried = self.second_try(line.rest(0), out, failure);
-                tried.map_err(|failure| failure.misfit)
-            }
-        }
+        self.cut(window.slice(0, len), out)
     }
 
     /// What each variable of `line` says, told or not: slow. `None`: the line does not fit.
@@ -111,7 +101,7 @@ impl Cutter {
     /// What is wrong with `line`.
     pub(super) fn failure(&self, line: &[u8]) -> Option<Failure> {
         let out = &mut AccessLine::default();
-        let failure = cut_by(&self.head, &self.steps, line, &Sought, out).err()?;
+        let failure = cut_by(&self.head, &self.steps, line, out).err()?;
         self.second_try(line, out, failure).err()
     }
 
@@ -126,7 +116,7 @@ impl Cutter {
         if self.loose.is_empty() || failure.misfit == Misfit::Ambiguous {
             return Err(failure);
         }
-        cut_by(&self.head, &self.loose, line, &Sought, out)
+        cut_by(&self.head, &self.loose, line, out)
     }
 }
 
@@ -135,8 +125,7 @@ impl Cutter {
 fn cut_by<'a>(
     head: &Literal,
     steps: &[Step],
-    line: impl Text<'a>,
-    quotes: &impl NextQuote,
+    line: &'a [u8],
     out: &mut AccessLine<'a>,
 ) -> Result<(), Failure> {
     if !head.is_at(line, 0) {
@@ -150,21 +139,21 @@ fn cut_by<'a>(
     let mut shape = Shape::default();
     for (part, step) in steps.iter().enumerate() {
         if matches!(step.way, Way::Search(_)) {
-            return search(steps, part, line.rest(0), at, shape, out);
+            return search(steps, part, line, at, shape, out);
         }
-        let Some(end) = step.end(line, at, quotes) else {
+        let Some(end) = step.end(line, at) else {
             return Err(no_value(step, part, at));
         };
         if !step.literal.is_at(line, end) {
             return Err(no_literal(step, part, at, end));
         }
-        if step.is_open_list && !shape.agrees(line.slice(at, end)) {
+        if step.is_open_list && !shape.agrees(&line[at..end]) {
             return Err(ambiguous(part, at));
         }
         if step.is_wanted
             && let Some(field) = step.tells
         {
-            out.set(field, Some(line.slice(at, end)));
+            out.set(field, Some(&line[at..end]));
         }
         at = end + step.literal.len();
     }
@@ -178,15 +167,6 @@ fn cut_by<'a>(
     Ok(())
 }
 
-/// Those of a line that were marked.
-impl NextQuote for Quotes {
-    #[inline(always)]
-    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize> {
-        let quote = Quotes::next(self, from)?;
-        (quote < line.len()).then_some(quote)
-    }
-}
-
 /// What the lists of one line have in common: all tell of the same attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shape {
@@ -197,7 +177,8 @@ impl Shape {
     /// Whether `list` has as many elements as those before it.
     #[inline]
     pub(super) fn agrees(&mut self, list: &[u8]) -> bool {
-        let n = n_separators(list);
+        let is_list = find_near(b' ', list).is_some();
+        let n = if is_list { n_separators(list) } else { 0 };
         *self.n_separators.get_or_insert(n) == n
     }
 }

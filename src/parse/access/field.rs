@@ -202,6 +202,14 @@ impl<'a> AccessLine<'a> {
     pub fn set(&mut self, field: Field, value: Option<&'a [u8]>) {
         self.values[field as usize] = value;
     }
+
+    /// Sets the field with this number; one that there is not is left out.
+    #[inline]
+    pub(super) fn put(&mut self, number: usize, value: &'a [u8]) {
+        if let Some(known) = self.values.get_mut(number) {
+            *known = Some(value);
+        }
+    }
 }
 
 /// Why a line is not one of a format.

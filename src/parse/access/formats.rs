@@ -65,7 +65,7 @@ impl Formats {
         }
     }
 
-    /// [`cut`](Self::cut) of the first `len` bytes of `window`, which end where a line does, and whose quotes are marked: quicker.
+    /// [`cut`](Self::cut) of the first `len` bytes of `window`, which end where a line does, and whose quotes are listed: quicker.
     #[inline(always)]
     pub fn cut_in<'a>(
         &self,

@@ -18,10 +18,11 @@ mod directive;
 pub mod format;
 mod formats;
 pub mod infer;
+mod quick;
 mod recognise;
 mod search;
 mod step;
-mod text;
+
 mod variable;
 
 pub mod attempt;

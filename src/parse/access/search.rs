@@ -15,7 +15,7 @@ use super::{
     cut::{Failure, Shape, ambiguous, no_literal, no_value},
     field::AccessLine,
     format::VARIABLES_MAX,
-    step::{Sought, Step, Stop, Way, is_escaped},
+    step::{Step, Stop, Way, is_escaped},
 };
 use std::ops::Range;
 
@@ -189,7 +189,7 @@ fn collect(
 fn limit(step: &Step, line: &[u8], start: usize) -> usize {
     match step.way {
         Way::Search(_) if step.class.has_form() => step.class.reach(line, start).unwrap_or(start),
-        Way::Search(stop) => stop.find(line, start, &Sought).unwrap_or(line.len()),
+        Way::Search(stop) => stop.find(line, start).unwrap_or(line.len()),
         _ => line.len(),
     }
 }
@@ -213,7 +213,7 @@ fn each_end(
             }
     };
     if !matches!(step.way, Way::Search(_)) {
-        return match step.end(line, start, &Sought) {
+        return match step.end(line, start) {
             Some(end) if fits(end) => insert(end),
             _ => true,
         };
@@ -237,7 +237,7 @@ fn can_begin(step: &Step, line: &[u8], from: usize) -> bool {
         Way::Search(_) if step.class.has_form() => step.class.reach(line, from).is_some(),
         Way::Search(_) => true,
         _ => {
-            let end = step.end(line, from, &Sought);
+            let end = step.end(line, from);
             end.is_some_and(|end| step.literal.is_at(line, end))
         }
     }
@@ -250,7 +250,7 @@ fn accepts(step: &Step, line: &[u8], start: usize, end: usize, limit: usize) -> 
         Way::Search(_) if step.class.has_form() => step.class.end(&line[..end], start) == Some(end),
         Way::Search(Stop::Quote) => line.get(end) != Some(&b'"') || !is_escaped(line, start, end),
         Way::Search(_) => true,
-        _ => step.end(line, start, &Sought) == Some(end),
+        _ => step.end(line, start) == Some(end),
     }
 }
 

@@ -15,7 +15,10 @@ use super::{
     class::Class,
     field::{Escape, Field},
     format::{LogFormat, Part},
-    text::Text,
+};
+use crate::lines::{
+    Window,
+    near::{begins, equal},
 };
 
 /// One variable, and the text behind it.
@@ -62,74 +65,25 @@ pub(super) enum Stop {
 
 impl Stop {
     /// The first position from `from` that no value holds.
-    #[inline(always)]
-    pub(super) fn find<'a>(
-        self,
-        line: impl Text<'a>,
-        from: usize,
-        quotes: &impl NextQuote,
-    ) -> Option<usize> {
+    #[inline]
+    pub(super) fn find(self, line: &[u8], from: usize) -> Option<usize> {
+        let rest = line.get(from..)?;
         match self {
-            Stop::Either(a, b) => find_either(a, b, line, from),
-            Stop::Byte(byte) => memchr::memchr(byte, line.rest(from)).map(|at| from + at),
+            Stop::Either(a, b) => memchr::memchr2(a, b, rest).map(|at| from + at),
+            Stop::Byte(byte) => memchr::memchr(byte, rest).map(|at| from + at),
             Stop::Never => None,
             Stop::Path => {
-                let found = find_either(b' ', b'/', line, from);
-                found.filter(|&at| line.byte(at) == Some(b'/'))
+                let found = memchr::memchr2(b' ', b'/', rest).map(|at| from + at);
+                found.filter(|&at| line[at] == b'/')
             }
             Stop::Quote => {
-                let quote = quotes.next(line, from)?;
-                if quote > from && line.byte(quote - 1) == Some(b'\\') {
-                    return bare_quote(line.rest(0), from, quote);
+                let quote = from + memchr::memchr(b'"', rest)?;
+                if quote > from && line[quote - 1] == b'\\' {
+                    return bare_quote(line, from, quote);
                 }
                 Some(quote)
             }
         }
-    }
-}
-
-/// The first `a` or `b` from `from`. Words are short: eight bytes at a time, and no call.
-#[inline(always)]
-fn find_either<'a>(a: u8, b: u8, line: impl Text<'a>, from: usize) -> Option<usize> {
-    let mut at = from;
-    while at < line.len()
-        && let Some(word) = line.word(at)
-    {
-        let found = zeros(word ^ repeated(a)) | zeros(word ^ repeated(b));
-        if found != 0 {
-            let found = at + found.trailing_zeros() as usize / 8;
-            return (found < line.len()).then_some(found);
-        }
-        at += 8;
-    }
-    let is_found = |&byte: &u8| byte == a || byte == b;
-    let found = line.rest(at).iter().position(is_found)?;
-    Some(at + found)
-}
-
-/// The high bit of the lowest byte that is zero, and perhaps of some above it.
-#[inline(always)]
-fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(repeated(0x01)) & !word & repeated(0x80)
-}
-
-const fn repeated(byte: u8) -> u64 {
-    0x0101_0101_0101_0101 * byte as u64
-}
-
-/// The quotes of one line, from its start to its end.
-pub(super) trait NextQuote {
-    /// The first from `from` on.
-    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize>;
-}
-
-/// Quotes that are searched for when asked for.
-pub(super) struct Sought;
-
-impl NextQuote for Sought {
-    #[inline(always)]
-    fn next<'a>(&self, line: impl Text<'a>, from: usize) -> Option<usize> {
-        memchr::memchr(b'"', line.rest(from)).map(|at| from + at)
     }
 }
 
@@ -148,22 +102,17 @@ pub(super) fn is_escaped(line: &[u8], from: usize, at: usize) -> bool {
 
 impl Step {
     /// Where the value that begins at `from` ends, if one can be there and its way is no search. What follows is not looked at.
-    #[inline(always)]
-    pub(super) fn end<'a>(
-        &self,
-        line: impl Text<'a>,
-        from: usize,
-        quotes: &impl NextQuote,
-    ) -> Option<usize> {
+    #[inline]
+    pub(super) fn end(&self, line: &[u8], from: usize) -> Option<usize> {
         match self.way {
             Way::Form => self.class.end(line, from),
             Way::Stop { stop, back } => {
-                let end = stop.find(line, from, quotes)?.checked_sub(back)?;
+                let end = stop.find(line, from)?.checked_sub(back)?;
                 (end >= from).then_some(end)
             }
             Way::Last(stop) => {
                 let end = line.len().checked_sub(self.literal.len())?;
-                let found = stop.find(line, from, quotes);
+                let found = stop.find(line, from);
                 let is_whole = end >= from && found.is_none_or(|found| found >= end);
                 is_whole.then_some(end)
             }
@@ -199,6 +148,10 @@ impl Literal {
         self.bytes.len()
     }
 
+    pub(super) fn n_quotes(&self) -> usize {
+        memchr::memchr_iter(b'"', &self.bytes).count()
+    }
+
     fn is(&self, bytes: &[u8]) -> bool {
         *self.bytes == *bytes
     }
@@ -207,12 +160,17 @@ impl Literal {
         self.bytes.first().copied()
     }
 
+    #[inline]
+    pub(super) fn is_at(&self, line: &[u8], at: usize) -> bool {
+        line.get(at..).is_some_and(|rest| begins(rest, &self.bytes))
+    }
+
+    /// Whether it stands at `at`, and in the line that goes on there, if it holds no line end.
     #[inline(always)]
-    pub(super) fn is_at<'a>(&self, line: impl Text<'a>, at: usize) -> bool {
-        match line.word(at) {
-            Some(word) if self.bytes.len() <= 8 => word & self.mask == self.word,
-            _ => at <= line.len() && line.rest(at).starts_with(&self.bytes),
-        }
+    pub(super) fn is_in(&self, window: Window<'_>, at: usize) -> bool {
+        let len = self.bytes.len();
+        window.word(at) & self.mask == self.word
+            && (len <= 8 || equal(window.slice(at, at + len), &self.bytes))
     }
 
     /// Whether it could match the end of a line.

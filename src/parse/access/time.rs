@@ -11,6 +11,7 @@
 
 use crate::{
     event::Timestamp,
+    lines::near::equal,
     parse::{
         head::{fits, value},
         wrapper::{
@@ -49,6 +50,8 @@ pub struct Written {
 /// Reads times; remembers the last minute and offset, since neighbours share them. One per worker; it never changes an answer.
 #[derive(Debug, Default)]
 pub struct TimeReader {
+    /// What was read last, its first so many bytes, and the time it names.
+    last: Option<(Text, usize, Written)>,
     /// `20/Nov/2026:11:29`, and the second on the clock face at which it begins.
     local: Option<([u8; 17], i64)>,
     /// `2026-11-20T11:29`, likewise.
@@ -57,6 +60,9 @@ pub struct TimeReader {
     zone: Option<([u8; 6], i32)>,
 }
 
+/// As long as times are that nginx writes for the lines of a second, or longer.
+type Text = [u8; 32];
+
 /// 2001-01-01 to 2100-01-01, UTC: nginx is of 2004, and a stray year must not stretch an axis over centuries.
 const SECONDS: std::ops::Range<i64> = 978_307_200..4_102_444_800;
 
@@ -64,6 +70,26 @@ impl TimeReader {
     /// The instant that `text`, and all of it, names.
     #[inline]
     pub fn read(&mut self, text: &[u8]) -> Option<Written> {
+        if let Some((known, len, written)) = &self.last
+            && equal(&known[..*len], text)
+        {
+            return Some(*written);
+        }
+        self.read_new(text)
+    }
+
+    #[inline(never)]
+    fn read_new(&mut self, text: &[u8]) -> Option<Written> {
+        let written = self.read_any(text)?;
+        let mut known = Text::default();
+        if let Some(start) = known.get_mut(..text.len()) {
+            start.copy_from_slice(text);
+            self.last = Some((known, text.len(), written));
+        }
+        Some(written)
+    }
+
+    fn read_any(&mut self, text: &[u8]) -> Option<Written> {
         let (second, ms, zone_s) = match text {
             [_, _, b'/', ..] => self.local(text)?,
             [_, _, _, _, b'-', ..] => self.iso(text)?,

@@ -4,6 +4,8 @@
 //! absurdly long. Nothing is bent into range but counts, which saturate. Source: `ngx_http_log_module.c` and the `$upstream_…`
 //! handlers of `ngx_http_upstream.c`, which print milliseconds as `%T.%03M` and statuses as `%03ui`.
 
+use crate::parse::head::{fits, value as number};
+
 /// Whole seconds from which a duration is none: three years. `$upstream_response_time` held UNIX timestamps before nginx 1.15.7.
 const DURATION_S_END: u64 = 100_000_000;
 
@@ -47,6 +49,29 @@ pub fn status(text: &[u8]) -> Option<u16> {
 /// Bytes, connections, process ids: digits only, saturating at 2^64 - 1.
 #[inline]
 pub fn count(text: &[u8]) -> Option<u64> {
+    let len = text.len();
+    let part = |at: usize, part: u64| part << (8 * at);
+    // Parts that overlap, since no branch should depend on how many digits there are: that is chance.
+    let word = match text {
+        [] | [_, _, _, _, _, _, _, _, _, ..] => return long_count(text),
+        [a, b, c, d, ..] => {
+            let [.., e, f, g, h] = text else { return None };
+            let [first, last] = [[*a, *b, *c, *d], [*e, *f, *g, *h]];
+            let [first, last] = [first, last].map(|four| u64::from(u32::from_le_bytes(four)));
+            first | part(len - 4, last)
+        }
+        [first, ..] => {
+            let rest = [len / 2, len - 1].map(|at| part(at, text[at].into()));
+            u64::from(*first) | rest[0] | rest[1]
+        }
+    };
+    let padded = word << (64 - 8 * len) | ZEROS.checked_shr(8 * len as u32).unwrap_or(0);
+    fits(padded, b"00000000").then(|| number(padded, 8))
+}
+
+const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
+
+fn long_count(text: &[u8]) -> Option<u64> {
     let digit = |value: u64, byte: &u8| {
         let digit = u64::from(byte.wrapping_sub(b'0'));
         (digit <= 9).then_some(value.saturating_mul(10).saturating_add(digit))
