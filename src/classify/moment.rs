@@ -21,11 +21,11 @@ pub fn moment(known: &Classified<'_>, level: Option<Level>) -> Option<Moment> {
         | 1 << Category::ResourceExhausted as u32
         | 1 << Category::WorkerCrash as u32;
     let is_telling = TELLING >> known.category as u32 & 1 != 0 || level == Some(Level::Emerg);
-    if is_telling { of(known, level) } else { None }
+    if is_telling { of(*known, level) } else { None }
 }
 
 #[inline(never)]
-fn of(known: &Classified<'_>, level: Option<Level>) -> Option<Moment> {
+fn of(known: Classified<'_>, level: Option<Level>) -> Option<Moment> {
     match known.category {
         Category::ResourceExhausted if errno::to_linux(known.errno) == NO_SPACE => {
             Some(Moment::DiskFull)

@@ -246,8 +246,7 @@ impl Sink for OnMachine<'_, '_> {
             && !event.is_doubtful
             && is_cause(&event.known, event.head.level)
         {
-            let event = *event; // so that it is written here only
-            tracer.record(&event, is_kept);
+            tracer.record(*event, is_kept);
         }
     }
 
@@ -275,15 +274,17 @@ impl Sink for OnMachine<'_, '_> {
 }
 
 impl Counts<'_> {
+    /// Events go to where they are rarely asked for as copies: where an event was lent it would have to be written to memory, each of
+    /// them.
     #[inline(always)]
     fn collect(&mut self, event: &Event<'_>) {
         #[cfg(test)]
         panic::trip(panic::WHILE_SCANNING, event.known.message);
         if event.is_doubtful {
-            return self.collect_doubtful(event);
+            return self.collect_doubtful(*event);
         }
         if let Some(smuggled) = self.smuggled {
-            self.collect_client(smuggled, event);
+            self.collect_client(smuggled, *event);
         }
         let known = &event.known;
         self.aggregate.n_by_signature[usize::from(known.signature.0)] += 1;
@@ -301,11 +302,11 @@ impl Counts<'_> {
             event.evidence,
         );
         if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
-            self.collect_moment(moment, time, event);
+            self.collect_moment(moment, time, *event);
         }
         // Of the others, what the kernel refused may be a log that is not written.
         if self.wanted.signs && (known.category != Category::Other || known.errno != 0) {
-            self.collect_sign(event);
+            self.collect_sign(*event);
         }
         if known.category == Category::Other {
             self.collect_shape(known.message, event.evidence);
@@ -313,9 +314,9 @@ impl Counts<'_> {
     }
 
     #[cold]
-    fn collect_doubtful(&mut self, event: &Event<'_>) {
+    fn collect_doubtful(&mut self, event: Event<'_>) {
         match event.trust {
-            Trust::Injected => self.collect_forged(event),
+            Trust::Injected => self.collect_forged(&event),
             _ => self.aggregate.n_doubtful += 1,
         }
     }
@@ -333,7 +334,7 @@ impl Counts<'_> {
     /// Whose a connection is on which something may have been smuggled in: as the tail of a record tells, or the first of all at level
     /// debug.
     #[inline(never)]
-    fn collect_client(&mut self, smuggled: &Smuggled, event: &Event<'_>) {
+    fn collect_client(&mut self, smuggled: &Smuggled, event: Event<'_>) {
         if let Some(connection) = event.connection()
             && smuggled.is_of(connection.number)
             && let Some(client) = event
@@ -382,7 +383,7 @@ impl Counts<'_> {
     }
 
     #[inline(never)]
-    fn collect_sign(&mut self, event: &Event<'_>) {
+    fn collect_sign(&mut self, event: Event<'_>) {
         let known = &event.known;
         let sign = Sign {
             signature: known.signature,
@@ -397,7 +398,7 @@ impl Counts<'_> {
     }
 
     #[inline(never)]
-    fn collect_moment(&mut self, moment: Moment, time: LocalTime, event: &Event<'_>) {
+    fn collect_moment(&mut self, moment: Moment, time: LocalTime, event: Event<'_>) {
         let about = match moment {
             Moment::Start => Some(event.known.message),
             _ => event.known.upstream.filter(|_| moment.is_of_upstream()),

@@ -58,7 +58,7 @@ impl<'a> Tracer<'a> {
 
     /// Keeps an event by which a request may have failed; `is_kept` if it is asked for.
     #[inline(never)]
-    pub(super) fn record(&mut self, event: &Event<'_>, is_kept: bool) {
+    pub(super) fn record(&mut self, event: Event<'_>, is_kept: bool) {
         let Event { head, known, .. } = event;
         let (Some(time), Some(client)) = (head.time, known.tail.client) else {
             return;

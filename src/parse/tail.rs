@@ -46,7 +46,7 @@ impl<'a> Tail<'a> {
     /// Whether another tail begins behind the upstream: then one of the two is somebody else's. If the first is, the request in the
     /// other holds all of it.
     #[inline]
-    pub fn is_doubled(&self) -> bool {
+    pub fn is_doubled(self) -> bool {
         let len = |value: Option<&[u8]>| value.map_or(0, <[u8]>::len);
         let first = len(self.client) + len(self.server) + len(self.request) + len(self.upstream);
         self.rest.len() > first + WORDS_LEN && super::record::has_tail(self.rest)

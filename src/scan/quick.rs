@@ -83,7 +83,9 @@ impl Scanner<'_> {
                     extent,
                     is_foreign,
                 }) = self.read_usual(cpu, window, (at, end), n_stops, limit)
-                && !(is_foreign && (known.tail.is_doubled() || run.holds_lines(base + at, &known)))
+                && !(is_foreign
+                    && (known.tail.is_doubled()
+                        || run.holds_lines(base + at, known.tail.client.is_some())))
             {
                 if head.time != usual.time {
                     usual.time = head.time;
@@ -222,10 +224,9 @@ impl Scanner<'_> {
 impl Run<'_> {
     /// Whether the record at `at` is to be read with those behind it: lines that look like records may be text of its own.
     #[inline(never)]
-    fn holds_lines(&mut self, at: usize, known: &Classified<'_>) -> bool {
+    fn holds_lines(&mut self, at: usize, has_client: bool) -> bool {
         let bytes = self.block.bytes;
-        let is_asked =
-            known.tail.client.is_none() || forged::may_begin(bytes, at, &mut self.lookout);
+        let is_asked = !has_client || forged::may_begin(bytes, at, &mut self.lookout);
         is_asked && forged::find_group(bytes, at, &mut self.lookout).is_some()
     }
 }
