@@ -45,6 +45,7 @@ use crate::{
     input::{
         self, Content, Found, Kind, Mmap, Place, Stored,
         digest::sha256,
+        mmap::MappedFile,
         unpack::{Ahead, Limits, ahead::Budget, container},
     },
     parse::{
@@ -318,6 +319,19 @@ fn mapped(stored: &Stored) -> &[u8] {
     }
 }
 
+/// What there is to do with an open source, if it is mapped.
+fn jobs_of<'a>(opened: &'a Opened<'_>, config: &EngineConfig) -> Vec<(&'a MappedFile, Job<'a>)> {
+    let Opened::File(state, stored) = opened else {
+        return vec![];
+    };
+    let Content::Mapped(file) = &stored.content else {
+        return vec![];
+    };
+    let holes = stored.holes(limits::LINE_LEN_MAX);
+    let jobs = jobs(state, file, state.same_len, &holes, config);
+    jobs.into_iter().map(|job| (file, job)).collect()
+}
+
 fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> {
     let Place::File(path) = &found.place else {
         return Opened::Stream(found, stored);
@@ -360,18 +374,12 @@ fn scan_batch(
         let (before, rest) = opened.split_at_mut(index);
         note_same(&mut rest[0], before, world);
     }
-    let jobs: Vec<Job<'_>> = opened
+    let jobs: Vec<(&MappedFile, Job<'_>)> = opened
         .iter()
-        .flat_map(|opened| match opened {
-            Opened::File(state, file) => {
-                let holes = file.holes(limits::LINE_LEN_MAX);
-                jobs(state, mapped(file), state.same_len, &holes, world.config)
-            }
-            Opened::Stream(..) | Opened::Failed(_) => vec![],
-        })
+        .flat_map(|opened| jobs_of(opened, world.config))
         .collect();
     let is_traced = is_traced(&opened, world);
-    crew.work(&jobs, |tally, job| {
+    crew.work(&jobs, |tally, (file, job)| {
         match job.part {
             Part::Hole { is_last } => {
                 let Block { source, offset, .. } = job.block;
@@ -385,6 +393,9 @@ fn scan_batch(
                 is_traced,
             ),
             Part::Same => tally.skip(job.block),
+        }
+        if !world.config.digests {
+            file.release(job.range_in_file()); // else they are read again
         }
         world.progress.read(job.range.len() as u64);
     });

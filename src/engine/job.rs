@@ -30,6 +30,14 @@ pub(super) enum Part {
     Same,
 }
 
+impl Job<'_> {
+    /// Where its bytes stand in the file.
+    pub(super) fn range_in_file(&self) -> Range<usize> {
+        let from = self.block.offset as usize; // it is in memory
+        from + self.range.start..from + self.range.end
+    }
+}
+
 /// The chunks of a mapped file, whose first `same_len` bytes another holds too, and which has these `holes`.
 pub(super) fn jobs<'a>(
     state: &SourceState,

@@ -8,12 +8,14 @@ pub use granted::{files_open_max, spare_address_space};
 
 use super::opening::open_quietly;
 use crate::error::Error;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use memmap2::{Advice, Mmap, MmapOptions};
 use std::{
     fmt,
     fs::File,
     io::{self, Read},
-    ops::Deref,
+    ops::{Deref, Range},
     path::Path,
 };
 
@@ -93,6 +95,24 @@ impl MappedFile {
         Ok(MappedFile { bytes })
     }
 
+    /// Gives back the memory of a part that was read; whoever reads there again reads the file again. So little of a large file is held
+    /// at a time, and little is left to give back at its end, when others would wait for that.
+    #[cfg_attr(unix, expect(unsafe_code, reason = "advice of this kind is"))]
+    pub fn release(&self, range: Range<usize>) {
+        match (&self.bytes, range) {
+            #[cfg(unix)]
+            (Bytes::Mapped { map, .. }, Range { start, end }) => {
+                let len = end.saturating_sub(start);
+                // SAFETY: the map is shared and only read, so its pages hold nothing but the file's bytes, or zeros where those were
+                // lost, and come back as such. That they may have become others is taken for granted (`map_len`).
+                let advised =
+                    unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, len) };
+                drop(advised); // failure of advice is of no consequence
+            }
+            _ => {}
+        }
+    }
+
     /// The offset from which on bytes were lost while they were read: the file ended there, or could not be read any more.
     /// A multiple of the page length: of a file cut inside a page, the rest of that page is zeros too. All bytes from here on
     /// may be zeros, though some were read before. `None` as long as nobody touched a lost byte.
@@ -137,6 +157,8 @@ mod tests {
         let file = MappedFile::open(&path).expect("mapped");
         assert_eq!(&file[..], b"first\nsecond\n");
         assert_eq!(file.lost_from(), None);
+        file.release(2..7);
+        assert_eq!(&file[..], b"first\nsecond\n");
         std::fs::write(&path, "").expect("emptied");
         assert!(MappedFile::open(&path).expect("empty").is_empty());
         assert!(matches!(
@@ -158,5 +180,7 @@ mod tests {
         assert!((70_000..=200_000).contains(&lost_from), "{lost_from}");
         assert_eq!(map.iter().filter(|&&byte| byte == b'x').count(), 70_000);
         assert!(map.lost_from() <= Some(lost_from));
+        map.release(0..map.len());
+        assert_eq!(map.iter().filter(|&&byte| byte == b'x').count(), 70_000);
     }
 }
