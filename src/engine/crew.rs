@@ -142,6 +142,10 @@ pub(super) fn has_space(n_bytes: usize) -> bool {
 /// Results per thread that wait to be taken in order.
 const WAITING_PER_THREAD: usize = 4;
 
+/// Portions per thread that wait to be done while others are drawn: so many that whoever draws rarely has to stop for a thread that is
+/// late.
+const READY_PER_THREAD: usize = 4;
+
 /// Something that yields portions of work one after the other, each at some cost.
 pub(super) trait Spring: Send {
     type Portion: Send;
@@ -179,7 +183,7 @@ impl<S: Send> Crew<S> {
         each: impl Fn(&mut S, F::Portion) + Sync,
     ) -> Vec<F> {
         let board = Board {
-            n_ready: self.states.len(),
+            n_ready: self.states.len() * READY_PER_THREAD,
             state: Mutex::new(BoardState {
                 idle: springs.into(),
                 ready: VecDeque::new(),
