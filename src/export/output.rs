@@ -19,7 +19,7 @@ pub enum Target {
 #[derive(Debug)]
 pub enum Output {
     File {
-        temporary: BufWriter<Temporary>,
+        temporary: BufWriter<Growing>,
         path: PathBuf,
         overwrite: bool,
     },
@@ -74,7 +74,7 @@ impl Output {
         temporary::sweep(directory(&path));
         let temporary = Temporary::new(&builder, directory(&path)).map_err(failed)?;
         Ok(Output::File {
-            temporary: BufWriter::with_capacity(1 << 16, temporary),
+            temporary: BufWriter::with_capacity(1 << 16, Growing::new(temporary)),
             path,
             overwrite,
         })
@@ -127,14 +127,63 @@ impl Write for Output {
 }
 
 /// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
-fn persist(temporary: BufWriter<Temporary>, path: &Path, overwrite: bool) -> io::Result<()> {
-    let temporary = temporary
+fn persist(temporary: BufWriter<Growing>, path: &Path, overwrite: bool) -> io::Result<()> {
+    let Growing { temporary, .. } = temporary
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
     temporary.as_file().sync_all()?;
     temporary.persist(path, overwrite)?;
     File::open(directory(path))?.sync_all()
 }
+
+/// A file of which the disk gets parts while others are made, so that at the end little is left to wait for.
+#[derive(Debug)]
+pub struct Growing {
+    temporary: Temporary,
+    len: u64,
+    /// Bytes of it that the disk was told to write.
+    n_sent: u64,
+}
+
+/// Bytes the disk is told of at once.
+const SENT_LEN: u64 = 1 << 20;
+
+impl Growing {
+    fn new(temporary: Temporary) -> Growing {
+        Growing {
+            temporary,
+            len: 0,
+            n_sent: 0,
+        }
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let n = self.temporary.write(bytes)?;
+        self.len += n as u64;
+        if self.len - self.n_sent >= SENT_LEN {
+            send(self.temporary.as_file(), self.n_sent, self.len);
+            self.n_sent = self.len;
+        }
+        Ok(n)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+/// Has the system begin to write a part of `file`: what it is told not to keep it writes at once (Linux `mm/fadvise.c`, `generic_fadvise`).
+#[cfg(target_os = "linux")]
+fn send(file: &File, from: u64, end: u64) {
+    use rustix::fs::{Advice, fadvise};
+    let len = std::num::NonZeroU64::new(end - from);
+    let _ = fadvise(file, from, len, Advice::DontNeed); // failure of advice is of no consequence
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send(_: &File, _: u64, _: u64) {}
 
 /// A builder of files that the umask governs: temporary files are private, but a report is to be handed around.
 #[cfg(unix)]
