@@ -112,7 +112,6 @@ pub(super) fn write_table(
         Ok(())
     };
     let names = Names::new(&read.scanned, &read.plan.redactor);
-    let upstreams = diagnose::Names::of(&read.placed);
     let mut missed = Vec::new();
     match table.name {
         "failures" => {
@@ -161,6 +160,7 @@ pub(super) fn write_table(
             engine::in_order(read.plan.engine.n_threads, &groups, make, take)?;
         }
         _ => {
+            let upstreams = diagnose::Names::of(&read.placed);
             let make = || Rows {
                 read,
                 names: &names,

@@ -8,7 +8,7 @@ use crate::{
     event::{LocalTime, Timestamp},
     zone::{Sureness, Zone},
 };
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 /// Where and how to put the counts.
 #[derive(Clone, Debug)]
@@ -242,14 +242,14 @@ fn rebucket(mut rows: Vec<Failure>, width: Width) -> Vec<Failure> {
     for row in &mut rows {
         row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
     }
-    if rows.is_sorted_by(|a, b| a.key() < b.key()) {
+    if rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
         return rows;
     }
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    rows.sort_by(Failure::order);
     let mut sums: Vec<Failure> = Vec::with_capacity(rows.len());
     for row in rows {
         match sums.last_mut() {
-            Some(last) if last.key() == row.key() => last.add(&row),
+            Some(last) if last.order(&row).is_eq() => last.add(&row),
             _ => sums.push(row),
         }
     }
@@ -261,18 +261,26 @@ fn rebucket_traffic(mut rows: Vec<Traffic>, width: Width) -> Vec<Traffic> {
     for row in &mut rows {
         row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
     }
-    if rows.is_sorted_by(|a, b| a.key() < b.key()) {
+    if rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
         return rows;
     }
-    rows.sort_by(|a, b| a.key().cmp(&b.key()));
+    rows.sort_by(Traffic::order);
     let mut sums: Vec<Traffic> = Vec::with_capacity(rows.len());
     for row in rows {
         match sums.last_mut() {
-            Some(last) if last.key() == row.key() => last.count.merge(&row.count),
+            Some(last) if last.order(&row).is_eq() => last.count.merge(&row.count),
             _ => sums.push(row),
         }
     }
     sums
+}
+
+/// Rows that follow each other mostly share the name itself, which then is not looked at.
+fn order_of_names(a: &Option<Arc<[u8]>>, b: &Option<Arc<[u8]>>) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) if Arc::ptr_eq(a, b) => Ordering::Equal,
+        _ => a.cmp(b),
+    }
 }
 
 impl Traffic {
@@ -284,15 +292,20 @@ impl Traffic {
         }
     }
 
-    fn key(&self) -> (Option<Timestamp>, Option<&[u8]>) {
-        (self.bucket, self.upstream.as_deref())
+    /// That of the table.
+    fn order(&self, other: &Traffic) -> Ordering {
+        let buckets = self.bucket.cmp(&other.bucket);
+        buckets.then_with(|| order_of_names(&self.upstream, &other.upstream))
     }
 }
 
 impl Failure {
-    /// What its row is about; also the order of the table.
-    fn key(&self) -> (Option<Timestamp>, Option<&[u8]>, Kind) {
-        (self.bucket, self.upstream.as_deref(), self.kind)
+    /// That of the table. Two that are equal are about the same.
+    fn order(&self, other: &Failure) -> Ordering {
+        self.bucket
+            .cmp(&other.bucket)
+            .then_with(|| order_of_names(&self.upstream, &other.upstream))
+            .then_with(|| self.kind.cmp(&other.kind))
     }
 
     /// Adds the counts of `other`.
