@@ -394,8 +394,9 @@ fn scan_batch(
             ),
             Part::Same => tally.skip(job.block),
         }
+        // A digest reads all of it once more.
         if !world.config.digests {
-            file.release(job.range_in_file()); // else they are read again
+            file.release(job.range_in_file());
         }
         world.progress.read(job.range.len() as u64);
     });

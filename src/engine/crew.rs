@@ -142,9 +142,9 @@ pub(super) fn has_space(n_bytes: usize) -> bool {
 /// Results per thread that wait to be taken in order.
 const WAITING_PER_THREAD: usize = 4;
 
-/// Portions per thread that wait to be done while others are drawn: so many that whoever draws rarely has to stop for a thread that is
-/// late.
-const READY_PER_THREAD: usize = 4;
+/// Portions that may wait beside one for each thread: so many that whoever draws rarely has to stop for a thread that is late. One alone
+/// does what it has just drawn, which is near then.
+const READY_SPARE: usize = 6;
 
 /// Something that yields portions of work one after the other, each at some cost.
 pub(super) trait Spring: Send {
@@ -182,8 +182,9 @@ impl<S: Send> Crew<S> {
         springs: Vec<F>,
         each: impl Fn(&mut S, F::Portion) + Sync,
     ) -> Vec<F> {
+        let n = self.states.len();
         let board = Board {
-            n_ready: self.states.len() * READY_PER_THREAD,
+            n_ready: if n > 1 { n + READY_SPARE } else { n },
             state: Mutex::new(BoardState {
                 idle: springs.into(),
                 ready: VecDeque::new(),

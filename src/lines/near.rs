@@ -35,12 +35,9 @@ pub fn ends(text: &[u8]) -> Option<[u64; 2]> {
 /// The first `byte` of `text`, eight at a time: for where it is expected within a few words.
 #[inline(always)]
 pub fn find_near(byte: u8, text: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let (words, rest) = text.as_chunks::<8>();
     for (at, word) in words.iter().enumerate() {
-        let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
-        // The lowest bit set belongs to the first byte that is zero; a borrow can only touch bytes behind it.
-        let equal = differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+        let equal = first_equal(word, byte);
         if equal != 0 {
             return Some(8 * at + equal.trailing_zeros() as usize / 8);
         }
@@ -49,10 +46,18 @@ pub fn find_near(byte: u8, text: &[u8]) -> Option<usize> {
     Some(8 * words.len() + found)
 }
 
+/// Bits of which the lowest belongs to the first `byte` of `word`, as its highest; 0: there is none.
+#[inline(always)]
+fn first_equal(word: &[u8; 8], byte: u8) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
+    // A borrow out of a byte that is zero can only touch bytes behind it.
+    differs.wrapping_sub(ONES) & !differs & (ONES << 7)
+}
+
 /// Which of `bytes` stand in `text`: for short texts, and all of them asked at once.
 #[inline(always)]
 pub fn holds<const N: usize>(text: &[u8], bytes: [u8; N]) -> [bool; N] {
-    const ONES: u64 = 0x0101_0101_0101_0101;
     let Some(last) = text.last_chunk::<8>() else {
         return bytes.map(|byte| text.contains(&byte));
     };
@@ -60,8 +65,7 @@ pub fn holds<const N: usize>(text: &[u8], bytes: [u8; N]) -> [bool; N] {
     let mut found = [0; N];
     for word in words {
         for (found, byte) in found.iter_mut().zip(bytes) {
-            let differs = u64::from_le_bytes(*word) ^ (ONES * u64::from(byte));
-            *found |= differs.wrapping_sub(ONES) & !differs & (ONES << 7);
+            *found |= first_equal(word, byte);
         }
     }
     found.map(|found| found != 0)

@@ -223,7 +223,7 @@ fn digits(line: &[u8], at: usize) -> (u64, usize) {
     }
 }
 
-const ZEROS: u64 = 0x3030_3030_3030_3030;
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// The number that the bytes of `word`, lowest first, begin with, and how many digits it has.
 ///

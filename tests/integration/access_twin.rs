@@ -496,19 +496,12 @@ fn check_in_window(
         let Some(window) = Window::at(&padded, 0) else {
             continue;
         };
-        let mut fields = AccessLine::default();
-        let len = line.len();
-        let listed_len = len + follows.len() - 1;
-        let work = CutListed {
-            cutter,
-            window,
-            len,
-            listed_len,
-            fields: &mut fields,
-        };
-        let Some(cut) = with_best_cpu(work) else {
+        let (mut quotes, mut fields) = (Quotes::default(), AccessLine::default());
+        let listed = with_best_cpu(List(&mut quotes, window));
+        if listed != Some(line.len() + follows.len() - 1) {
             continue; // it is too long, or of several lines
-        };
+        }
+        let cut = cutter.cut_in(window, line.len(), &quotes, &mut fields);
         assert_eq!(cut, want.map(|_| ()), "{}", shown());
         if let Ok(want) = want {
             let same = |field| want.get(field) == fields.get(field);
@@ -517,24 +510,14 @@ fn check_in_window(
     }
 }
 
-struct CutListed<'c, 'l, 'f> {
-    cutter: &'c Cutter,
-    window: Window<'l>,
-    len: usize,
-    /// Of the line as the list of quotes has it.
-    listed_len: usize,
-    fields: &'f mut AccessLine<'l>,
-}
+struct List<'q, 'b>(&'q mut Quotes, Window<'b>);
 
-impl Work for CutListed<'_, '_, '_> {
-    type Output = Option<Result<(), Misfit>>;
+impl Work for List<'_, '_> {
+    type Output = Option<usize>;
 
     #[inline(always)]
     fn run<C: Cpu>(self, cpu: C) -> Self::Output {
-        let mut quotes = Quotes::default();
-        let is_whole = quotes.list(cpu, self.window) == Some(self.listed_len);
-        let cut = |fields| self.cutter.cut_in(self.window, self.len, &quotes, fields);
-        is_whole.then(|| cut(self.fields))
+        self.0.list(cpu, self.1)
     }
 }
 

@@ -105,9 +105,9 @@ impl MappedFile {
                 let len = end.saturating_sub(start);
                 // SAFETY: the map is shared and only read, so its pages hold nothing but the file's bytes, or zeros where those were
                 // lost, and come back as such. That they may have become others is taken for granted (`map_len`).
-                let advised =
+                // Failure of advice is of no consequence.
+                let _ =
                     unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, len) };
-                drop(advised); // failure of advice is of no consequence
             }
             _ => {}
         }

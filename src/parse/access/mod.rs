@@ -22,7 +22,6 @@ mod quick;
 mod recognise;
 mod search;
 mod step;
-
 mod variable;
 
 pub mod attempt;

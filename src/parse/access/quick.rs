@@ -46,8 +46,8 @@ enum How {
     Status,
     /// By the form of a [`Class::LocalTime`].
     LocalTime,
-    /// By the step itself.
-    Other(Box<Step>),
+    /// By the step with this number itself.
+    Other(usize),
     /// By trial, like all that follows: the steps from this one on.
     Search(usize),
 }
@@ -83,13 +83,13 @@ impl Look {
             (Way::Stop { stop, back }, _) => match stop {
                 Stop::Quote => (How::Quote(n_quotes), back),
                 Stop::Either(a, b) => (How::Either(a, b), back),
-                _ => (How::Other(Box::new(step.clone())), 0),
+                _ => (How::Other(part), 0),
             },
             (Way::Form, Class::Number) => (How::Number, 0),
             (Way::Form, Class::Numbers) => (How::Numbers, 0),
             (Way::Form, Class::Status) => (How::Status, 0),
             (Way::Form, Class::LocalTime) => (How::LocalTime, 0),
-            _ => (How::Other(Box::new(step.clone())), 0),
+            _ => (How::Other(part), 0),
         };
         let field = step.tells.filter(|_| step.is_wanted);
         Look {
@@ -170,7 +170,7 @@ fn cut_on<'a>(
             },
             How::Status => (cpu.non_digits(window.bytes(at)) & 0b111 == 0).then_some(at + 3),
             How::LocalTime => is_local_time(cpu, window, at).then_some(at + LOCAL_TIME.len()),
-            How::Other(step) => step.end(window.slice(0, len), at),
+            How::Other(part) => plan.steps[*part].end(window.slice(0, len), at),
             How::Search(part) => {
                 return search(&plan.steps, *part, window.slice(0, len), at, shape, out).is_ok();
             }

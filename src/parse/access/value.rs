@@ -4,7 +4,7 @@
 //! absurdly long. Nothing is bent into range but counts, which saturate. Source: `ngx_http_log_module.c` and the `$upstream_…`
 //! handlers of `ngx_http_upstream.c`, which print milliseconds as `%T.%03M` and statuses as `%03ui`.
 
-use crate::parse::head::{fits, value as number};
+use crate::parse::head::{ZEROS, fits, value as number};
 
 /// Whole seconds from which a duration is none: three years. `$upstream_response_time` held UNIX timestamps before nginx 1.15.7.
 const DURATION_S_END: u64 = 100_000_000;
@@ -68,8 +68,6 @@ pub fn count(text: &[u8]) -> Option<u64> {
     let padded = word << (64 - 8 * len) | ZEROS.checked_shr(8 * len as u32).unwrap_or(0);
     fits(padded, b"00000000").then(|| number(padded, 8))
 }
-
-const ZEROS: u64 = u64::from_le_bytes(*b"00000000");
 
 fn long_count(text: &[u8]) -> Option<u64> {
     let digit = |value: u64, byte: &u8| {
