@@ -3,7 +3,7 @@
 use super::{intern::NameId, table::Count};
 use foldhash::fast::FixedState;
 use hashbrown::{HashTable, hash_table::Entry};
-use std::{hash::BuildHasher, ops::RangeInclusive};
+use std::hash::BuildHasher;
 
 /// Second of the bucket's start (0: no time on record), name, and kind, packed for a quick hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,68 +186,62 @@ impl<C: Count> Cells<C> {
     fn forget_index(&mut self) {
         self.index.clear();
         self.n_indexed = 0;
-        self.forget_recent();
-    }
-
-    /// Calls none of the buckets recent, but those newer than all there are.
-    fn forget_recent(&mut self) {
         self.recent = Default::default();
-        let seconds = self.cells.iter().map(|cell| cell.key.second);
-        self.last_second = seconds.max().unwrap_or(0);
     }
 
-    /// Adds the cells of `other`, each under what `rekey` makes of its key; never the same of two.
-    ///
-    /// Parts of one log lie apart in time but for the buckets in which it was cut: only cells of those are looked up, and the
-    /// index of all is left behind, since most often nothing is asked of it any more.
-    pub(super) fn absorb_apart(&mut self, mut other: Cells<C>, rekey: impl Fn(Key) -> Key) {
-        self.flush();
+    /// Adds the cells of `other`, each under what `rekey` makes of its key: never the same of two, and as late. Both are put in the
+    /// order that `of` makes of keys, if they are not yet, and so is the whole.
+    pub(super) fn absorb_in_order<K: Ord>(
+        &mut self,
+        mut other: Cells<C>,
+        rekey: impl Fn(Key) -> Key,
+        of: impl Fn(&Key) -> K,
+    ) {
+        self.sort_by_key(&of);
         other.flush();
-        let (Some(mine), Some(theirs)) = (self.seconds(), other.seconds()) else {
-            return self.absorb(other, rekey);
-        };
-        let both = *mine.start().max(theirs.start())..=*mine.end().min(theirs.end());
-        let is_shared = |cell: &Cell<C>| both.contains(&cell.key.second);
-        if self.cells.iter().filter(|cell| is_shared(cell)).count() > self.cells.len() / 8 {
-            return self.absorb(other, rekey);
-        }
-        let shared = index_of(&self.cells, is_shared);
+        other
+            .cells
+            .iter_mut()
+            .for_each(|cell| cell.key = rekey(cell.key));
+        other.sort_by_key(&of);
         let cells = &mut self.cells;
-        cells.reserve(other.cells.len());
-        for mut cell in other.cells {
-            cell.key = rekey(cell.key);
-            let is_it = |&at: &u32| cells[at as usize].key == cell.key;
-            let found = if is_shared(&cell) {
-                shared.find(cell.key.hash(), is_it).copied()
-            } else {
-                None
-            };
-            match found {
-                Some(at) => cells[at as usize].count.merge(&cell.count),
-                None => cells.push(cell),
+        let (n_mine, mut at) = (cells.len(), 0);
+        for cell in other.cells {
+            let key = of(&cell.key);
+            let before = cells[at..n_mine]
+                .iter()
+                .take_while(|mine| of(&mine.key) < key);
+            at += before.count();
+            match cells[..n_mine].get_mut(at) {
+                Some(same) if same.key == cell.key => same.count.merge(&cell.count),
+                _ => cells.push(cell),
             }
         }
+        self.last_second = self.last_second.max(other.last_second);
         self.forget_index();
+        self.join_runs(of);
     }
 
     /// Puts the cells in the order that `of` makes of their keys, which goes by time first.
     ///
-    /// They come in the order of their first event, so buckets lie together already, unless clocks were set back or parts were
-    /// merged: then they come in runs, which the second sort finds.
+    /// They come in the order of their first event, so buckets lie together already, unless clocks were set back.
     pub(super) fn sort_by_key<K: Ord>(&mut self, of: impl Fn(&Key) -> K) {
         self.flush();
+        if self.cells.is_sorted_by_key(|cell| of(&cell.key)) {
+            return;
+        }
         self.forget_index();
         let buckets = self.cells.chunk_by_mut(|a, b| a.key.second == b.key.second);
-        buckets.for_each(|bucket| bucket.sort_unstable_by_key(|cell| of(&cell.key)));
+        // Cells are large: they are moved once they are known to have a place.
+        buckets.for_each(|bucket| bucket.sort_by_cached_key(|cell| of(&cell.key)));
+        self.join_runs(of);
+    }
+
+    /// The same for cells that come in few runs, which the sort finds.
+    fn join_runs<K: Ord>(&mut self, of: impl Fn(&Key) -> K) {
         if !self.cells.is_sorted_by_key(|cell| of(&cell.key)) {
             self.cells.sort_by_key(|cell| of(&cell.key));
         }
-    }
-
-    /// The first and the last bucket.
-    fn seconds(&self) -> Option<RangeInclusive<u32>> {
-        let seconds = || self.cells.iter().map(|cell| cell.key.second);
-        Some(seconds().min()?..=seconds().max()?)
     }
 
     /// Adds the cells of `other`, each under what `rekey` makes of its key.
@@ -255,7 +249,12 @@ impl<C: Count> Cells<C> {
         self.flush();
         other.flush();
         self.complete_index();
-        let Cells { cells, index, .. } = self;
+        let Cells {
+            cells,
+            index,
+            last_second,
+            ..
+        } = self;
         cells.reserve(other.cells.len());
         index.reserve(other.cells.len(), |&at| cells[at as usize].key.hash());
         for cell in other.cells {
@@ -263,6 +262,7 @@ impl<C: Count> Cells<C> {
                 key: rekey(cell.key),
                 ..cell
             };
+            *last_second = (*last_second).max(cell.key.second);
             let is_it = |&at: &u32| cells[at as usize].key == cell.key;
             match index.entry(cell.key.hash(), is_it, |&at| cells[at as usize].key.hash()) {
                 Entry::Occupied(entry) => cells[*entry.get() as usize].count.merge(&cell.count),
@@ -273,7 +273,7 @@ impl<C: Count> Cells<C> {
             }
         }
         self.n_indexed = self.cells.len();
-        self.forget_recent();
+        self.recent = Default::default();
     }
 
     /// Files every cell under what `rekey` makes of its key.
@@ -283,19 +283,16 @@ impl<C: Count> Cells<C> {
     }
 }
 
-/// Positions of those of `cells` that `is_asked_for` takes.
-fn index_of<C>(cells: &[Cell<C>], is_asked_for: impl Fn(&Cell<C>) -> bool) -> HashTable<u32> {
-    let mut index = HashTable::new();
-    let hash = |&at: &u32| cells[at as usize].key.hash();
-    for (at, cell) in (0..).zip(cells) {
-        if is_asked_for(cell) {
-            index.insert_unique(cell.key.hash(), at, hash);
-        }
-    }
-    index
-}
-
 impl Key {
+    /// Its place among others, by time, then name, then kind, where `ranks` has that of each name. One integer: comparing two takes no
+    /// branch.
+    #[inline(always)]
+    pub(super) fn rank(&self, ranks: &[u32]) -> u128 {
+        let parts = [self.second, ranks[self.name as usize], self.kind];
+        let append = |number: u128, part| number << 32 | u128::from(part);
+        parts.into_iter().fold(0, append)
+    }
+
     /// The same for all of a bucket's rows of one name and kind, whatever the bucket.
     #[inline]
     fn slot(self) -> usize {

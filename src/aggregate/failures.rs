@@ -136,7 +136,7 @@ impl Failures {
         self.table.last()
     }
 
-    /// Puts what was counted in the order of rows, which changes no answer.
+    /// See [`Aggregate::sort`](super::Aggregate::sort).
     pub fn sort(&mut self) {
         self.table.sort();
     }
@@ -158,6 +158,7 @@ impl Failures {
 }
 
 impl FailureRow {
+    #[inline(always)]
     fn of(row: Row<FailureCount>) -> FailureRow {
         let Row {
             bucket,

@@ -83,6 +83,15 @@ impl Aggregate {
         }
     }
 
+    /// Puts what was counted in the order of rows. It changes no answer, but parts in order, each put so by a thread of its own, merge
+    /// quickly.
+    pub fn sort(&mut self) {
+        self.failures.sort();
+        self.moments.sort();
+        self.signs.sort();
+        self.requests.sort();
+    }
+
     pub fn merge(&mut self, other: Aggregate) {
         self.failures.merge(other.failures);
         self.moments.merge(other.moments);

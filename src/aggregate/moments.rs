@@ -90,6 +90,11 @@ impl Moments {
             .collect(Some(time), upstream, moment as u32, count);
     }
 
+    /// See [`Aggregate::sort`](super::Aggregate::sort).
+    pub fn sort(&mut self) {
+        self.table.sort();
+    }
+
     pub fn merge(&mut self, other: Moments) {
         self.table.merge(other.table);
     }

@@ -174,6 +174,15 @@ impl Requests {
         }
     }
 
+    /// See [`Aggregate::sort`](super::Aggregate::sort).
+    pub fn sort(&mut self) {
+        self.failures.sort();
+        self.traffic.sort();
+        self.served.sort();
+        self.routes.sort();
+        self.clients.sort();
+    }
+
     pub fn merge(&mut self, other: Requests) {
         for (mine, theirs) in self.by_status.iter_mut().zip(other.by_status) {
             *mine += theirs;

@@ -120,6 +120,11 @@ impl Signs {
         }
     }
 
+    /// See [`Aggregate::sort`](super::Aggregate::sort).
+    pub fn sort(&mut self) {
+        self.table.sort();
+    }
+
     pub fn merge(&mut self, other: Signs) {
         self.table.merge(other.table);
         self.samples.merge(other.samples);

@@ -29,7 +29,7 @@ use crate::{
 };
 use std::{collections::BTreeMap, ops::Range};
 
-/// What is to be counted of requests.
+/// What is to be counted beside failures and traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// What is cut out of their lines.
@@ -40,6 +40,8 @@ pub struct Wanted {
     pub traces: bool,
     /// What exactly was said of each upstream: for findings.
     pub signs: bool,
+    /// Reloads, crashes, peers taken out: for the time line and findings.
+    pub moments: bool,
 }
 
 impl Wanted {
@@ -49,6 +51,7 @@ impl Wanted {
         routes: true,
         traces: true,
         signs: true,
+        moments: true,
     };
 
     /// What the tables `failures` and `traffic` are made of.
@@ -72,6 +75,7 @@ impl Wanted {
         routes: false,
         traces: false,
         signs: false,
+        moments: false,
     };
 
     /// The same, with what a filter looks at.
@@ -84,6 +88,7 @@ impl Wanted {
         routes: false,
         traces: false,
         signs: false,
+        moments: false,
     };
 
     /// The same, with failures one by one.
@@ -301,7 +306,9 @@ impl Counts<'_> {
             known.tail.client,
             event.evidence,
         );
-        if let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time()) {
+        if self.wanted.moments
+            && let (Some(moment), Some(time)) = (moment(known, event.head.level), event.time())
+        {
             self.collect_moment(moment, time, *event);
         }
         // Of the others, what the kernel refused may be a log that is not written.
@@ -623,7 +630,7 @@ impl<'a> Last<'a> {
 impl Tally<'_> {
     /// Prepares what was counted for [`merged`]; each thread may do its own.
     pub(super) fn settle(&mut self) {
-        self.counts.aggregate.failures.sort();
+        self.counts.aggregate.sort();
         self.tracer.flush();
     }
 }
