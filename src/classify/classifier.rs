@@ -6,7 +6,7 @@ use super::{
     memo::Memo,
     rule::{self, Circumstances},
     taxonomy::{ROWS, Row},
-    ways::Foreign,
+    ways::{Context, Foreign},
 };
 use crate::{
     event::{Category, Level, Phase, Severity, Signature},
@@ -117,11 +117,11 @@ impl Classifier {
         cpu: impl Cpu,
         searcher: &mut Searcher,
         window: Window<'a>,
-        level: Level,
+        context: Context,
         (at, end): (usize, usize),
     ) -> Option<(Classified<'a>, bool)> {
         let ways = &mut searcher.memo.ways;
-        let recalled = ways.recall(cpu, &self.matcher, window, level, (at, end))?;
+        let recalled = ways.recall(cpu, &self.matcher, window, context, (at, end))?;
         let message_end = recalled.message_end;
         let mut is_foreign = match recalled.foreign {
             Foreign::Never => false,

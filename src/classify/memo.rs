@@ -8,10 +8,10 @@
 
 use super::{
     classifier::{Meaning, Understood},
-    matcher::{By, Matcher, Shape, parse_rest},
+    matcher::{By, Matcher, Shape, message_end, parse_rest},
     rule,
     taxonomy::ROWS,
-    ways::{CLIENT, Known, Ways, Words},
+    ways::{CLIENT, Context, Known, Ways, Words},
 };
 use crate::{event::Level, lines::near::begins, parse::Head};
 
@@ -138,26 +138,28 @@ impl Memo {
             *self = Memo::default();
         }
         let end_at = shape.rest.tail_at + end.text().len();
-        if let (Some(level), Some(_)) = (head.level, head.connection)
+        // Only records of connections have a tail in a window.
+        if let Some(level) = head.level
+            && (head.connection.is_some() || end == End::Record)
             && let Some(words) = words_of(matcher, text, by, shape, end_at)
         {
+            let context = Context {
+                level,
+                has_connection: head.connection.is_some(),
+            };
             let ends_record = end == End::Record;
             self.ways.add(&Known {
-                level,
+                context,
                 ends_record,
                 meaning,
                 words,
             });
         }
-        let By::Anchored(pattern) = by else {
-            return;
-        };
         // A way may be known already to a search that did not ask.
         if self.recall(matcher, head, text).is_some() {
             return;
         }
-        let Some(way) =
-            Remembered::new(matcher, head, text, pattern, shape, (end, end_at), meaning)
+        let Some(way) = Remembered::new(matcher, head, text, by, shape, (end, end_at), meaning)
         else {
             return;
         };
@@ -184,16 +186,8 @@ fn words_of<'t>(
         ..Words::default()
     };
     let pattern = match by {
-        By::Cut => return None,
-        // What begins like no pattern is looked at only up to its tail; the whole message is known, or nothing of it.
-        By::Floating => {
-            let is_sure = shape.pattern_end == shape.rest.tail_at && matcher.begins_none(text);
-            return is_sure.then_some(whole);
-        }
-        By::Anchored(pattern) if matcher.is_literal(pattern) => {
-            return matcher.is_first_choice(text, pattern).then_some(whole);
-        }
-        By::Anchored(pattern) => pattern,
+        By::Anchored(pattern) if !matcher.is_literal(pattern) => pattern,
+        _ => return is_sure(matcher, text, by, shape).then_some(whole),
     };
     let closings = matcher.closings(pattern);
     let (node, is_only) = match matcher.only_choice_at(text, pattern) {
@@ -211,6 +205,18 @@ fn words_of<'t>(
         rest: &text[shape.pattern_end..end_at],
         is_only,
     })
+}
+
+/// Whether what begins with all of this message and what ends it is sure to be found as it was.
+fn is_sure(matcher: &Matcher, text: &[u8], by: By, shape: &Shape) -> bool {
+    match by {
+        By::Cut => false,
+        // What begins like no pattern is looked at only up to its action or tail: all of that is known, or nothing.
+        By::Floating => shape.pattern_end == message_end(text) && matcher.begins_none(text),
+        By::Anchored(pattern) => {
+            matcher.is_literal(pattern) && matcher.is_first_choice(text, pattern)
+        }
+    }
 }
 
 /// The first of `ways` that the text goes.
@@ -251,28 +257,27 @@ impl Remembered {
         matcher: &Matcher,
         head: &Head,
         text: &[u8],
-        pattern: u16,
+        by: By,
         shape: &Shape,
         (end, end_at): (End, usize),
         meaning: Meaning,
     ) -> Option<Remembered> {
-        let (start, variable) = if matcher.is_literal(pattern) {
-            if !matcher.is_first_choice(text, pattern) {
-                return None;
+        let (start, variable) = match by {
+            By::Anchored(pattern) if !matcher.is_literal(pattern) => {
+                let node = matcher.only_choice_at(text, pattern)?;
+                let rest: Box<[u8]> = text[shape.pattern_end..end_at].into();
+                let variable = Variable {
+                    pattern,
+                    node: matcher.has_children(node).then_some(node),
+                    closing: matcher
+                        .closing_quote(pattern)
+                        .map(|literal| ([literal, &rest].concat().into(), literal.len())),
+                    rest,
+                };
+                (matcher.opening(pattern), Some(variable))
             }
-            (&text[..end_at], None)
-        } else {
-            let node = matcher.only_choice_at(text, pattern)?;
-            let rest: Box<[u8]> = text[shape.pattern_end..end_at].into();
-            let variable = Variable {
-                pattern,
-                node: matcher.has_children(node).then_some(node),
-                closing: matcher
-                    .closing_quote(pattern)
-                    .map(|literal| ([literal, &rest].concat().into(), literal.len())),
-                rest,
-            };
-            (matcher.opening(pattern), Some(variable))
+            _ if is_sure(matcher, text, by, shape) => (&text[..end_at], None),
+            _ => return None,
         };
         Some(Remembered {
             level: head.level,

@@ -23,3 +23,4 @@ mod ways;
 pub use access::{Origin, Outcome, Verdict, classify_request};
 pub use aspect::aspect;
 pub use classifier::{Classified, Classifier, Searcher};
+pub use ways::Context;

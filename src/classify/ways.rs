@@ -45,10 +45,24 @@ const N_WAYS_MAX: usize = 1 << 9;
 const LONG_LEN: usize = 64;
 const SHORT_LEN: usize = 8;
 
+/// What has a say in what a message means, but for its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Context {
+    pub level: Level,
+    pub has_connection: bool,
+}
+
+impl Context {
+    #[inline(always)]
+    fn number(self) -> u64 {
+        self.level as u64 | u64::from(self.has_connection) << 8
+    }
+}
+
 /// How a message is known.
 #[derive(Debug, Clone)]
 pub(super) struct Way {
-    pub level: Level,
+    context: Context,
     /// Whether the record ends with the message; else `, client: ` follows, and is part of the text below.
     pub ends_record: bool,
     pub meaning: Meaning,
@@ -115,7 +129,7 @@ pub(super) enum Foreign {
 
 /// What [`Ways::add`] is told about a message.
 pub(super) struct Known<'a> {
-    pub level: Level,
+    pub context: Context,
     pub ends_record: bool,
     pub meaning: Meaning,
     pub words: Words<'a>,
@@ -173,20 +187,20 @@ impl Ways {
         self.ways.len() >= N_WAYS_MAX
     }
 
-    /// The way of the message at `at`, in a record with a connection that ends before the newline at `end`.
+    /// The way of the message at `at`, in a record that ends before the newline at `end`.
     #[inline(always)]
     pub(super) fn recall(
         &mut self,
         cpu: impl Cpu,
         matcher: &Matcher,
         window: Window<'_>,
-        level: Level,
+        context: Context,
         (at, end): (usize, usize),
     ) -> Option<Recalled> {
         let words = [0, 8, 56].map(|behind| window.word(at + behind));
         let firsts = [
-            self.long[long_slot(level, words)],
-            self.short[short_slot(level, words[0])],
+            self.long[long_slot(context, words)],
+            self.short[short_slot(context, words[0])],
             self.brief,
         ];
         // Most often the first way there is is the way, and no branch depends on which it is.
@@ -196,11 +210,11 @@ impl Ways {
         let (mut number, mut later) = (likely, firsts.into_iter());
         loop {
             let way = self.ways.get(usize::from(number))?;
-            if let Some(recalled) = way.read(cpu, matcher, window, level, (at, end)) {
+            if let Some(recalled) = way.read(cpu, matcher, window, context, (at, end)) {
                 if number != likely {
                     self.n_later = self.n_later.wrapping_add(1);
                     if self.n_later.is_multiple_of(LATER_PER_MOVE) {
-                        self.put_first(number, level, words);
+                        self.put_first(number, context, words);
                     }
                 }
                 return Some(recalled);
@@ -214,7 +228,7 @@ impl Ways {
 
     /// Puts a way before the others of its slot.
     #[cold]
-    fn put_first(&mut self, number: u16, level: Level, words: [u64; 3]) {
+    fn put_first(&mut self, number: u16, context: Context, words: [u64; 3]) {
         let Ways {
             ways,
             long,
@@ -223,8 +237,8 @@ impl Ways {
             ..
         } = self;
         let slots = [
-            &mut long[long_slot(level, words)],
-            &mut short[short_slot(level, words[0])],
+            &mut long[long_slot(context, words)],
+            &mut short[short_slot(context, words[0])],
             brief,
         ];
         for first in slots {
@@ -252,11 +266,11 @@ impl Ways {
         }
         let words = way.start.words();
         let first = if known.words.start.len() >= LONG_LEN {
-            &mut self.long[long_slot(known.level, words)]
+            &mut self.long[long_slot(known.context, words)]
         } else if known.words.start.len() < SHORT_LEN {
             &mut self.brief
         } else {
-            &mut self.short[short_slot(known.level, words[0])]
+            &mut self.short[short_slot(known.context, words[0])]
         };
         way.next = std::mem::replace(first, self.ways.len() as u16);
         self.ways.push(way);
@@ -264,14 +278,14 @@ impl Ways {
 }
 
 #[inline(always)]
-fn short_slot(level: Level, first: u64) -> usize {
-    mixed(first ^ level as u64) % N_SHORT
+fn short_slot(context: Context, first: u64) -> usize {
+    mixed(first ^ context.number()) % N_SHORT
 }
 
 #[inline(always)]
-fn long_slot(level: Level, [first, second, far]: [u64; 3]) -> usize {
+fn long_slot(context: Context, [first, second, far]: [u64; 3]) -> usize {
     let words = first ^ second.rotate_left(21) ^ far.rotate_left(42);
-    mixed(words ^ level as u64) % N_LONG
+    mixed(words ^ context.number()) % N_LONG
 }
 
 #[inline(always)]
@@ -283,7 +297,10 @@ impl Way {
     fn none() -> Way {
         let meaning = Meaning::none();
         Way {
-            level: Level::Debug,
+            context: Context {
+                level: Level::Debug,
+                has_connection: false,
+            },
             ends_record: false,
             meaning,
             foreign: Foreign::Never,
@@ -317,7 +334,7 @@ impl Way {
             Some((last, between)) => Some(Variables::new(&known.words, last, between)?),
         };
         Some(Way {
-            level: known.level,
+            context: known.context,
             ends_record: known.ends_record,
             meaning: known.meaning,
             foreign: known.words.foreign(),
@@ -329,7 +346,7 @@ impl Way {
 
     /// Whether both are known by the same text.
     fn is_same(&self, other: &Way) -> bool {
-        self.level == other.level
+        self.context == other.context
             && self.ends_record == other.ends_record
             && self.start == other.start
             && self.variables == other.variables
@@ -342,10 +359,10 @@ impl Way {
         cpu: impl Cpu,
         matcher: &Matcher,
         window: Window<'_>,
-        level: Level,
+        context: Context,
         (at, end): (usize, usize),
     ) -> Option<Recalled> {
-        if self.level != level || !self.start.is_at(cpu, window, at) {
+        if self.context != context || !self.start.is_at(cpu, window, at) {
             return None;
         }
         let text_end = self.text_end(cpu, matcher, window, (at, end))?;

@@ -12,16 +12,17 @@ use crate::{
     lines::{Cpu, Window, marks::BLOCK_LEN, window::wide},
 };
 
-/// Text before the process, and the level it names.
+/// A level in brackets.
 #[derive(Clone, Copy)]
 struct LevelWord {
+    /// Its first eight bytes, or all.
     word: u64,
     mask: u64,
     len: usize,
     level: Level,
 }
 
-/// Levels with a connection, by the low half of the first letter of their name: no two of them share it.
+/// Levels by the low half of the first letter of their name: no two of them share it.
 const LEVELS: [LevelWord; 16] = {
     let never = LevelWord {
         word: 1,
@@ -30,11 +31,12 @@ const LEVELS: [LevelWord; 16] = {
         level: Level::Debug,
     };
     let mut levels = [never; 16];
-    levels[(b'e' % 16) as usize] = level_word(b"[error] ", Level::Error);
-    levels[(b'w' % 16) as usize] = level_word(b"[warn] ", Level::Warn);
-    levels[(b'i' % 16) as usize] = level_word(b"[info] ", Level::Info);
-    levels[(b'c' % 16) as usize] = level_word(b"[crit] ", Level::Crit);
-    levels[(b'a' % 16) as usize] = level_word(b"[alert] ", Level::Alert);
+    levels[(b'e' % 16) as usize] = level_word(b"[error]", Level::Error);
+    levels[(b'w' % 16) as usize] = level_word(b"[warn]", Level::Warn);
+    levels[(b'i' % 16) as usize] = level_word(b"[info]", Level::Info);
+    levels[(b'c' % 16) as usize] = level_word(b"[crit]", Level::Crit);
+    levels[(b'a' % 16) as usize] = level_word(b"[alert]", Level::Alert);
+    levels[(b'n' % 16) as usize] = level_word(b"[notice]", Level::Notice);
     levels
 };
 
@@ -48,18 +50,19 @@ const fn level_word(text: &[u8], level: Level) -> LevelWord {
     }
 }
 
-/// How `PID#TID: *CONNECTION ` was written last: the numbers of a log mostly have as many digits as those of the line before, and
-/// then two comparisons find them.
+/// How ` PID#TID: *CONNECTION ` or ` PID#TID: ` was written last: the numbers of a log mostly have as many digits as those of the
+/// line before, and then two comparisons find them.
 #[derive(Debug, Clone)]
 pub struct Layout {
     text: [u8; BLOCK_LEN],
-    /// Bits of its bytes that are no digits, up to the blank, and of all up to there.
+    /// Bits of its bytes that are no digits, up to the last blank, and of all up to there.
     others: u64,
     all: u64,
-    /// Offsets of the number sign, the colon and the blank.
+    /// Offsets of the number sign, the colon and the last blank.
     after_pid: usize,
     after_tid: usize,
-    after_connection: usize,
+    end: usize,
+    has_connection: bool,
 }
 
 impl Default for Layout {
@@ -71,12 +74,13 @@ impl Default for Layout {
             all: 0,
             after_pid: 0,
             after_tid: 0,
-            after_connection: 0,
+            end: 0,
+            has_connection: false,
         }
     }
 }
 
-/// The head of the record at `at`, which names `time`, up to the level; its process and connection must follow.
+/// The head of the record at `at`, which names `time`, up to the level; its process must follow.
 #[inline(always)]
 pub fn parse_head(
     cpu: impl Cpu,
@@ -90,64 +94,77 @@ pub fn parse_head(
     if word & level.mask != level.word {
         return None;
     }
-    let pid_at = at + TIME_LEN + 1 + level.len;
+    let from = at + TIME_LEN + 1 + level.len;
     // Where the bytes stand that are no digits.
-    let others = u64::from(cpu.non_digits(window.bytes(pid_at)));
-    let differs = cpu.differs(window.block(pid_at, 0), &layout.text) & layout.others;
-    if (others & layout.all != layout.others) | (differs != 0) {
-        *layout = read_layout(window, pid_at, others)?;
+    let others = u64::from(cpu.non_digits(window.bytes(from)));
+    let differs = cpu.differs(window.block(from, 0), &layout.text) & layout.others;
+    // A star behind the colon is to be followed by a connection.
+    let is_star = !layout.has_connection & (window.byte(from + layout.end + 1) == b'*');
+    if (others & layout.all != layout.others) | (differs != 0) | is_star {
+        *layout = read_layout(window, from, others)?;
     }
     let Layout {
         after_pid,
         after_tid,
-        after_connection,
+        end,
+        has_connection,
         ..
     } = *layout;
-    let [pid, tid, connection] = [pid_at, pid_at + after_pid + 1, pid_at + after_tid + 3];
+    let [pid, tid, connection] = [from + 1, from + after_pid + 1, from + after_tid + 3];
     // Numbers that nobody asks for are not computed: this is straight arithmetic, which the compiler leaves out.
     Some(Head {
         time: Some(time),
         level: Some(level.level),
-        pid: Some(number(window, pid, after_pid)),
+        pid: Some(number(window, pid, after_pid - 1)),
         tid: Some(number(window, tid, after_tid - after_pid - 1)),
-        connection: Some(number(window, connection, after_connection - after_tid - 3)),
-        len: pid_at + after_connection + 1 - at,
+        connection: has_connection
+            .then(|| number(window, connection, end.wrapping_sub(after_tid + 3))),
+        len: from + end + 1 - at,
     })
 }
 
-/// The layout of the text at `pid_at`, of whose first 32 bytes `others` are no digits.
+/// The layout of the text at `from`, of whose first 32 bytes `others` are no digits.
 #[inline(never)]
-fn read_layout(window: Window<'_>, pid_at: usize, others: u64) -> Option<Layout> {
-    let after_pid = others.trailing_zeros() as usize;
-    let after_tid = (others & others.wrapping_sub(1)).trailing_zeros() as usize;
+fn read_layout(window: Window<'_>, from: usize, others: u64) -> Option<Layout> {
+    let behind_blank = others & others.wrapping_sub(1);
+    let after_pid = behind_blank.trailing_zeros() as usize;
+    let after_tid = (behind_blank & behind_blank.wrapping_sub(1)).trailing_zeros() as usize;
     if after_tid > 32 - 3 {
         return None;
     }
-    let behind = others & u64::MAX << (after_tid + 3);
-    let after_connection = behind.trailing_zeros() as usize;
-    let is_whole = (window.byte(pid_at + after_pid) == b'#')
-        & (window.word(pid_at + after_tid) << 40 == COLON_STAR << 40)
-        & (window.byte(pid_at + after_connection) == b' ')
-        & (after_pid > 0)
-        & (after_tid > after_pid + 1)
-        & (after_connection > after_tid + 3)
-        & (after_connection < 32);
+    let has_connection = window.word(from + after_tid) << 40 == COLON_STAR << 40;
+    let connection_at = after_tid + 3;
+    let end = if has_connection {
+        (others & u64::MAX << connection_at).trailing_zeros() as usize
+    } else {
+        after_tid + 1
+    };
+    let is_whole = (window.byte(from) == b' ')
+        & (window.byte(from + after_pid) == b'#')
+        & (window.byte(from + after_tid) == b':')
+        & (window.byte(from + end) == b' ')
+        & (end < 32);
     let n_digits = [
-        after_pid,
-        after_tid - after_pid - 1,
-        after_connection.wrapping_sub(after_tid + 3),
+        after_pid.wrapping_sub(1),
+        after_tid.wrapping_sub(after_pid + 1),
+        if has_connection {
+            end.wrapping_sub(connection_at)
+        } else {
+            1
+        },
     ];
-    if !is_whole || n_digits.iter().any(|&n| n > 15) {
+    if !is_whole || n_digits.iter().any(|n| !(1..=15).contains(n)) {
         return None;
     }
-    let all = (2 << after_connection) - 1;
+    let all = (2 << end) - 1;
     Some(Layout {
-        text: *window.block(pid_at, 0),
+        text: *window.block(from, 0),
         others: others & all,
         all,
         after_pid,
         after_tid,
-        after_connection,
+        end,
+        has_connection,
     })
 }
 

@@ -4,7 +4,7 @@
 use super::{Event, Run, Scanner, Sink};
 use crate::{
     aggregate::{Ledger, LineClass},
-    classify::Classified,
+    classify::{Classified, Context},
     event::{LocalTime, Trust},
     lines::{Cpu, Window, window::WINDOW_LEN},
     parse::{Head, forged, head::is_head, record, usual},
@@ -165,15 +165,20 @@ impl Scanner<'_> {
             n_further: 0,
         };
         if end + 1 < limit && !self.heads.is_head(window.bytes::<21>(end + 1)) {
-            extent = self.extend_usual(cpu, window, (at, message), extent, limit)?;
+            let is_open = head.connection.is_some() && !has_tail(cpu, window, message, end);
+            extent = self.extend_usual(cpu, window, (at, is_open), extent, limit)?;
         }
         let end = extent.end;
         if window.byte(end - 1) == b'\r' || record::is_cut(end - at) {
             return None;
         }
+        let context = Context {
+            level: head.level?,
+            has_connection: head.connection.is_some(),
+        };
         let (known, is_foreign) =
             self.classifier
-                .recall(cpu, &mut self.searcher, window, head.level?, (message, end))?;
+                .recall(cpu, &mut self.searcher, window, context, (message, end))?;
         Some(Usually {
             head,
             known,
@@ -182,17 +187,17 @@ impl Scanner<'_> {
         })
     }
 
-    /// Like [`extend`](Scanner::extend), for a record in a window that has a connection; `None` if any line is unusual.
+    /// Like [`extend`](Scanner::extend), for the record in a window that begins at `at` and is still to get a tail if it `is_open`;
+    /// `None` if any line is unusual.
     #[inline(always)]
     fn extend_usual(
         &self,
         cpu: impl Cpu,
         window: Window<'_>,
-        (at, message): (usize, usize),
+        (at, mut is_open): (usize, bool),
         mut extent: Extent,
         limit: usize,
     ) -> Option<Extent> {
-        let mut is_open = !has_tail(cpu, window, message, extent.end);
         loop {
             let start = extent.end + 1;
             if start >= limit || is_head(window.bytes::<21>(start)) {

@@ -244,18 +244,72 @@ fn heads_of_every_width_are_read_alike() {
         "1 ",
     ];
     let mut text = String::new();
-    for level in ["error", "warn", "crit", "debug"] {
+    for level in ["error", "warn", "crit", "notice", "debug"] {
         for pid in numbers {
             for (tid, connection) in numbers.iter().zip(numbers.iter().rev()) {
                 for tid in [tid, pid] {
+                    let start = format!("2026/11/20 11:23:46 [{level}] {pid}#{tid}:");
                     text += &format!(
-                        "2026/11/20 11:23:46 [{level}] {pid}#{tid}: *{connection} access forbidden by rule, client: 10.0.0.1, server: x\n"
+                        "{start} *{connection} access forbidden by rule, client: 10.0.0.1, server: x\n"
                     );
+                    text += &format!("{start} accept4() failed (24: Too many open files)\n");
+                    text += &format!("{start} {connection} worker_connections are not enough\n");
+                    text += &format!("{start}accept4() failed (24: Too many open files)\n");
+                    text += &format!("{start} * accept4() failed (24: Too many open files)\n");
                 }
             }
         }
     }
     for _ in 0..2 {
         check(&mut scanner, text.as_bytes());
+    }
+}
+
+/// Records of no connection, which come by the million when descriptors run out, among others.
+#[test]
+fn records_without_connection_are_read_alike() {
+    let classifier = Classifier::default();
+    let mut scanner = Scanner::new(&classifier);
+    let mut rng = Rng::new(31);
+    let messages = [
+        "accept4() failed (24: Too many open files)",
+        "1024 worker_connections are not enough",
+        "1024 worker_connections are not enough while connecting to upstream",
+        "1024 worker_connections are not enough, reusing connections",
+        "send() failed (111: Connection refused) while resolving, resolver: 127.0.0.53:53",
+        "backend.example could not be resolved (110: Operation timed out)",
+        "signal 17 (SIGCHLD) received from 1192",
+        "worker process 1192 exited with code 0",
+        "worker process 1192 exited on signal 11 (core dumped)",
+        "start worker processes",
+        "open socket #3 left in connection 7",
+        "bind() to 0.0.0.0:80 failed (98: Address already in use)",
+        "open() \"/etc/nginx/x\ny\" failed (2: No such file or directory) in /etc/nginx/nginx.conf:7",
+        "*7 connect() failed (111: Connection refused) while connecting to upstream",
+        "what nobody knows",
+    ];
+    let behind = [
+        "",
+        ", client: 10.0.0.1, server: x",
+        ", client: 10.0.0.1, server: x, request: \"GET /%0a HTTP/1.1\", upstream: \"http://10.0.0.5:80/\"",
+        ", context: ngx.timer",
+        "\r",
+        "\nStack trace:\n#0 {main}",
+    ];
+    for _ in 0..3 {
+        let mut text = Vec::new();
+        for _ in 0..2_000 {
+            let level = ["error", "alert", "crit", "notice", "emerg"][rng.below(5)];
+            let connection = ["", "", "*42 "][rng.below(3)];
+            let message = messages[rng.below(messages.len())];
+            let behind = behind[rng.below(behind.len() * 3).min(behind.len()) % behind.len()];
+            let line =
+                format!("2026/11/20 11:23:46 [{level}] 1191#1191: {connection}{message}{behind}\n");
+            match rng.below(20) {
+                0 => text.extend(mutate(&mut rng, line.as_bytes())),
+                _ => text.extend_from_slice(line.as_bytes()),
+            }
+        }
+        check(&mut scanner, &text);
     }
 }
