@@ -5,7 +5,7 @@
 //! peer was released (since 1.3.15): there path and URI run together, and only knowledge of the URI tells them apart.
 
 use crate::lines::near::find_near;
-use memchr::{memchr, memmem};
+use memchr::memmem;
 
 /// The peer, or the group where none was chosen; `None` if the value is empty or cut before its address ended.
 #[inline(always)]
@@ -57,24 +57,29 @@ fn behind_name(value: &[u8]) -> &[u8] {
 
 /// The socket of a unix peer, to which a URI may be joined with or without a colon: without the request's own URI if that
 /// stands at the end, else up to a colon, else up to `.sock` or `.socket`, else all of it.
-#[cold]
+#[inline(never)]
 fn unix_address<'a>(peer: &'a [u8], request: Option<&[u8]>) -> Option<&'a [u8]> {
     let path = &peer[5..];
-    let uri = request
-        .and_then(|line| line.split(|&b| b == b' ').nth(1))
-        .unwrap_or_default();
+    let uri = request.and_then(second_word).unwrap_or_default();
     let joined = uri.starts_with(b"/") && path.len() > uri.len() && path.ends_with(uri);
     let path = if joined {
         &path[..path.len() - uri.len()]
     } else {
         path
     };
-    let end = match memchr(b':', path) {
+    let end = match find_near(b':', path) {
         Some(colon) => colon,
         None if joined => path.len(),
         None => suffix_end(path).unwrap_or(path.len()),
     };
     (end > 0).then(|| &peer[..5 + end])
+}
+
+/// What stands between the first blank and the next, or behind the only one.
+#[inline(always)]
+fn second_word(line: &[u8]) -> Option<&[u8]> {
+    let rest = &line[find_near(b' ', line)? + 1..];
+    Some(&rest[..find_near(b' ', rest).unwrap_or(rest.len())])
 }
 
 /// End of a `.sock` or `.socket` that a slash follows.
