@@ -65,7 +65,7 @@ use std::{
 pub struct EngineConfig {
     /// At least 1.
     pub n_threads: usize,
-    /// At least 1.
+    /// 0: as long as suits each file.
     pub chunk_len: usize,
     pub grain: Grain,
     pub filter: Filter,

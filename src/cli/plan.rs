@@ -204,13 +204,13 @@ fn parse_category(text: &str) -> Result<Category, Failure> {
     })
 }
 
-/// `64k`, `1M`, `4096`: bytes, powers of 1024, at least 1.
+/// `64k`, `1M`, `4096`: bytes, powers of 1024.
 fn parse_size(text: &str) -> Result<usize, Failure> {
     let bad = || {
         usage(
             "--chunk-size",
             text,
-            "a number of bytes from 1 up, with k, M or G",
+            "a number of bytes, with k, M or G, or 0",
         )
     };
     let (digits, factor) = match text.as_bytes().last().map(u8::to_ascii_lowercase) {
@@ -220,10 +220,7 @@ fn parse_size(text: &str) -> Result<usize, Failure> {
         _ => (text, 1),
     };
     let number: usize = digits.parse().map_err(|_| bad())?;
-    number
-        .checked_mul(factor)
-        .filter(|&bytes| bytes > 0)
-        .ok_or_else(bad)
+    number.checked_mul(factor).ok_or_else(bad)
 }
 
 /// RFC 3339, `2026-11-20 10:00[:05]` or `2026-11-20` by the clock of the logs, or `-2h30m` before the newest record.

@@ -38,6 +38,12 @@ impl Job<'_> {
     }
 }
 
+/// Chunks of a file, if nobody asks for others: enough for the threads of a large machine to be done at about the same time. To find
+/// where a chunk can begin, and to give its memory back, takes some microseconds; what is given back late is held until then.
+const N_CHUNKS: usize = 256;
+const CHUNK_LEN_MIN: usize = 1 << 20;
+const CHUNK_LEN_MAX: usize = 8 << 20;
+
 /// The chunks of a mapped file, whose first `same_len` bytes another holds too, and which has these `holes`.
 pub(super) fn jobs<'a>(
     state: &SourceState,
@@ -70,6 +76,7 @@ pub(super) fn jobs<'a>(
     if same_len > 0 {
         jobs.push(job(block_of(0..same_len), 0..same_len, Part::Same));
     }
+    let chunk_len = chunk_len(config.chunk_len, bytes.len());
     let mut at = same_len;
     let holes = nuls::runs_around(bytes, holes, limits::LINE_LEN_MAX);
     let end = bytes.len()..bytes.len();
@@ -79,7 +86,7 @@ pub(super) fn jobs<'a>(
         .chain([end])
     {
         let block = block_of(at..hole.start);
-        let ranges = lines::chunks(block.bytes, config.chunk_len, limits::CHUNKS_MAX, may_start);
+        let ranges = lines::chunks(block.bytes, chunk_len, limits::CHUNKS_MAX, may_start);
         jobs.extend(ranges.into_iter().map(|range| job(block, range, Part::New)));
         at = hole.end;
         if !hole.is_empty() {
@@ -94,6 +101,14 @@ pub(super) fn jobs<'a>(
     jobs
 }
 
+/// Length of the chunks of a file of `len` bytes, if `asked` for so many.
+fn chunk_len(asked: usize, len: usize) -> usize {
+    match asked {
+        0 => (len / N_CHUNKS).clamp(CHUNK_LEN_MIN, CHUNK_LEN_MAX),
+        _ => asked,
+    }
+}
+
 /// What comes behind the NULs that `bytes` begin with; those in `holes` need not be looked at.
 pub(super) fn behind_nuls<'a>(bytes: &'a [u8], holes: &[Range<usize>]) -> &'a [u8] {
     let mut at = 0;
@@ -106,5 +121,24 @@ pub(super) fn behind_nuls<'a>(bytes: &'a [u8], holes: &[Range<usize>]) -> &'a [u
         &bytes[at + n..]
     } else {
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_as_long_as_suits_the_file_unless_asked_for() {
+        for (asked, len, want) in [
+            (0, 0, 1 << 20),
+            (0, 200 << 20, 1 << 20),
+            (0, 1 << 30, 4 << 20),
+            (0, 1 << 40, 8 << 20),
+            (1, 1 << 30, 1),
+            (1 << 30, 7, 1 << 30),
+        ] {
+            assert_eq!(chunk_len(asked, len), want, "{asked} of {len}");
+        }
     }
 }

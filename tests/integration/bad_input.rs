@@ -63,7 +63,7 @@ fn no_argument_and_bad_arguments_are_usage() {
                 &["x.log", "--field", "status"],
                 "--field `status`: give NAME=KEY",
             ),
-            (&["x.log", "--chunk-size", "0"], "--chunk-size `0`"),
+            (&["x.log", "--chunk-size", "1T"], "--chunk-size `1T`"),
             (&["x.log", "-o", "report.pdf"], "report.pdf"),
             (&["export", "x.log", "--table", "nope"], "--table `nope`"),
             (&["export", "x.log", "-o", "x.xlsx"], "x.xlsx"),
