@@ -50,6 +50,8 @@ class Tool:
     shown: str
     rounds: int
     good_statuses: tuple[int, ...] = (0,)
+    # What it writes: to delete the one of an earlier run is no part of its work.
+    makes: pathlib.Path | None = None
 
 
 @dataclasses.dataclass
@@ -67,6 +69,8 @@ class Failed(Exception):
 def run_once(tool: Tool, work: pathlib.Path, watch_memory: bool = False) -> Sample:
     """Runs `tool` with its output going to a file; `watch_memory` samples anonymous memory, which costs a little time."""
     environment = {**os.environ, "LC_ALL": "C"}
+    if tool.makes:
+        tool.makes.unlink(missing_ok=True)
     with open(work / f"{tool.name}.out", "wb") as out, tempfile.TemporaryFile() as err:
         start = time.perf_counter()
         try:
@@ -237,17 +241,10 @@ def coroner(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Path,
     flags = ["--table", table, "--bucket", "1m"]
     if table == "traffic":
         flags += ["--log-format", LOG_FORMAT]
-    argv = [
-        *shlex.split(options.coroner),
-        "export",
-        str(file),
-        *flags,
-        "-o",
-        str(work / f"coroner.{suffix}"),
-        "--force",
-    ]
-    shown = f"coroner export FILE {shlex.join(flags)} -o OUT.{suffix} --force"
-    return Tool(f"coroner-{suffix}", argv, shown, options.rounds, good_statuses=(0, 1))
+    out = work / f"coroner.{suffix}"
+    argv = [*shlex.split(options.coroner), "export", str(file), *flags, "-o", str(out)]
+    shown = f"coroner export FILE {shlex.join(flags)} -o OUT.{suffix}"
+    return Tool(f"coroner-{suffix}", argv, shown, options.rounds, good_statuses=(0, 1), makes=out)
 
 
 def opponents(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Path) -> list[Tool]:
