@@ -199,8 +199,8 @@ pub(super) struct Feed {
     pub(super) offset: u64,
     /// What follows the buffer, once known.
     edge: Option<Edge>,
-    /// The last bytes consumed, up to `history_max` of them and some more.
-    history: Vec<u8>,
+    /// The last bytes consumed, up to `history_max` of them: a ring, so that each is moved once.
+    history: VecDeque<u8>,
     history_max: usize,
 }
 
@@ -218,7 +218,7 @@ impl Feed {
             end: 0,
             offset: 0,
             edge: None,
-            history: Vec::new(),
+            history: VecDeque::new(),
             history_max: 0,
         }
     }
@@ -299,19 +299,17 @@ impl Feed {
                 return;
             }
             if kept > 0 {
-                let bytes = &below.stored.fill(below.shared)[n - kept..n];
-                self.history.extend_from_slice(bytes);
+                self.history
+                    .extend(&below.stored.fill(below.shared)[n - kept..n]);
             }
             below.stored.consume(n);
         } else {
             let end = self.start + n;
-            self.history
-                .extend_from_slice(&self.buffer[end - kept..end]);
+            self.history.extend(&self.buffer[end - kept..end]);
             self.start = end;
         }
-        if self.history.len() > self.history_max * 2 {
-            self.history.drain(..self.history.len() - self.history_max);
-        }
+        let n_old = self.history.len().saturating_sub(self.history_max);
+        self.history.drain(..n_old);
     }
 
     /// Goes back by `n` bytes, or as far as they were kept.
@@ -319,7 +317,7 @@ impl Feed {
         let n = usize::try_from(n)
             .unwrap_or(usize::MAX)
             .min(self.history.len());
-        let mut buffer = self.history.split_off(self.history.len() - n);
+        let mut buffer = Vec::from(self.history.split_off(self.history.len() - n));
         buffer.extend_from_slice(&self.buffer[self.start..self.end]);
         self.end = buffer.len();
         (self.buffer, self.start) = (buffer, 0);
