@@ -263,7 +263,8 @@ def opponents(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Pat
     floor = [options.generator, "--sum", path, "--threads", "2"]
     floor = Tool("floor", floor, "generate --sum FILE --threads 2", fast)
     if options.kind == "error-gz":
-        return [counter("zgrep", "-c", "Connection refused"), counter("gzip", "-dc")]
+        decode = Tool("decode", [options.decoder, path], "decode FILE (the same decoder, on one thread)", fast)
+        return [counter("zgrep", "-c", "Connection refused"), counter("gzip", "-dc"), decode]
     if options.kind == "access":
         mawk = Tool("mawk", ["mawk", "-F", '"', MAWK_ACCESS, path], "mawk -F '\"' MAWK_ACCESS FILE", slow)
         goaccess = ["goaccess", path, "--log-format", GOACCESS_FORMAT, "--date-format", "%d/%b/%Y"]
@@ -601,6 +602,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--hyperfine", action="store_true", help="add a summary of each tool by hyperfine")
     parser.add_argument("--coroner", default="target/release/coroner", help="command that stands for coroner")
     parser.add_argument("--generator", default="target/release/examples/generate", help="the log generator")
+    parser.add_argument("--decoder", default="target/release/examples/decode", help="what only decodes, for error-gz")
     parser.add_argument("--machine", help="name of this machine in the record's file name")
     parser.add_argument("--record", help="file to append to (benches/record/DATE-MACHINE.txt)")
     parser.add_argument("--no-record", action="store_true", help="print only")
