@@ -146,6 +146,9 @@ const WAITING_PER_THREAD: usize = 4;
 /// does what it has just drawn, which is near then.
 const READY_SPARE: usize = 6;
 
+/// Portions for which those who wait are woken: to wake somebody takes whoever draws about as long as a twentieth of one.
+const READY_WAKING: usize = 3;
+
 /// Something that yields portions of work one after the other, each at some cost.
 pub(super) trait Spring: Send {
     type Portion: Send;
@@ -250,6 +253,7 @@ impl<F: Spring> Board<F> {
                 if let Some(errand) = errand {
                     state.errands.retain(|other| !Arc::ptr_eq(other, &errand));
                 }
+                let is_dry = drawn.is_none();
                 match drawn {
                     Some(portion) => {
                         state.ready.push_back(portion);
@@ -259,7 +263,9 @@ impl<F: Spring> Board<F> {
                     None => state.dry.push(spring),
                 }
                 state.n_changes += 1;
-                self.changed.notify_all();
+                if is_dry || state.ready.len() >= READY_WAKING {
+                    self.changed.notify_all();
+                }
             } else if state.n_drawn_from == 0 {
                 return;
             } else {
