@@ -1,7 +1,7 @@
 //! Decodes one gzip file and drops what comes out: the least that any run over it takes, with the same decoder.
 //!
-//! `cargo run --release --no-default-features --example decode FILE`, in turn with
-//! `coroner export FILE --table failures --bucket 1m -o x.csv --force`; `--unpack` decodes as the engine does it, layer by
+//! `benches/compare --kind error-gz` runs it in turn with coroner; by hand it is
+//! `cargo run --release --no-default-features --example decode FILE`, where `--unpack` decodes as the engine does it, layer by
 //! layer, in one thread.
 
 use coroner::input::{

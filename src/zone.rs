@@ -64,16 +64,10 @@ impl Zone {
     }
 
     /// The instant a clock of this zone showed `local`, and whether there is just one.
-    #[inline]
     pub fn instant(&self, local: LocalTime) -> (Timestamp, Sureness) {
-        match self.fixed {
-            Some(offset) => (Timestamp(local.0 - offset), Sureness::One),
-            None => self.instant_by_rules(local),
+        if let Some(offset) = self.fixed {
+            return (Timestamp(local.0 - offset), Sureness::One);
         }
-    }
-
-    #[inline(never)]
-    fn instant_by_rules(&self, local: LocalTime) -> (Timestamp, Sureness) {
         let Ok(civil) = jiff::Timestamp::from_second(local.0) else {
             return (Timestamp(local.0), Sureness::Skipped);
         };

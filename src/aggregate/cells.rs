@@ -189,8 +189,8 @@ impl<C: Count> Cells<C> {
         self.recent = Default::default();
     }
 
-    /// Adds the cells of `other`, each under what `rekey` makes of its key: never the same of two, and as late. Both are put in the
-    /// order that `of` makes of keys, if they are not yet, and so is the whole.
+    /// Adds the cells of `other`, each under what `rekey` makes of its key: never the same of two, and with the same second. Both are
+    /// put in the order that `of` makes of keys, if they are not yet, and so is the whole.
     pub(super) fn absorb_in_order<K: Ord>(
         &mut self,
         mut other: Cells<C>,

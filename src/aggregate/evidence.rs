@@ -71,32 +71,11 @@ impl LineStarts {
 
     /// The line number of `evidence`, from 1. Only after [`finish`](Self::finish).
     pub fn line_number(&self, evidence: &Evidence) -> u64 {
-        let before = match self.chunk_of(evidence.offset) {
-            Some(chunk) => self.chunks[chunk].1,
-            None => 0,
-        };
+        let chunk = self
+            .chunks
+            .partition_point(|&(offset, _)| offset <= evidence.offset);
+        let before = chunk.checked_sub(1).map_or(0, |chunk| self.chunks[chunk].1);
         before + u64::from(evidence.line_in_chunk) + 1
-    }
-
-    /// The last chunk that begins at `offset` or before it. Most are as long as each other, so it is looked for where it then would be.
-    fn chunk_of(&self, offset: u64) -> Option<usize> {
-        let (last, _) = self.chunks.last()?;
-        let n = self.chunks.len();
-        let begins = |chunk: usize| {
-            let start = self.chunks.get(chunk).map(|&(start, _)| start);
-            start.is_some_and(|start| start <= offset)
-        };
-        let guess = u128::from(offset) * (n as u128 - 1) / u128::from((*last).max(1));
-        let guess = (guess as usize).min(n - 1);
-        let near = [guess, guess.saturating_sub(1), guess + 1];
-        let found = near
-            .into_iter()
-            .find(|&chunk| begins(chunk) && !begins(chunk + 1));
-        if found.is_some() {
-            return found;
-        }
-        let n_begun = self.chunks.partition_point(|&(start, _)| start <= offset);
-        n_begun.checked_sub(1)
     }
 }
 

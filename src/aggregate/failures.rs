@@ -158,7 +158,6 @@ impl Failures {
 }
 
 impl FailureRow {
-    #[inline(always)]
     fn of(row: Row<FailureCount>) -> FailureRow {
         let Row {
             bucket,

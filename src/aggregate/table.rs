@@ -266,7 +266,6 @@ impl<C: Count> Table<C> {
     }
 }
 
-#[inline(always)]
 fn row<C>(key: &Key, names: &[Option<Arc<[u8]>>], count: C) -> Row<C> {
     Row {
         bucket: (key.second != 0).then_some(LocalTime(i64::from(key.second))),

@@ -207,7 +207,6 @@ pub fn is_between(
     }
 }
 
-#[inline(always)] // rows are large: each should be made where it stays
 fn in_utc(row: FailureRow, zone: &Zone) -> (Failure, Sureness) {
     let placed = row.bucket.map(|bucket| zone.instant(bucket));
     let failure = Failure {

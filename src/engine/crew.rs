@@ -232,7 +232,7 @@ struct BoardState<F: Spring> {
 
 impl<F: Spring> Board<F> {
     /// What each thread does: draw while less is ready than threads could do, else do what is ready, else run errands for
-    /// those who draw, else wait until something is ready or all is done. So whoever draws goes on drawing, and nothing
+    /// those who draw, else wait until some portions are ready or a spring is dry. So whoever draws goes on drawing, and nothing
     /// waits for him.
     fn run(&self, mut each: impl FnMut(F::Portion)) {
         let mut state = self.lock();

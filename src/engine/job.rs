@@ -101,7 +101,7 @@ pub(super) fn jobs<'a>(
     jobs
 }
 
-/// Length of the chunks of a file of `len` bytes, if `asked` for so many.
+/// Length of the chunks of a file of `len` bytes, where the configuration asks for `asked`.
 fn chunk_len(asked: usize, len: usize) -> usize {
     match asked {
         0 => (len / N_CHUNKS).clamp(CHUNK_LEN_MIN, CHUNK_LEN_MAX),

@@ -32,7 +32,7 @@ use std::{collections::BTreeMap, ops::Range};
 /// What is to be counted beside failures and traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wanted {
-    /// What is cut out of their lines.
+    /// What is cut out of the lines of requests.
     pub fields: FieldSet,
     /// Routes, and the clients of failed requests.
     pub routes: bool,
@@ -85,10 +85,7 @@ impl Wanted {
             .with(Field::Host)
             .with(Field::Server)
             .with(Field::Machine),
-        routes: false,
-        traces: false,
-        signs: false,
-        moments: false,
+        ..Wanted::COUNTS
     };
 
     /// The same, with failures one by one.

@@ -302,7 +302,7 @@ fn records_without_connection_are_read_alike() {
             let level = ["error", "alert", "crit", "notice", "emerg"][rng.below(5)];
             let connection = ["", "", "*42 "][rng.below(3)];
             let message = messages[rng.below(messages.len())];
-            let behind = behind[rng.below(behind.len() * 3).min(behind.len()) % behind.len()];
+            let behind = behind.get(rng.below(behind.len() * 3)).unwrap_or(&"");
             let line =
                 format!("2026/11/20 11:23:46 [{level}] 1191#1191: {connection}{message}{behind}\n");
             match rng.below(20) {
