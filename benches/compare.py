@@ -263,8 +263,10 @@ def opponents(options: argparse.Namespace, file: pathlib.Path, work: pathlib.Pat
     floor = [options.generator, "--sum", path, "--threads", "2"]
     floor = Tool("floor", floor, "generate --sum FILE --threads 2", fast)
     if options.kind == "error-gz":
-        decode = Tool("decode", [options.decoder, path], "decode FILE (the same decoder, on one thread)", fast)
-        return [counter("zgrep", "-c", "Connection refused"), counter("gzip", "-dc"), decode]
+        decode = Tool("decode", [options.decoder, path], "decode FILE (flate2 with zlib-rs, on one thread)", fast)
+        unpack = [options.decoder, "--unpack", path]
+        unpack = Tool("unpack", unpack, "decode --unpack FILE (as coroner unpacks, on one thread)", fast)
+        return [counter("zgrep", "-c", "Connection refused"), counter("gzip", "-dc"), decode, unpack]
     if options.kind == "access":
         mawk = Tool("mawk", ["mawk", "-F", '"', MAWK_ACCESS, path], "mawk -F '\"' MAWK_ACCESS FILE", slow)
         goaccess = ["goaccess", path, "--log-format", GOACCESS_FORMAT, "--date-format", "%d/%b/%Y"]

@@ -1,8 +1,8 @@
-//! Decodes one gzip file and drops what comes out: the least that any run over it takes, with the same decoder.
+//! Decodes one gzip file and drops what comes out: the least that any run over it takes.
 //!
-//! `benches/compare --kind error-gz` runs it in turn with coroner; by hand it is
-//! `cargo run --release --no-default-features --example decode FILE`, where `--unpack` decodes as the engine does it, layer by
-//! layer, in one thread.
+//! As a program does it with the decoder of this one, or with `--unpack` as the engine does it, layer by layer, in one thread: that is
+//! quicker, since the checksum is taken otherwise. `benches/compare --kind error-gz` runs both in turn with coroner; by hand it is
+//! `cargo run --release --no-default-features --example decode [--unpack] FILE`.
 
 use coroner::input::{
     Unpacker,
