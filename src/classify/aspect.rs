@@ -2,7 +2,8 @@
 
 use super::{classifier::Classified, errno};
 use crate::event::Category;
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 /// Of a connection that the upstream ended, or that ended by a timeout: the request is of a method that nginx does not send twice
 /// (`ngx_http_upstream.c: ngx_http_upstream_next`, `NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT`).
@@ -10,6 +11,10 @@ pub const NOT_REPEATED: u8 = 1;
 
 /// Of a text that an application wrote: it tells of the end of the request, not of a warning.
 pub const FATAL: u8 = 1;
+
+/// What such texts say.
+static FATAL_WORDS: LazyLock<[Finder<'static>; 3]> =
+    LazyLock::new(|| ["Fatal error", "Parse error", "Uncaught "].map(Finder::new));
 
 /// The aspect of a record: [`NOT_REPEATED`], [`FATAL`], else the errno as Linux numbers it; 0 where there is none.
 pub fn aspect(known: &Classified<'_>) -> u8 {
@@ -22,10 +27,12 @@ pub fn aspect(known: &Classified<'_>) -> u8 {
             if is_repeated { 0 } else { NOT_REPEATED }
         }
         Category::AppStderr => {
-            let is_fatal = [&b"Fatal error"[..], b"Parse error", b"Uncaught "]
-                .iter()
-                .any(|words| memmem::find(known.message, words).is_some());
-            if is_fatal { FATAL } else { 0 }
+            let is_fatal = |finder: &Finder<'_>| finder.find(known.message).is_some();
+            if FATAL_WORDS.iter().any(is_fatal) {
+                FATAL
+            } else {
+                0
+            }
         }
         _ => u8::try_from(errno::to_linux(known.errno)).unwrap_or(u8::MAX),
     }

@@ -29,6 +29,8 @@ use crate::{
     event::{Basis, Category, Phase, Severity, Timestamp},
     input::digest::sha256,
 };
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -181,6 +183,8 @@ struct Cell {
 struct Series<'a> {
     /// In order.
     pairs: Vec<Pair<'a>>,
+    /// The group of each pair, by level.
+    groups: [Vec<usize>; Level::ALL.len()],
     /// By bucket and pair, each once.
     cells: Vec<Cell>,
     /// The same rows by bucket and pair.
@@ -204,15 +208,16 @@ enum Level {
 impl Level {
     const ALL: [Level; 4] = [Level::Pair, Level::Upstream, Level::Category, Level::All];
 
-    /// The same number for all pairs that are added up.
-    fn group(self, pair: usize, pairs: &[Pair<'_>]) -> usize {
-        match self {
+    /// By pair, the same number for all that are added up.
+    fn groups(self, pairs: &[Pair<'_>]) -> Vec<usize> {
+        let group = |pair: usize| match self {
             Level::Pair => pair,
             // Pairs are in order: the first of its upstream stands for all.
             Level::Upstream => pairs.partition_point(|(upstream, _)| *upstream < pairs[pair].0),
             Level::Category => pairs[pair].1 as usize,
             Level::All => 0,
-        }
+        };
+        (0..pairs.len()).map(group).collect()
     }
 }
 
@@ -251,12 +256,18 @@ impl<'a> Series<'a> {
             .filter_map(|row| Some((start(row.bucket?), row)))
             .collect();
         let pair_of = |row: &'a Failure| (row.upstream.as_ref(), row.kind.category);
-        let pairs: BTreeSet<Pair<'a>> = timed.iter().map(|(_, row)| pair_of(row)).collect();
-        let pairs: Vec<Pair<'a>> = pairs.into_iter().collect();
-        let index_of = |pair: Pair<'a>| pairs.partition_point(|other| *other < pair);
+        let mut index_of: HashMap<Pair<'a>, usize, FixedState> = HashMap::default();
+        for (_, row) in &timed {
+            index_of.entry(pair_of(row)).or_default();
+        }
+        let mut pairs: Vec<Pair<'a>> = index_of.keys().copied().collect();
+        pairs.sort_unstable();
+        for (index, pair) in pairs.iter().enumerate() {
+            index_of.insert(*pair, index);
+        }
         let mut rows: Vec<(Timestamp, usize, &Failure)> = timed
             .into_iter()
-            .map(|(bucket, row)| (bucket, index_of(pair_of(row)), row))
+            .map(|(bucket, row)| (bucket, index_of[&pair_of(row)], row))
             .collect();
         rows.sort_by_key(|&(bucket, pair, _)| (bucket, pair));
         let cells = rows
@@ -268,6 +279,7 @@ impl<'a> Series<'a> {
             });
         Some(Series {
             cells: cells.collect(),
+            groups: Level::ALL.map(|level| level.groups(&pairs)),
             pairs,
             rows,
             span: Span {
@@ -290,12 +302,15 @@ impl<'a> Series<'a> {
         let mut bursts = Vec::new();
         let mut usual_of_pairs = vec![Usual::default(); self.pairs.len()];
         for level in Level::ALL {
-            let mut order: Vec<(usize, usize)> = (0..self.cells.len())
-                .map(|at| (level.group(self.cells[at].pair, &self.pairs), at))
-                .collect();
-            order.sort_unstable();
-            for group in order.chunk_by(|a, b| a.0 == b.0) {
-                let (number, cells) = (group[0].0, group.iter().map(|&(_, at)| at));
+            let groups = &self.groups[level as usize];
+            let n_groups = groups.iter().max().map_or(0, |last| last + 1);
+            let mut members: Vec<Vec<usize>> = vec![Vec::new(); n_groups];
+            for (at, cell) in self.cells.iter().enumerate() {
+                members[groups[cell.pair]].push(at);
+            }
+            let members = members.iter().enumerate();
+            for (number, members) in members.filter(|(_, members)| !members.is_empty()) {
+                let cells = members.iter().copied();
                 let all = counts(cells.clone().map(|at| &self.cells[at]));
                 let usual = usual_of(&all, self.span);
                 if level == Level::Pair {
@@ -371,9 +386,10 @@ impl<'a> Series<'a> {
         let minutes = (window.last.0 - window.first.0 + self.span.width_s) / 60;
         let n_events = rows.iter().map(|(_, row)| row.n_events).sum();
         let is_in = |(level, group, burst): &(Level, usize, Burst)| {
-            let range = burst.first..=burst.last;
-            level.group(pair, &self.pairs) == *group
-                && rows.iter().any(|(bucket, _)| range.contains(bucket))
+            // They are in order of time.
+            let behind = || &rows[rows.partition_point(|(bucket, _)| *bucket < burst.first)..];
+            self.groups[*level as usize][pair] == *group
+                && behind().first().is_some_and(|(bucket, _)| *bucket <= burst.last)
                 // The burst of many does not make what fails as usual a part of it.
                 && (*level == Level::Pair || usual.is_tripled(n_events, minutes))
         };

@@ -8,7 +8,9 @@ use crate::{
     event::{LocalTime, Timestamp},
     zone::{Sureness, Zone},
 };
-use std::{cmp::Ordering, sync::Arc};
+use foldhash::fast::FixedState;
+use hashbrown::hash_table::{Entry, HashTable};
+use std::{cmp::Ordering, hash::BuildHasher, sync::Arc};
 
 /// Where and how to put the counts.
 #[derive(Clone, Debug)]
@@ -181,7 +183,7 @@ impl Fine {
             .max(self.widest);
         Placed {
             rows: rebucket(self.rows, width),
-            traffic: rebucket_traffic(self.traffic, width),
+            traffic: rebucket(self.traffic, width),
             width,
             narrower_wanted: wanted.filter(|wanted| *wanted < width),
             since: self.since,
@@ -236,42 +238,44 @@ fn span_s(rows: &[Failure], traffic: &[Traffic]) -> i64 {
         .map_or(0, |(first, last)| last.0 - first.0)
 }
 
-/// Sums rows into buckets of `width`, in the order of the table. Where no buckets join they often are in it: the whole is then not
-/// moved.
-fn rebucket(mut rows: Vec<Failure>, width: Width) -> Vec<Failure> {
-    for row in &mut rows {
-        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
-    }
-    if rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
-        return rows;
-    }
-    rows.sort_by(Failure::order);
-    let mut sums: Vec<Failure> = Vec::with_capacity(rows.len());
-    for row in rows {
-        match sums.last_mut() {
-            Some(last) if last.order(&row).is_eq() => last.add(&row),
-            _ => sums.push(row),
-        }
-    }
-    sums
+/// A row of a table by time.
+trait Bucketed: Sized {
+    fn bucket(&mut self) -> &mut Option<Timestamp>;
+
+    /// That of the table. Two that are equal are about the same.
+    fn order(&self, other: &Self) -> Ordering;
+
+    /// Of all that `order` looks at.
+    fn hash(&self) -> u64;
+
+    /// Adds the counts of `other`, which is about the same.
+    fn add(&mut self, other: &Self);
 }
 
-/// Likewise.
-fn rebucket_traffic(mut rows: Vec<Traffic>, width: Width) -> Vec<Traffic> {
+/// Sums rows into buckets of `width`, in the order of the table. Where no buckets join they often are in it: the whole is then not
+/// moved.
+fn rebucket<R: Bucketed>(mut rows: Vec<R>, width: Width) -> Vec<R> {
     for row in &mut rows {
-        row.bucket = row.bucket.map(|start| Timestamp(width.floor(start.0)));
+        let bucket = row.bucket();
+        *bucket = bucket.map(|start| Timestamp(width.floor(start.0)));
     }
     if rows.is_sorted_by(|a, b| a.order(b).is_lt()) {
         return rows;
     }
-    rows.sort_by(Traffic::order);
-    let mut sums: Vec<Traffic> = Vec::with_capacity(rows.len());
+    // Many become few: only those are sorted.
+    let mut sums: Vec<R> = Vec::new();
+    let mut known: HashTable<usize> = HashTable::new();
     for row in rows {
-        match sums.last_mut() {
-            Some(last) if last.order(&row).is_eq() => last.count.merge(&row.count),
-            _ => sums.push(row),
+        let is_same = |&at: &usize| sums[at].order(&row).is_eq();
+        match known.entry(row.hash(), is_same, |&at| sums[at].hash()) {
+            Entry::Occupied(entry) => sums[*entry.get()].add(&row),
+            Entry::Vacant(entry) => {
+                entry.insert(sums.len());
+                sums.push(row);
+            }
         }
     }
+    sums.sort_by(R::order);
     sums
 }
 
@@ -291,16 +295,32 @@ impl Traffic {
             count: row.count,
         }
     }
+}
 
-    /// That of the table.
+impl Bucketed for Traffic {
+    fn bucket(&mut self) -> &mut Option<Timestamp> {
+        &mut self.bucket
+    }
+
     fn order(&self, other: &Traffic) -> Ordering {
         let buckets = self.bucket.cmp(&other.bucket);
         buckets.then_with(|| order_of_names(&self.upstream, &other.upstream))
     }
+
+    fn hash(&self) -> u64 {
+        FixedState::default().hash_one((self.bucket, &self.upstream))
+    }
+
+    fn add(&mut self, other: &Traffic) {
+        self.count.merge(&other.count);
+    }
 }
 
-impl Failure {
-    /// That of the table. Two that are equal are about the same.
+impl Bucketed for Failure {
+    fn bucket(&mut self) -> &mut Option<Timestamp> {
+        &mut self.bucket
+    }
+
     fn order(&self, other: &Failure) -> Ordering {
         self.bucket
             .cmp(&other.bucket)
@@ -308,8 +328,11 @@ impl Failure {
             .then_with(|| self.kind.cmp(&other.kind))
     }
 
-    /// Adds the counts of `other`.
-    pub fn add(&mut self, other: &Failure) {
+    fn hash(&self) -> u64 {
+        FixedState::default().hash_one((self.bucket, &self.upstream, self.kind))
+    }
+
+    fn add(&mut self, other: &Failure) {
         self.n_events += other.n_events;
         self.clients.merge(&other.clients);
         self.first_seen = self.first_seen.into_iter().chain(other.first_seen).min();

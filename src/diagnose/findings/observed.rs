@@ -11,6 +11,8 @@ use crate::{
     event::{Basis, Category, LocalTime, Phase, Severity, Timestamp},
     zone::Zone,
 };
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// One thing that was said of one upstream.
@@ -98,7 +100,7 @@ impl Observed {
     pub fn of(signs: Signs, served: Served, fine: &Fine, zone: &Zone) -> Observed {
         let (since, until) = fine.asked_for();
         let (rows, samples) = signs.finish();
-        let mut told: BTreeMap<Key, Vec<(Option<Timestamp>, Part)>> = BTreeMap::new();
+        let mut told: HashMap<Key, Vec<(Option<Timestamp>, Part)>, FixedState> = HashMap::default();
         for row in rows {
             let bucket = row.bucket.map(|bucket| zone.instant(bucket).0);
             if is_between(bucket, since, until) {

@@ -10,7 +10,7 @@ use super::{
 };
 use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status, bufread::GzDecoder};
-use std::io::{ErrorKind, Read};
+use std::io::{self, Read};
 
 pub(super) struct Gzip {
     part: Part,
@@ -58,21 +58,28 @@ impl Gzip {
 
     fn header(&mut self, input: &[u8]) -> Progress {
         let n_held = self.held.len();
-        self.held.extend_from_slice(input);
-        let mut header = GzDecoder::new(&self.held[..]);
-        if header.header().is_some() {
-            let len = self.held.len() - header.get_ref().len();
-            self.held.clear();
-            self.part = Part::Text;
-            return more(len - n_held);
-        }
-        // Only reading tells what was wrong with it.
-        match header.read(&mut [0]) {
-            Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
-                let state = State::Failed(Trouble::Corrupt(error.to_string()));
-                Progress { state, ..more(0) }
+        let len = if n_held == 0 {
+            header_len(input)
+        } else {
+            self.held.extend_from_slice(input);
+            header_len(&self.held)
+        };
+        match len {
+            Ok(Some(len)) => {
+                self.held.clear();
+                self.part = Part::Text;
+                more(len - n_held)
             }
-            _ => more(input.len()),
+            Ok(None) => {
+                if n_held == 0 {
+                    self.held.extend_from_slice(input);
+                }
+                more(input.len())
+            }
+            Err(error) => Progress {
+                state: State::Failed(Trouble::Corrupt(error.to_string())),
+                ..more(0)
+            },
         }
     }
 
@@ -120,6 +127,19 @@ impl Gzip {
     }
 }
 
+/// Length of the header that `bytes` begins with; `None` if it goes on behind them.
+fn header_len(bytes: &[u8]) -> io::Result<Option<usize>> {
+    let mut decoder = GzDecoder::new(bytes);
+    if decoder.header().is_some() {
+        return Ok(Some(bytes.len() - decoder.get_ref().len()));
+    }
+    // Only reading tells what was wrong with it.
+    match decoder.read(&mut [0]) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(None),
+    }
+}
+
 /// So many bytes taken, and nothing made of them yet.
 fn more(n_in: usize) -> Progress {
     Progress {
@@ -164,5 +184,84 @@ impl Codec for Gzip {
             Part::Text => self.text(input, output),
             Part::Trailer => self.trailer(input),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compression, GzBuilder};
+    use std::io::Write;
+
+    const TEXT: &[u8] = b"2026/11/20 11:23:46 [error] 7#7: *1 connect() failed\n";
+
+    /// A member with all that a header can have.
+    fn member() -> Vec<u8> {
+        let header = GzBuilder::new().filename("error.log").comment("c");
+        let mut encoder = header
+            .extra([7; 300])
+            .write(Vec::new(), Compression::default());
+        encoder.write_all(TEXT).expect("memory");
+        let mut member = encoder.finish().expect("memory");
+        let n_header = header_len(&member).expect("a header").expect("all of it");
+        member[3] |= 1 << 1; // its own checksum follows
+        let checksum = crc32fast::hash(&member[..n_header]) as u16;
+        member.splice(n_header..n_header, checksum.to_le_bytes());
+        member
+    }
+
+    /// What comes out of `member` if it comes in pieces of `len` bytes, and how it ends.
+    fn decoded(member: &[u8], len: usize) -> (Vec<u8>, usize, State) {
+        let mut codec = Gzip::new();
+        codec.begin(&member[..4]).expect("always begins");
+        let (mut text, mut at, mut out) = (Vec::new(), 0, [0; 16]);
+        loop {
+            let input = &member[at..member.len().min(at + len)];
+            let Progress { n_in, n_out, state } = codec.decode(input, &mut out);
+            text.extend_from_slice(&out[..n_out]);
+            at += n_in;
+            if !matches!(state, State::More) || n_in + n_out == 0 {
+                return (text, at, state);
+            }
+        }
+    }
+
+    #[test]
+    fn headers_and_trailers_may_come_in_pieces() {
+        let member = member();
+        let followed = [&member[..], b"more"].concat();
+        for len in 1..=followed.len() {
+            let (text, n_in, state) = decoded(&followed, len);
+            assert_eq!((&text[..], n_in), (TEXT, member.len()), "{len}");
+            assert!(matches!(state, State::Done), "{len}");
+        }
+        for end in 4..member.len() {
+            let (_, n_in, state) = decoded(&member[..end], 100);
+            assert!(matches!(state, State::More) && n_in == end, "{end}");
+        }
+    }
+
+    #[test]
+    fn checksums_and_length_are_compared() {
+        let member = member();
+        let end = member.len();
+        let flipped = |at: usize| {
+            let mut member = member.clone();
+            member[at] ^= 1;
+            decoded(&member, end)
+        };
+        // A name of which the header's checksum knows nothing.
+        let name = member.windows(5).position(|bytes| bytes == b"error");
+        assert!(matches!(
+            flipped(name.expect("there is one")).2,
+            State::Failed(Trouble::Corrupt(_))
+        ));
+        let (text, n_in, state) = flipped(end - 8);
+        assert_eq!((&text[..], n_in), (TEXT, end));
+        assert!(matches!(state, State::DoneWrong));
+        assert!(matches!(
+            flipped(end - 4).2,
+            State::Failed(Trouble::Checksum)
+        ));
     }
 }
