@@ -6,14 +6,14 @@ use hashbrown::{HashTable, hash_table::Entry};
 use std::hash::BuildHasher;
 
 /// Second of the bucket's start (0: no time on record), name, and kind, packed for a quick hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) second: u32,
     pub(super) name: NameId,
     pub(super) kind: u32,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cell<C> {
     pub(super) key: Key,
     pub(super) count: C,
@@ -37,6 +37,8 @@ pub(super) struct Cells<C: Count> {
     /// and many at once wait no longer.
     waiting: [(u32, C::Late); N_WAITING],
     n_waiting: usize,
+    /// They were sorted, and none came since.
+    is_sorted: bool,
 }
 
 const N_WAITING: usize = 64;
@@ -82,6 +84,7 @@ impl<C: Count> Default for Cells<C> {
             lately: Box::new([0; N_LATELY]),
             waiting: [(0, C::Late::default()); N_WAITING],
             n_waiting: 0,
+            is_sorted: true,
         }
     }
 }
@@ -168,6 +171,7 @@ impl<C: Count> Cells<C> {
             key,
             count: C::default(),
         });
+        self.is_sorted = false;
         end
     }
 
@@ -189,59 +193,73 @@ impl<C: Count> Cells<C> {
         self.recent = Default::default();
     }
 
-    /// Adds the cells of `other`, each under what `rekey` makes of its key: never the same of two, and with the same second. Both are
-    /// put in the order that `of` makes of keys, if they are not yet, and so is the whole.
-    pub(super) fn absorb_in_order<K: Ord>(
+    /// Adds the cells of `other`, each under what `rekey` makes of its key: never the same of two, and with the same second and a name
+    /// of the same rank among its own. Both are sorted, if they are not yet, and so is the whole.
+    pub(super) fn absorb_in_order(
         &mut self,
         mut other: Cells<C>,
         rekey: impl Fn(Key) -> Key,
-        of: impl Fn(&Key) -> K,
+        ranks: &[u32],
     ) {
-        self.sort_by_key(&of);
+        self.sort(ranks);
         other.flush();
-        other
-            .cells
-            .iter_mut()
-            .for_each(|cell| cell.key = rekey(cell.key));
-        other.sort_by_key(&of);
-        let cells = &mut self.cells;
-        let (n_mine, mut at) = (cells.len(), 0);
-        for cell in other.cells {
-            let key = of(&cell.key);
-            let before = cells[at..n_mine]
-                .iter()
-                .take_while(|mine| of(&mine.key) < key);
-            at += before.count();
-            match cells[..n_mine].get_mut(at) {
-                Some(same) if same.key == cell.key => same.count.merge(&cell.count),
-                _ => cells.push(cell),
-            }
+        for cell in &mut other.cells {
+            cell.key = rekey(cell.key);
         }
+        other.sort(ranks);
+        let (cells, mut at) = (&mut self.cells, 0);
+        other.cells.retain(|cell| {
+            let rank = cell.key.rank(ranks);
+            let before = cells[at..].iter();
+            at += before
+                .take_while(|mine| mine.key.rank(ranks) < rank)
+                .count();
+            match cells.get_mut(at) {
+                Some(same) if same.key == cell.key => {
+                    same.count.merge(&cell.count);
+                    false
+                }
+                _ => true,
+            }
+        });
         self.last_second = self.last_second.max(other.last_second);
         self.forget_index();
-        self.join_runs(of);
+        self.insert_in_order(other.cells, ranks);
     }
 
-    /// Puts the cells in the order that `of` makes of their keys, which goes by time first.
+    /// Puts sorted cells, none of which is known, in their places among the others: from the end, so that each is moved once.
+    fn insert_in_order(&mut self, further: Vec<Cell<C>>, ranks: &[u32]) {
+        let cells = &mut self.cells;
+        let mut n_left = cells.len();
+        let mut place = n_left + further.len();
+        cells.resize_with(place, Cell::default);
+        for cell in further.into_iter().rev() {
+            let rank = cell.key.rank(ranks);
+            while n_left > 0 && cells[n_left - 1].key.rank(ranks) > rank {
+                (n_left, place) = (n_left - 1, place - 1);
+                cells.swap(n_left, place);
+            }
+            place -= 1;
+            cells[place] = cell;
+        }
+    }
+
+    /// Sorts the cells by time, then name, then kind; `ranks` has the place of each name among all.
     ///
     /// They come in the order of their first event, so buckets lie together already, unless clocks were set back.
-    pub(super) fn sort_by_key<K: Ord>(&mut self, of: impl Fn(&Key) -> K) {
+    pub(super) fn sort(&mut self, ranks: &[u32]) {
         self.flush();
-        if self.cells.is_sorted_by_key(|cell| of(&cell.key)) {
+        if self.is_sorted {
             return;
         }
         self.forget_index();
         let buckets = self.cells.chunk_by_mut(|a, b| a.key.second == b.key.second);
         // Cells are large: they are moved once they are known to have a place.
-        buckets.for_each(|bucket| bucket.sort_by_cached_key(|cell| of(&cell.key)));
-        self.join_runs(of);
-    }
-
-    /// The same for cells that come in few runs, which the sort finds.
-    fn join_runs<K: Ord>(&mut self, of: impl Fn(&Key) -> K) {
-        if !self.cells.is_sorted_by_key(|cell| of(&cell.key)) {
-            self.cells.sort_by_key(|cell| of(&cell.key));
+        buckets.for_each(|bucket| bucket.sort_by_cached_key(|cell| cell.key.rank_in_bucket(ranks)));
+        if !self.cells.is_sorted_by_key(|cell| cell.key.rank(ranks)) {
+            self.cells.sort_by_key(|cell| cell.key.rank(ranks));
         }
+        self.is_sorted = true;
     }
 
     /// Adds the cells of `other`, each under what `rekey` makes of its key.
@@ -274,6 +292,7 @@ impl<C: Count> Cells<C> {
         }
         self.n_indexed = self.cells.len();
         self.recent = Default::default();
+        self.is_sorted = false;
     }
 
     /// Files every cell under what `rekey` makes of its key.
@@ -287,10 +306,14 @@ impl Key {
     /// Its place among others, by time, then name, then kind, where `ranks` has that of each name. One integer: comparing two takes no
     /// branch.
     #[inline(always)]
-    pub(super) fn rank(&self, ranks: &[u32]) -> u128 {
-        let parts = [self.second, ranks[self.name as usize], self.kind];
-        let append = |number: u128, part| number << 32 | u128::from(part);
-        parts.into_iter().fold(0, append)
+    fn rank(&self, ranks: &[u32]) -> u128 {
+        u128::from(self.second) << 64 | u128::from(self.rank_in_bucket(ranks))
+    }
+
+    /// Its place among those of the same second.
+    #[inline(always)]
+    fn rank_in_bucket(&self, ranks: &[u32]) -> u64 {
+        u64::from(ranks[self.name as usize]) << 32 | u64::from(self.kind)
     }
 
     /// The same for all of a bucket's rows of one name and kind, whatever the bucket.

@@ -123,8 +123,7 @@ impl<C: Count> Table<C> {
         };
         if other.width == width && self.threshold == u64::MAX {
             let ranks = self.ranks();
-            self.cells
-                .absorb_in_order(other.cells, rekey, |key| key.rank(&ranks));
+            self.cells.absorb_in_order(other.cells, rekey, &ranks);
         } else {
             self.cells.absorb(other.cells, rekey);
         }
@@ -148,7 +147,7 @@ impl<C: Count> Table<C> {
     /// Puts what was counted in the order of rows, which changes no answer. Parts in order merge quickly, and to a whole in order.
     pub fn sort(&mut self) {
         let ranks = self.ranks();
-        self.cells.sort_by_key(|key| key.rank(&ranks));
+        self.cells.sort(&ranks);
     }
 
     /// The latest time counted.

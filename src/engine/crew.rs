@@ -144,7 +144,7 @@ const WAITING_PER_THREAD: usize = 4;
 
 /// Portions that may wait beside one for each thread: so many that whoever draws rarely has to stop for a thread that is late. One alone
 /// does what it has just drawn, which is near then.
-const READY_SPARE: usize = 6;
+const READY_SPARE: usize = 30;
 
 /// Portions for which those who wait are woken: to wake somebody takes whoever draws about as long as a twentieth of one.
 const READY_WAKING: usize = 3;
