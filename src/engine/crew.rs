@@ -142,9 +142,15 @@ pub(super) fn has_space(n_bytes: usize) -> bool {
 /// Results per thread that wait to be taken in order.
 const WAITING_PER_THREAD: usize = 4;
 
-/// Portions that may wait beside one for each thread: so many that whoever draws rarely has to stop for a thread that is late. One alone
-/// does what it has just drawn, which is near then.
-const READY_SPARE: usize = 30;
+/// Portions that may wait beside one for each thread, whatever they take.
+const READY_SPARE: usize = 6;
+
+/// So many more may, if all take no more than [`READY_BYTES`]: whoever draws is the one that all wait for, and should not have to stop
+/// because another is late. A thread alone does what it has just drawn, which is near then.
+const READY_SMALL: usize = 24;
+
+/// Bytes of portions that wait.
+const READY_BYTES: usize = 32 << 20;
 
 /// Portions for which those who wait are woken: to wake somebody takes whoever draws about as long as a twentieth of one.
 const READY_WAKING: usize = 3;
@@ -158,6 +164,9 @@ pub(super) trait Spring: Send {
 
     /// Drawing panicked: it is dry from now on.
     fn break_off(&mut self, what: String);
+
+    /// Bytes that one takes.
+    fn n_bytes(portion: &Self::Portion) -> usize;
 
     /// What others can do meanwhile.
     fn errand(&self) -> Option<Arc<dyn Errand>>;
@@ -188,9 +197,15 @@ impl<S: Send> Crew<S> {
         let n = self.states.len();
         let board = Board {
             n_ready: if n > 1 { n + READY_SPARE } else { n },
+            n_small: if n > 1 && has_space(2 * READY_BYTES) {
+                READY_SMALL
+            } else {
+                0
+            },
             state: Mutex::new(BoardState {
                 idle: springs.into(),
                 ready: VecDeque::new(),
+                ready_bytes: 0,
                 dry: Vec::new(),
                 errands: Vec::new(),
                 n_drawn_from: 0,
@@ -216,6 +231,8 @@ impl<S: Send> Crew<S> {
 struct Board<F: Spring> {
     /// Portions that may wait while there is something to draw from.
     n_ready: usize,
+    /// So many more may, if they take few bytes.
+    n_small: usize,
     state: Mutex<BoardState<F>>,
     changed: Condvar,
 }
@@ -223,6 +240,8 @@ struct Board<F: Spring> {
 struct BoardState<F: Spring> {
     idle: VecDeque<F>,
     ready: VecDeque<F::Portion>,
+    /// What these take.
+    ready_bytes: usize,
     dry: Vec<F>,
     /// What there is to do for those that are drawn from.
     errands: Vec<Arc<dyn Errand>>,
@@ -237,8 +256,9 @@ impl<F: Spring> Board<F> {
     fn run(&self, mut each: impl FnMut(F::Portion)) {
         let mut state = self.lock();
         loop {
-            let is_time = state.ready.len() >= self.n_ready || state.idle.is_empty();
+            let is_time = self.is_full(&state) || state.idle.is_empty();
             if is_time && let Some(portion) = state.ready.pop_front() {
+                state.ready_bytes -= F::n_bytes(&portion);
                 drop(state);
                 each(portion);
                 state = self.lock();
@@ -256,6 +276,7 @@ impl<F: Spring> Board<F> {
                 let is_dry = drawn.is_none();
                 match drawn {
                     Some(portion) => {
+                        state.ready_bytes += F::n_bytes(&portion);
                         state.ready.push_back(portion);
                         // In front, so that few springs are open at a time.
                         state.idle.push_front(spring);
@@ -283,6 +304,12 @@ impl<F: Spring> Board<F> {
         }
     }
 
+    /// Whether no more may wait.
+    fn is_full(&self, state: &BoardState<F>) -> bool {
+        let n_more = state.ready.len().checked_sub(self.n_ready);
+        n_more.is_some_and(|n| n >= self.n_small || state.ready_bytes >= READY_BYTES)
+    }
+
     fn lock(&self) -> MutexGuard<'_, BoardState<F>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -304,5 +331,76 @@ impl<'j, J> Share<'j, J> {
 
     fn next(&self) -> Option<&'j J> {
         self.jobs.get(self.n_taken.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Yields portions of so many bytes, `left` of them; notes how many were out at once.
+    struct Tap<'a> {
+        n_bytes: usize,
+        left: usize,
+        n_out: &'a AtomicUsize,
+        n_out_max: &'a AtomicUsize,
+    }
+
+    impl Spring for Tap<'_> {
+        type Portion = usize;
+
+        fn draw(&mut self) -> Option<usize> {
+            self.left = self.left.checked_sub(1)?;
+            let n_out = self.n_out.fetch_add(1, Ordering::SeqCst) + 1;
+            self.n_out_max.fetch_max(n_out, Ordering::SeqCst);
+            Some(self.n_bytes)
+        }
+
+        fn break_off(&mut self, what: String) {
+            panic!("{what}");
+        }
+
+        fn n_bytes(portion: &usize) -> usize {
+            *portion
+        }
+
+        fn errand(&self) -> Option<Arc<dyn Errand>> {
+            None
+        }
+    }
+
+    /// How many portions of `n_bytes` are out at once, at most, while nobody is done with any: each thread holds one then.
+    fn n_out_max(n_threads: usize, n_bytes: usize) -> usize {
+        let (n_out, n_out_max) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let n_held = AtomicUsize::new(0);
+        let tap = Tap {
+            n_bytes,
+            left: 100,
+            n_out: &n_out,
+            n_out_max: &n_out_max,
+        };
+        let mut crew = Crew::new(n_threads, || ());
+        crew.drain(vec![tap], |(), _| {
+            n_held.fetch_add(1, Ordering::SeqCst);
+            while n_held.load(Ordering::SeqCst) < n_threads {
+                std::thread::yield_now();
+            }
+            n_out.fetch_sub(1, Ordering::SeqCst);
+        });
+        assert_eq!(n_out.into_inner(), 0);
+        n_out_max.into_inner()
+    }
+
+    /// So memory is bounded, whatever comes.
+    #[test]
+    fn few_large_portions_wait_and_more_small_ones() {
+        assert_eq!(n_out_max(1, 1), 1);
+        for n_threads in [2, 3] {
+            let few = n_threads + READY_SPARE;
+            // Beside those that wait, each thread holds one, or draws.
+            assert!((few..=few + n_threads).contains(&n_out_max(n_threads, READY_BYTES)));
+            let many = few + READY_SMALL;
+            assert!((many..=many + n_threads).contains(&n_out_max(n_threads, 1)));
+        }
     }
 }

@@ -331,6 +331,10 @@ impl Spring for Feed<'_> {
         }
     }
 
+    fn n_bytes(portion: &Portion) -> usize {
+        portion.block.bytes.capacity()
+    }
+
     fn errand(&self) -> Option<Arc<dyn Errand>> {
         let ahead = Arc::clone(self.ahead.as_ref()?);
         Some(ahead)
