@@ -108,6 +108,8 @@ pub struct Ledger {
     pub n_other_machines: u64,
     /// Records by how far, in seconds, their clock face is east of UTC, where the envelope tells.
     pub zone_offsets: BTreeMap<i32, u64>,
+    /// The same by machine, of those that are kept by name.
+    pub offsets_of_machines: BTreeMap<Box<[u8]>, BTreeMap<i32, u64>>,
     /// Requests by the offset their times are written with, likewise.
     pub written_offsets: BTreeMap<i32, u64>,
 }
@@ -146,8 +148,25 @@ impl Ledger {
         }
     }
 
-    pub fn collect_zone_offset(&mut self, offset_s: i32) {
+    /// The clock face of a record of `machine`, if its envelope names one, is so many seconds east of UTC.
+    pub fn collect_zone_offset(&mut self, machine: Option<&[u8]>, offset_s: i32) {
         *self.zone_offsets.entry(offset_s).or_default() += 1;
+        if let Some(machine) = machine {
+            self.add_offset_of(machine, offset_s, 1);
+        }
+    }
+
+    fn add_offset_of(&mut self, machine: &[u8], offset_s: i32, n: u64) {
+        let of_machines = &mut self.offsets_of_machines;
+        if !of_machines.contains_key(machine) {
+            of_machines.insert(machine.into(), BTreeMap::new());
+        }
+        if let Some(offsets) = of_machines.get_mut(machine) {
+            *offsets.entry(offset_s).or_default() += n;
+        }
+        while of_machines.len() > MACHINES_MAX {
+            of_machines.pop_last();
+        }
     }
 
     pub fn collect_unparsed(&mut self, reason: Reason, offset: u64) {
@@ -238,6 +257,11 @@ impl Ledger {
         }
         for (offset_s, n) in other.zone_offsets {
             *self.zone_offsets.entry(offset_s).or_default() += n;
+        }
+        for (machine, offsets) in other.offsets_of_machines {
+            for (offset_s, n) in offsets {
+                self.add_offset_of(&machine, offset_s, n);
+            }
         }
         for (offset_s, n) in other.written_offsets {
             self.collect_written_offset(offset_s, n);

@@ -35,7 +35,9 @@ pub struct MachineZone {
     /// As an envelope or the path of its sources names it.
     pub machine: Box<[u8]>,
     pub zone: Zone,
-    /// `None`: too few met to tell one of its own, and it is that of the others.
+    /// Records whose envelopes tell it; 0: failures of access logs tell it, if anything does.
+    pub n_told: u64,
+    /// `None`, where no envelope tells it: too few met to tell one of its own, and it is that of the others.
     pub matches: Option<Matches>,
 }
 
@@ -94,19 +96,31 @@ impl KnownZone {
         }
     }
 
-    /// The same, with the zone of each machine where they are several: those in which the failures of one meet while they do not in
-    /// that of all.
+    /// The same, with the zone of each machine where they are several: the one that the envelopes of its records tell, or else those in
+    /// which the failures of one meet while they do not in that of all.
     pub fn with_machines(mut self, scanned: &Scanned) -> KnownZone {
         if self.basis == ZoneBasis::Given {
             return self;
         }
-        let machines = records_by_machine(scanned);
+        let told = told_of_machines(scanned);
+        let mut machines = records_by_machine(scanned);
+        for machine in told.keys() {
+            machines.entry(machine.clone()).or_default();
+        }
         if machines.len() < 2 {
             return self;
         }
         let zones = machines.iter().take(MACHINES_MAX);
         let zones: Vec<MachineZone> = zones
-            .map(|(machine, errors)| self.of_machine(machine, errors, scanned))
+            .map(|(machine, errors)| match told.get(machine) {
+                Some(&(offset_s, n_told)) => MachineZone {
+                    machine: machine.clone(),
+                    zone: Zone::fixed(offset_s),
+                    n_told,
+                    matches: None,
+                },
+                None => self.of_machine(machine, errors, scanned),
+            })
             .collect();
         if zones.iter().any(|own| own.zone.name() != self.zone.name()) {
             self.machines = zones;
@@ -126,6 +140,7 @@ impl KnownZone {
         MachineZone {
             machine: machine.into(),
             zone: own.filter(differs).unwrap_or_else(|| self.zone.clone()),
+            n_told: 0,
             matches,
         }
     }
@@ -198,6 +213,7 @@ impl KnownZone {
 
     /// Why the records of a source are read in its zones, in words: with the score of each against the next best one.
     pub fn basis_of(&self, state: &SourceState, ledger: &Ledger) -> String {
+        let told = |n_records: u64| format!("told by the envelopes of {n_records} records");
         let score = |matches: Option<Matches>| match matches {
             Some(matches) => format!(
                 "{} of {} failed tries matched; the next best {}",
@@ -208,16 +224,17 @@ impl KnownZone {
         if self.apart_from.is_some() {
             let own = self.machines_of(state, ledger).into_iter();
             let mut scores: Vec<String> = own
-                .map(|own| score(own.and_then(|own| own.matches)))
+                .map(|own| match own {
+                    Some(own) if own.n_told > 0 => told(own.n_told),
+                    _ => score(own.and_then(|own| own.matches)),
+                })
                 .collect();
             scores.dedup();
             return scores.join(", ");
         }
         match self.basis {
             ZoneBasis::Given => "given".to_owned(),
-            ZoneBasis::Learned { n_records, .. } => {
-                format!("told by the envelopes of {n_records} records")
-            }
+            ZoneBasis::Learned { n_records, .. } => told(n_records),
             ZoneBasis::Matched => score(self.matches),
             ZoneBasis::Assumed => "assumed".to_owned(),
         }
@@ -292,22 +309,54 @@ fn written_by(scanned: &Scanned, machine: &[u8]) -> Vec<i32> {
     all.into_iter().collect()
 }
 
+/// Records whose envelopes make a zone of a machine's own: one that came late tells anything.
+const TOLD_MIN: u64 = 3;
+
+/// The offset that the envelopes of most records of a machine tell, and of how many.
+fn told_of_machines(scanned: &Scanned) -> BTreeMap<Box<[u8]>, (i32, u64)> {
+    let mut offsets: BTreeMap<&[u8], BTreeMap<i32, u64>> = BTreeMap::new();
+    for (state, ledger) in scanned.sources.iter().zip(&scanned.ledgers) {
+        let in_envelopes = ledger.offsets_of_machines.iter();
+        let in_envelopes = in_envelopes.map(|(machine, told)| (&**machine, told));
+        let of_path = state.machine.as_deref().map(str::as_bytes);
+        let of_path = of_path.filter(|_| ledger.machines.is_empty());
+        let of_path = of_path.map(|machine| (machine, &ledger.zone_offsets));
+        for (machine, told) in in_envelopes.chain(of_path) {
+            let offsets = offsets.entry(machine).or_default();
+            for (&offset_s, &n) in told {
+                *offsets.entry(offset_s).or_default() += n;
+            }
+        }
+    }
+    let most = |(machine, offsets): (&[u8], _)| {
+        let (offset_s, n_told, _) = most(offsets)?;
+        (n_told >= TOLD_MIN).then(|| (machine.into(), (offset_s, n_told)))
+    };
+    offsets.into_iter().filter_map(most).collect()
+}
+
 /// The offset that the envelopes of most records tell.
 fn learned(ledgers: &[Ledger]) -> Option<(Zone, ZoneBasis)> {
     let mut offsets: BTreeMap<i32, u64> = BTreeMap::new();
     for (&offset_s, &n) in ledgers.iter().flat_map(|ledger| &ledger.zone_offsets) {
         *offsets.entry(offset_s).or_default() += n;
     }
+    let (offset_s, n_records, n_others) = most(offsets)?;
+    let basis = ZoneBasis::Learned {
+        n_records,
+        n_others,
+    };
+    Some((Zone::fixed(offset_s), basis))
+}
+
+/// The offset of more than half of the records, of how many these are, and the number of the others.
+fn most(offsets: BTreeMap<i32, u64>) -> Option<(i32, u64, u64)> {
     let n_all: u64 = offsets.values().sum();
     let most = offsets
         .into_iter()
         .max_by_key(|&(offset_s, n)| (n, -offset_s));
     let (offset_s, n_records) = most.filter(|(_, n_records)| 2 * n_records > n_all)?;
-    let basis = ZoneBasis::Learned {
-        n_records,
-        n_others: n_all - n_records,
-    };
-    Some((Zone::fixed(offset_s), basis))
+    Some((offset_s, n_records, n_all - n_records))
 }
 
 #[cfg(test)]

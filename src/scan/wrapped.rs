@@ -231,7 +231,7 @@ impl Scanner<'_> {
         if let (Some(outer_ns), Some(inner)) = (facts.instant_ns, time)
             && let Some(offset_s) = learn_offset(outer_ns, inner)
         {
-            ledger.collect_zone_offset(offset_s);
+            ledger.collect_zone_offset(machine, offset_s);
         }
     }
 

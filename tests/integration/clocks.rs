@@ -228,6 +228,65 @@ fn each_machine_has_a_zone_of_its_own() {
     }
 }
 
+/// Envelopes with instants of their own tell the zone of the machine whose they are, not that of all.
+#[test]
+fn the_envelopes_of_each_machine_tell_its_zone() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let record = |n: usize, hour: u32| {
+        format!(
+            "2026/11/20 {hour:02}:00:{n:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, \
+             client: 192.0.2.1, server: s, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"s\""
+        )
+    };
+    let machines = [("web1", 12), ("web2", 10)]; // by the clock of +02:00, and by UTC
+    // As containers write them, in a directory of each machine; and as one syslog daemon got them of both.
+    let (mut of_both, mut n_all) = (String::new(), 0);
+    for (machine, hour) in machines {
+        let lines: String = (0..20)
+            .map(|n| format!("2026-11-20T10:00:{n:02}.5Z stderr F {}\n", record(n, hour)))
+            .collect();
+        fs::create_dir(directory.path().join(machine)).expect("made");
+        fs::write(directory.path().join(machine).join("0.log"), lines).expect("written");
+        for n in 0..20 {
+            let record = record(n, hour);
+            writeln!(
+                of_both,
+                "2026-11-20T10:00:{n:02}.5+00:00 {machine} nginx: {record}"
+            )
+            .expect("memory");
+        }
+    }
+    fs::write(directory.path().join("both.log"), of_both).expect("written");
+    for logs in [&["web1", "web2"][..], &["both.log"]] {
+        let export = |table: &str| {
+            let arguments = [&["export", "--table", table], logs].concat();
+            Rows::parse(&stdout(&run(directory.path(), &arguments)))
+        };
+        let events = export("events");
+        for n in 0..events.len() {
+            assert!(
+                events.get(n, "time").starts_with("2026-11-20T10:00:"),
+                "{logs:?}"
+            );
+        }
+        n_all += events.len();
+        let sources = export("sources");
+        let told: Vec<_> = (0..sources.len())
+            .map(|n| (sources.get(n, "zone"), sources.get(n, "zone_basis")))
+            .collect();
+        let by_envelopes = "told by the envelopes of 20 records";
+        match logs {
+            ["both.log"] => assert_eq!(told, [("'+02:00, UTC", by_envelopes)]),
+            _ => assert_eq!(told, [("'+02:00", by_envelopes), ("UTC", by_envelopes)]),
+        }
+        let arguments = [&["report"], logs].concat();
+        let report = stdout(&run(directory.path(), &arguments)).replace("\n    ", " ");
+        let said = "web1 +02:00 (the envelopes of 20 records tell); web2 UTC (the envelopes of 20 records tell)";
+        assert!(report.contains(said), "{report}");
+    }
+    assert_eq!(n_all, 80);
+}
+
 /// In the second of them, too, though another machine's clock is not changed.
 #[test]
 fn the_hour_that_comes_twice_is_tried_twice_by_the_clock_of_each_machine() {

@@ -104,6 +104,7 @@ fn machines(findings: &Findings<'_>) -> String {
     let of = |own: &MachineZone| {
         let machine = findings.names.redactor().host(&own.machine).for_terminal();
         let told = match own.matches {
+            _ if own.n_told > 0 => format!("the envelopes of {} records tell", grouped(own.n_told)),
             Some(matches) => format!(
                 "{} failed tries stand where access logs expect them, in the next best zone {}",
                 grouped(matches.n_matched),
