@@ -203,10 +203,15 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
     plan.incidents = has(&schema::INCIDENTS) || plan.findings;
     plan.joins = is_replayed || plan.incidents;
     let mut read = read(plan, named, &args.input);
+    let mut written = Vec::with_capacity(outputs.len());
     for (table, format, output) in outputs {
-        let missed = write_table(&read, args, table, format, output)?;
+        let (mut output, missed) = write_table(&read, args, table, format, output)?;
+        output.sync()?;
+        written.push(output);
         read.errors.extend(missed);
     }
+    // All together, so that whatever ends the run leaves the set of this one or of an earlier one.
+    written.into_iter().try_for_each(Output::finish)?;
     let status = read.status(args.input.quiet);
     // The process ends here: to give back hundreds of thousands of rows one by one would only take time.
     std::mem::forget(read);

@@ -88,14 +88,14 @@ pub(super) fn open_outputs(
 /// Rows made and written at a time: few enough to stay in the cache, enough to be written without being copied once more.
 const ROWS_AT_A_TIME: usize = 1024;
 
-/// Writes one table; gives back what could not be read for it.
+/// Writes one table, which has no name yet; gives it back with what could not be read for it.
 pub(super) fn write_table(
     read: &Read,
     args: &ExportArgs,
     table: &'static Table,
     format: Format,
     mut output: Output,
-) -> Result<Vec<Error>, Failure> {
+) -> Result<(Output, Vec<Error>), Failure> {
     let path = output.path();
     let failed = |source| export::failed(&path, source);
     let mut writer = export::writer(table, format, Box::new(&mut output), &path)?;
@@ -184,8 +184,7 @@ pub(super) fn write_table(
         }
     }
     writer.finish().map_err(failed)?;
-    output.finish()?;
-    Ok(missed)
+    Ok((output, missed))
 }
 
 /// Makes rows of `events` or `requests` of what a second reading finds.

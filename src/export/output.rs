@@ -88,6 +88,18 @@ impl Output {
         }
     }
 
+    /// Brings the content to disk, so that [`finish`](Output::finish) only gives it its name.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        let done = match self {
+            Output::File { temporary, .. } => temporary
+                .flush()
+                .and_then(|()| temporary.get_ref().temporary.as_file().sync_all()),
+            Output::Device { writer, .. } => writer.flush(),
+            Output::Stdout(out) => out.flush(),
+        };
+        done.map_err(|source| super::failed(&self.path(), source))
+    }
+
     /// Brings the file to disk under its name.
     pub fn finish(self) -> Result<(), Error> {
         match self {

@@ -126,6 +126,36 @@ fn a_directory_made_for_a_run_that_is_ended_goes_with_it() {
     assert_eq!(names(directory.path()), [""; 0]);
 }
 
+/// Tables of one run get their names together: while one is still being written, those before it have their old content.
+#[test]
+fn a_set_of_tables_is_of_one_run() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| directory.path().join(name);
+    fs::write(path("error.log"), RECORD.repeat(5_000)).expect("written");
+    let tables = TABLES.iter().map(|table| format!("{}.csv", table.name));
+    let (slow, others): (Vec<String>, Vec<String>) =
+        tables.partition(|table| table == "events.csv");
+    for table in &others {
+        fs::write(path(table), "old").expect("written");
+    }
+    // Whoever writes more than a pipe holds waits for its reader.
+    let made = Command::new("mkfifo").arg(path(&slow[0])).status();
+    assert!(made.is_ok_and(|status| status.success()));
+    let mut child = start(
+        directory.path(),
+        &["export", "error.log", "-o", "./", "--force"],
+    );
+    let mut reader = fs::File::open(path(&slow[0])).expect("a pipe");
+    reader.read_exact(&mut [0]).expect("some of it");
+    send("INT", &child);
+    let (status, ..) = end(&mut child, PATIENCE);
+    assert_eq!(status.signal(), Some(2));
+    for table in &others {
+        let content = fs::read_to_string(path(table)).expect("there");
+        assert_eq!(content, "old", "{table}");
+    }
+}
+
 #[test]
 fn what_a_killed_run_left_goes_with_the_next() {
     let directory = tempfile::tempdir().expect("a directory");
