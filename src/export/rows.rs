@@ -50,6 +50,12 @@ impl<'a> Names<'a> {
         self.of(self.scanned.index_of(evidence.source))
     }
 
+    /// What the path of the source names.
+    fn machine(&self, evidence: &Evidence) -> Option<&[u8]> {
+        let state = &self.scanned.sources[self.scanned.index_of(evidence.source)];
+        state.machine.as_deref().map(str::as_bytes)
+    }
+
     pub fn line(&self, evidence: &Evidence) -> u64 {
         self.scanned.ledgers[self.scanned.index_of(evidence.source)]
             .line_starts
@@ -196,6 +202,8 @@ pub fn request(
     sheet.text(names.source(&request.evidence));
     count(request.evidence.offset, sheet);
     count(names.line(&request.evidence), sheet);
+    let named = request.machine.or(raw(Field::Machine));
+    machine(named, &request.evidence, names, sheet);
     sheet.end_row();
 }
 
@@ -274,7 +282,14 @@ pub fn event(
         Some(Sureness::Twice) => sheet.word("twice"),
         Some(Sureness::Skipped) => sheet.word("skipped"),
     }
+    machine(event.machine, &event.evidence, names, sheet);
     sheet.end_row();
+}
+
+/// The machine that a line names, else the one that the path of its source does.
+fn machine(named: Option<&[u8]>, evidence: &Evidence, names: &Names<'_>, sheet: &mut Sheet) {
+    let machine = named.or_else(|| names.machine(evidence));
+    shown(machine.map(|name| names.redactor().host(name)), sheet);
 }
 
 /// Writes a row of `incidents`.

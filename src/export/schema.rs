@@ -154,6 +154,10 @@ pub static EVENTS: Table = Table {
             "clock",
             "twice: the clock of the zone showed this time twice, and the earlier is taken; skipped: it never did; empty where it did once",
         ),
+        text(
+            "machine",
+            "host, pod or container that the envelope of its line names, else what the path of its source names",
+        ),
     ],
 };
 
@@ -317,6 +321,10 @@ pub static REQUESTS: Table = Table {
         text("source", "file the line is in"),
         integer("offset", "offset of its first byte in the decoded stream"),
         integer("line", "line number, from 1"),
+        text(
+            "machine",
+            "host, pod or container that its line or the envelope of it names, else what the path of its source names",
+        ),
     ],
 };
 

@@ -270,6 +270,10 @@ fn the_envelopes_of_each_machine_tell_its_zone() {
             );
         }
         n_all += events.len();
+        for (machine, _) in machines {
+            let is_own = |n: &usize| events.get(*n, "machine") == machine;
+            assert_eq!((0..events.len()).filter(is_own).count(), 20, "{logs:?}");
+        }
         let sources = export("sources");
         let told: Vec<_> = (0..sources.len())
             .map(|n| (sources.get(n, "zone"), sources.get(n, "zone_basis")))
