@@ -33,7 +33,10 @@ impl SourceState {
     /// Tells it by `sample`, its first bytes.
     pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) {
         let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
-        let chain = chain_of(sample);
+        let known = config.formats.of_source(&self.name);
+        let given = &known.formats[..known.n_given];
+        let is_given = |text: &[u8]| given.iter().any(|format| format.mismatch(text).is_none());
+        let chain = wrapper::detect_around(sample, tells_request, is_given);
         let lines = Lines::of(sample, &chain);
         self.reading.chain = chain;
         self.reading.clocks.clone_from(&config.clocks);
@@ -55,7 +58,6 @@ impl SourceState {
             return;
         }
         let has_records = lines.n_of(LineKind::Error) > 0;
-        let known = config.formats.of_source(&self.name);
         let asked_for = lines.requests(self.kind);
         if asked_for.is_empty() {
             return;
@@ -82,7 +84,7 @@ impl SourceState {
     }
 }
 
-/// What is wrapped around the lines of a source that begins with `sample`.
+/// What is wrapped around the lines of a source that begins with `sample`, whatever formats were given.
 pub(super) fn chain_of(sample: &[u8]) -> Chain {
     wrapper::detect(sample, tells_request)
 }

@@ -550,3 +550,54 @@ fn requests_stand_between_lines_of_other_programs() {
         assert_eq!((of("n_requests"), of("n_502")), ("40", "40"), "{name}");
     }
 }
+
+/// Formats that were given, and JSON, are found behind a time and behind colours that only they prove.
+#[test]
+fn what_stands_around_lines_of_given_formats_is_taken_off() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let piped = "$remote_addr|$time_iso8601|$request|$status|$upstream_addr|$upstream_status|$upstream_response_time";
+    let piped: (&[&str], fn(usize) -> String) = (&["--log-format", piped], |n| {
+        format!(
+            "192.0.2.{n}|2026-11-20T10:00:{n:02}+00:00|GET /{n} HTTP/1.1|502|10.0.0.1:80|502|0.100"
+        )
+    });
+    let json: (&[&str], fn(usize) -> String) = (&[], |n| {
+        format!(
+            r#"{{"time_iso8601":"2026-11-20T10:00:{n:02}+00:00","remote_addr":"192.0.2.{n}","request":"GET /{n} HTTP/1.1","status":"502","upstream_addr":"10.0.0.1:80"}}"#
+        )
+    });
+    let wrappers: [(&str, fn(usize) -> String); 5] = [
+        ("", |_| String::new()),
+        ("timestamp", |n| {
+            format!("2026-11-20T10:00:{n:02}.123456789Z ")
+        }),
+        ("kubectl-prefix > timestamp", |n| {
+            format!("[pod/web-7c9d/nginx] 2026-11-20T10:00:{n:02}.123456789Z ")
+        }),
+        ("compose-prefix > timestamp", |n| {
+            format!("nginx-1  | 2026-11-20T10:00:{n:02}.123456789Z ")
+        }),
+        ("ansi > compose-prefix", |_| {
+            "\x1b[36mnginx-1  | \x1b[0m".to_owned()
+        }),
+    ];
+    for (arguments, line) in [piped, json] {
+        for (wrapper, before) in wrappers {
+            let lines = (10..50).map(|n| format!("{}{}\n", before(n), line(n)));
+            let log = lines.collect::<String>();
+            fs::write(directory.path().join("access.log"), log).expect("written");
+            let export = |table: &str| {
+                let head = ["export", "access.log", "--table", table];
+                let arguments = [&head, arguments].concat();
+                Rows::parse(&stdout(&run(directory.path(), &arguments)))
+            };
+            assert_eq!(export("sources").get(0, "wrapper"), wrapper);
+            let requests = export("requests");
+            let clients: Vec<_> = (0..requests.len())
+                .map(|n| requests.get(n, "client").to_owned())
+                .collect();
+            let want: Vec<_> = (10..50).map(|n| format!("192.0.2.{n}")).collect();
+            assert_eq!(clients, want, "{wrapper} {arguments:?}");
+        }
+    }
+}

@@ -22,6 +22,15 @@ const SHARE_PERCENT: usize = 60;
 ///
 /// Allocates: it is called once per source.
 pub fn detect(sample: &[u8], is_request: impl Fn(&[u8]) -> bool) -> Chain {
+    detect_around(sample, is_request, |_| false)
+}
+
+/// The same where formats of lines were given. What `is_given` says is in one of them has no layer, and proves one that it stands in.
+pub fn detect_around(
+    sample: &[u8],
+    is_request: impl Fn(&[u8]) -> bool,
+    is_given: impl Fn(&[u8]) -> bool,
+) -> Chain {
     let sample = sample.strip_prefix(b"\xef\xbb\xbf").unwrap_or(sample);
     let mut layers = Vec::new();
     let mut texts = match block_kind(sample) {
@@ -32,7 +41,11 @@ pub fn detect(sample: &[u8], is_request: impl Fn(&[u8]) -> bool) -> Chain {
         None => voters(sample),
     };
     while layers.len() < LAYERS_MAX {
-        let Some((layer, inner)) = elect(&texts, &layers, &is_request) else {
+        if n_needed(texts.len()) <= texts.iter().filter(|text| is_given(text)).count() {
+            break;
+        }
+        let is_expected = |text: &[u8]| is_request(text) || is_given(text);
+        let Some((layer, inner)) = elect(&texts, &layers, is_expected) else {
             break;
         };
         layers.push(layer);
@@ -46,18 +59,23 @@ pub fn detect(sample: &[u8], is_request: impl Fn(&[u8]) -> bool) -> Chain {
     Chain::new(&layers)
 }
 
+/// So many of `n` voters decide.
+fn n_needed(n: usize) -> usize {
+    (n * SHARE_PERCENT).div_ceil(100).max(1)
+}
+
 /// The layer that most texts have, and the texts in it.
 fn elect(
     texts: &[Vec<u8>],
     outer: &[Wrapper],
-    is_request: &impl Fn(&[u8]) -> bool,
+    is_expected: impl Fn(&[u8]) -> bool,
 ) -> Option<(Wrapper, Vec<Vec<u8>>)> {
     let wrapped: Vec<Vec<u8>> = texts
         .iter()
         .filter(|text| !shape::is_payload(text))
         .cloned()
         .collect();
-    let n_needed = (texts.len() * SHARE_PERCENT).div_ceil(100).max(1);
+    let n_needed = n_needed(texts.len());
     let candidates = Wrapper::ALL.iter().filter(|wrapper| !wrapper.is_block());
     for &wrapper in candidates {
         if wrapper == Wrapper::JournalShort {
@@ -68,14 +86,24 @@ fn elect(
             continue;
         }
         let inner = peel_all(wrapper, &wrapped);
-        let is_proof = |text: &Vec<u8>| leads_to_payload(text) || is_request(text);
+        let is_proof = |text: &Vec<u8>| {
+            let behind_time = || prefix::timestamp(text).map(|peeled| peeled.text);
+            leads_to_payload(text) || is_expected(text) || behind_time().is_some_and(&is_expected)
+        };
         // One alone may be what a client says.
         let are_timed = || {
             let is_timed = |text: &&Vec<u8>| record::holds_access_time(text);
             shape::takes_no_word(wrapper) && 2 * inner.iter().filter(is_timed).count() > inner.len()
         };
         let is_padded = || wrapper == Wrapper::ComposePrefix && prefix::is_padded(&wrapped);
-        let is_proven = || inner.iter().any(is_proof) || is_padded() || are_timed();
+        // nginx begins no line so.
+        let begins_coloured = |text: &&Vec<u8>| text.starts_with(b"\x1b[");
+        let are_coloured = || {
+            let n_coloured = wrapped.iter().filter(begins_coloured).count();
+            wrapper == Wrapper::Ansi && 2 * n_coloured >= n_needed
+        };
+        let is_proven =
+            || inner.iter().any(is_proof) || is_padded() || are_timed() || are_coloured();
         let is_enough =
             inner.len() >= n_needed || (wrapper == Wrapper::Ansi && 2 * inner.len() >= n_needed);
         if is_enough && (!shape::is_weak(wrapper) || is_proven()) {

@@ -27,7 +27,7 @@ pub(super) mod stamp;
 mod start;
 mod syslog;
 
-pub use detect::detect;
+pub use detect::{detect, detect_around};
 pub use journal::block_len;
 pub use pieces::{Joined, PIECE_GAP_MAX, Pieces};
 pub use place::{Place, place};
