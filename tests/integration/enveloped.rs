@@ -1,7 +1,9 @@
 //! Logs as other programs wrap them, through the whole engine: the failures are those of the bare log.
 
 use crate::{
-    envelopes::{LINE_BY_LINE, SHORT, cri, docker, journal_export, prefixed, text_log, two_pods},
+    envelopes::{
+        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, prefixed, text_log, two_pods,
+    },
     every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
 };
@@ -240,6 +242,30 @@ fn two_pods_line_by_line_stay_apart() {
                 .iter()
                 .collect::<Vec<_>>()
         );
+    }
+}
+
+/// Containers of one pod, and pods of one name in two namespaces, write their own records.
+#[test]
+fn writers_that_share_a_name_stay_apart() {
+    let lab = Lab::new();
+    let names = [
+        (
+            "kubectl-prefix",
+            ["[pod/web-0/nginx] ", "[pod/web-0/edge] "],
+        ),
+        ("stern-namespaced", ["ns0 web-0 nginx ", "ns1 web-0 nginx "]),
+    ];
+    for (chain, [one, other]) in names {
+        for seed in 64..68 {
+            let (a, b) = (text_log(seed, 80), text_log(seed + 100, 80));
+            let want = failures(&lab.scan_all(&[&a, &b], 1, 1 << 20));
+            let behind = |log, name: &str| prefixed(log, |_| name.to_owned());
+            let scanned = lab.scan(&in_turn(&behind(&a, one), &behind(&b, other)));
+            assert_eq!(scanned.sources[0].reading.chain.to_string(), chain);
+            let got = failures(&scanned);
+            assert!(got == want, "{chain}, {seed}: {}", difference(&got, &want));
+        }
     }
 }
 

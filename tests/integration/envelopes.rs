@@ -215,16 +215,22 @@ pub(crate) const LINE_BY_LINE: [Wrapping; 15] = [
 
 /// Two logs whose lines come in turn, each behind the name of its pod.
 pub(crate) fn two_pods(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let behind = |log, pod| {
+        prefixed(log, |n| {
+            format!("[pod/{pod}/nginx] 2026-11-20T11:24:48.{}Z ", nanos(n))
+        })
+    };
+    in_turn(&behind(a, "web-1"), &behind(b, "web-2"))
+}
+
+/// The lines of two logs in turn.
+pub(crate) fn in_turn(a: &[u8], b: &[u8]) -> Vec<u8> {
     let (a, b) = (lines(a), lines(b));
     let mut out = Vec::new();
     for n in 0..a.len().max(b.len()) {
-        for (pod, lines) in [("web-1", &a), ("web-2", &b)] {
-            if let Some(line) = lines.get(n) {
-                let before = format!("[pod/{pod}/nginx] 2026-11-20T11:24:48.{}Z ", nanos(n));
-                out.extend_from_slice(before.as_bytes());
-                out.extend_from_slice(line);
-                out.push(b'\n');
-            }
+        for line in [&a, &b].into_iter().filter_map(|lines| lines.get(n)) {
+            out.extend_from_slice(line);
+            out.push(b'\n');
         }
     }
     out

@@ -257,6 +257,19 @@ impl<'a> Outer<'a> {
         self.container.or(self.tag).or(self.unit).or(self.pod)
     }
 
+    /// What names a writer: lines that differ in one of them are of two.
+    fn names(&self) -> [Option<&'a [u8]>; N_NAMES] {
+        [
+            self.container,
+            self.pod,
+            self.namespace,
+            self.host,
+            self.tag,
+            self.unit,
+            self.file,
+        ]
+    }
+
     /// Takes over what the layer further in says.
     fn overlay(&mut self, inner: &Outer<'a>) {
         self.host = inner.host.or(self.host);
@@ -282,26 +295,25 @@ pub struct Writer {
     /// [`Outer::machine`].
     pub machine: Option<Arc<[u8]>>,
     pub stream: Option<Stream>,
-    tag: Option<Box<[u8]>>,
-    file: Option<Box<[u8]>>,
+    /// Each of [`Outer::names`]: containers of one pod and pods of one name in two namespaces are several.
+    names: [Option<Box<[u8]>>; N_NAMES],
 }
+
+const N_NAMES: usize = 7;
 
 impl Writer {
     pub fn of(outer: &Outer<'_>) -> Writer {
         Writer {
             machine: outer.machine().map(Arc::from),
             stream: outer.stream,
-            tag: outer.tag.map(Box::from),
-            file: outer.file.map(Box::from),
+            names: outer.names().map(|name| name.map(Box::from)),
         }
     }
 
     /// Whether it wrote a line with such an envelope.
     pub fn wrote(&self, outer: &Outer<'_>) -> bool {
-        self.stream == outer.stream
-            && self.machine.as_deref() == outer.machine()
-            && self.tag.as_deref() == outer.tag
-            && self.file.as_deref() == outer.file
+        let mut names = self.names.iter().zip(outer.names());
+        self.stream == outer.stream && names.all(|(own, name)| own.as_deref() == name)
     }
 }
 
