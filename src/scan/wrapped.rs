@@ -161,7 +161,7 @@ impl Scanner<'_> {
             place.evidence.offset + place.len_bytes,
         );
         let mut joined_texts = Vec::new();
-        pieces.expire(offset, |joined| {
+        pieces.expire(offset, Some(&stripped), |joined| {
             joined_texts.push(joined_text(joined, waiting))
         });
         let is_first = !pieces.holds(&stripped);
@@ -267,7 +267,7 @@ impl Scanner<'_> {
             ..
         } = unwrapper;
         let mut joined_texts = Vec::new();
-        pieces.expire(u64::MAX, |joined| {
+        pieces.expire(u64::MAX, None, |joined| {
             joined_texts.push(joined_text(joined, waiting))
         });
         for (text, from) in joined_texts {

@@ -2,7 +2,8 @@
 
 use crate::{
     envelopes::{
-        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, prefixed, text_log, two_pods,
+        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, journal_parts, prefixed,
+        text_log, two_pods,
     },
     every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
@@ -176,6 +177,23 @@ fn texts_in_pieces_give_the_failures_of_the_bare_log() {
     }
 }
 
+/// Several writers' parts come in turn, each one's joined with its own.
+#[test]
+fn parts_of_two_writers_stay_apart() {
+    let lab = Lab::new();
+    for seed in 53..56 {
+        let (a, b) = (text_log(seed, 60), text_log(seed + 100, 60));
+        let want = failures(&lab.scan_all(&[&a, &b], 1, 1 << 20));
+        for len_max in [100, 16_384] {
+            let parts = |log, name: &str| journal_parts(log, name, len_max);
+            let scanned = lab.scan(&in_turn(&parts(&a, "nginx"), &parts(&b, "edge")));
+            let what = format!("pieces of {len_max}, seed {seed}");
+            let got = failures(&scanned);
+            assert!(got == want, "{what}: {}", difference(&got, &want));
+        }
+    }
+}
+
 /// Over several blocks of a stream, for entries are found from the first only.
 #[test]
 fn entries_give_the_failures_of_the_bare_log() {
@@ -280,6 +298,13 @@ fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("docker in pieces", docker(&log, 100)),
         ("cri in pieces", cri(&log, 90)),
         ("journald-export", journal_export(&log)),
+        (
+            "two writers in pieces",
+            in_turn(
+                &journal_parts(&log, "nginx", 90),
+                &journal_parts(&log, "edge", 70),
+            ),
+        ),
         ("two pods", two_pods(&log, &text_log(71, n_records))),
         (
             "any bytes",
@@ -385,8 +410,9 @@ fn evidence_points_at_the_first_line() {
         let own = places
             .iter()
             .filter(|(.., trust)| *trust != Trust::Injected);
+        // Of parts that come in turn, the record that is whole first comes first.
         assert!(
-            own.is_sorted_by_key(|(offset, ..)| *offset),
+            name == "two writers in pieces" || own.is_sorted_by_key(|(offset, ..)| *offset),
             "{name}: in the order of the file"
         );
         for (offset, line, trust) in places {

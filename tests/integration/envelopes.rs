@@ -120,6 +120,30 @@ pub(crate) fn journal_json(log: &[u8]) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// Docker's journald driver, with texts split behind `len_max` bytes.
+pub(crate) fn journal_parts(log: &[u8], container: &str, len_max: usize) -> Vec<u8> {
+    let mut out = String::new();
+    for line in lines(log) {
+        let text: Vec<char> = String::from_utf8_lossy(line).chars().collect();
+        let n_parts = text.len().div_ceil(len_max).max(1);
+        for part in 0..n_parts {
+            let end = text.len().min((part + 1) * len_max);
+            let message = json(&text[part * len_max..end].iter().collect::<String>());
+            let partial = match part + 1 < n_parts {
+                true => "\"CONTAINER_PARTIAL_MESSAGE\":\"true\",",
+                false => "",
+            };
+            writeln!(
+                out,
+                "{{\"MESSAGE\":{message},{partial}\"CONTAINER_NAME\":\"{container}\",\"_HOSTNAME\":\"web1\",\
+                 \"__REALTIME_TIMESTAMP\":\"1795173888123456\"}}"
+            )
+            .expect("memory");
+        }
+    }
+    out.into_bytes()
+}
+
 /// `journalctl -o export`, where texts with control characters have a length.
 pub(crate) fn journal_export(log: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();

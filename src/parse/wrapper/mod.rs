@@ -29,7 +29,7 @@ mod syslog;
 
 pub use detect::detect;
 pub use journal::block_len;
-pub use pieces::{Joined, PIECE_GAP_MAX, Pieces};
+pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
 pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
@@ -322,7 +322,7 @@ impl Writer {
 pub enum Part {
     #[default]
     Whole,
-    /// The next line of the same source and stream goes on where this one ends, without a byte between: see [`Pieces`]. If none
+    /// The next line of the same source and writer goes on where this one ends, without a byte between: see [`Pieces`]. If none
     /// comes, the writer was cut off: then this is all there is.
     More,
     /// A line of blanks and text below a syslog or journald header: it may go on with the record before it, see

@@ -1,8 +1,7 @@
 //! Where a chunk of a wrapped source may begin: nothing before it can reach it.
 
 use super::{
-    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation,
-    pieces::slot, strip,
+    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation, strip,
 };
 use crate::parse::{
     forged::{self, Smuggled, apart::Apart},
@@ -89,18 +88,19 @@ impl Before {
         let from = at.saturating_sub(PIECE_GAP_MAX as usize + 1);
         let (mut writers, mut has_header) = (Vec::<Writer>::new(), false);
         let mut has_opening = false;
-        let mut is_known = [false; 3];
+        let mut known = Vec::<Writer>::new(); // of which the last line was seen
         let mut end = at;
         while end > from {
             // `end` lies behind a newline, or is the end of the bytes.
             let text_end = end - usize::from(bytes[end - 1] == b'\n');
             let start = memrchr(b'\n', &bytes[..text_end]).map_or(0, |newline| newline + 1);
             let line = strip(chain, &bytes[start..text_end], scratch);
-            let stream = slot(&line);
-            if line.part == Part::More && !is_known[stream] {
-                return None;
+            if !known.iter().any(|writer| writer.wrote(&line.outer)) {
+                if line.part == Part::More {
+                    return None;
+                }
+                known.push(Writer::of(&line.outer));
             }
-            is_known[stream] = true;
             has_header |= line.part != Part::Indented;
             if is_head(line.text) && !writers.iter().any(|writer| writer.wrote(&line.outer)) {
                 writers.push(Writer::of(&line.outer));
@@ -198,7 +198,7 @@ impl Around {
             self.writers.push((Writer::of(&line.outer), Vec::new()));
         }
         self.header = Some((line.offset.unwrap_or(0), writer));
-        pieces.expire(at as u64, |_| {}); // what lost its end is no record to be told here
+        pieces.expire(at as u64, Some(line), |_| {}); // what lost its end is no record to be told here
         if let Some(joined) = pieces.push(line, at as u64, next as u64) {
             self.take(writer, joined.offset as usize, joined.text, line.has_return);
         }
