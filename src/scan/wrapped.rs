@@ -109,6 +109,7 @@ impl Scanner<'_> {
             n_lines += 1 + n_more;
             let line = &bytes[at..end.min(at + LINE_LEN_MAX)];
             let has_return = bytes[end..next].starts_with(b"\r");
+            let (line, place) = self.unwrap_glued(&mut unwrapper, line, place, chain, ledger, sink);
             let line = (line, has_return);
             self.unwrap_line(&mut unwrapper, line, place, chain, ledger, sink);
             at = next;
@@ -118,6 +119,30 @@ impl Scanner<'_> {
         ledger
             .line_starts
             .collect(block.offset + range.start as u64, u64::from(n_lines));
+    }
+
+    /// Takes the objects of a line that lost the newlines between them, all but the last, which is given back. As of a torn line,
+    /// the place of each is that of the line.
+    fn unwrap_glued<'b>(
+        &mut self,
+        unwrapper: &mut Unwrapper,
+        mut line: &'b [u8],
+        mut place: Place,
+        chain: &Chain,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> (&'b [u8], Place) {
+        while let Some(len) = wrapper::glued(chain, line) {
+            let (first, rest) = line.split_at(len);
+            let own = Place {
+                len_bytes: len as u64,
+                ..place
+            };
+            self.unwrap_line(unwrapper, (first, false), own, chain, ledger, sink);
+            place.len_bytes -= own.len_bytes;
+            line = rest;
+        }
+        (line, place)
     }
 
     /// Takes one line, and whether a carriage return ends it, or one entry, and reads what is whole with it.

@@ -2,8 +2,8 @@
 
 use crate::{
     envelopes::{
-        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, journal_parts, prefixed,
-        text_log, two_pods,
+        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, journal_json, journal_parts,
+        prefixed, text_log, two_pods,
     },
     every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
@@ -263,6 +263,44 @@ fn two_pods_line_by_line_stay_apart() {
     }
 }
 
+/// Every third line of docker's or of the journal's, without its newline.
+fn without_newlines(source: &[u8]) -> Vec<u8> {
+    let lines = source.split_inclusive(|b| *b == b'\n').enumerate();
+    lines
+        .flat_map(|(n, line)| match n % 3 {
+            1 => line.trim_ascii_end(),
+            _ => line,
+        })
+        .copied()
+        .collect()
+}
+
+/// A newline that was lost loses no record.
+#[test]
+fn objects_without_a_newline_between_are_all_read() {
+    let lab = Lab::new();
+    for seed in 68..71 {
+        let log = text_log(seed, 80);
+        let bare = lab.scan(&log);
+        for source in [
+            docker(&log, usize::MAX),
+            docker(&log, 100),
+            journal_json(&log),
+        ] {
+            let scanned = lab.scan(&without_newlines(&source));
+            let (got, want) = (failures(&scanned), failures(&bare));
+            assert!(got == want, "seed {seed}: {}", difference(&got, &want));
+        }
+    }
+    // A write that was cut, and the next one behind it; an object in an object is none.
+    let record = "2026/11/20 11:24:48 [error] 7#7: *1 no live upstreams while connecting to upstream, client: 192.0.2.1";
+    let line = format!(
+        "{{\"log\":\"{record}\\n\",\"attrs\":{{\"log\":\"x\"}},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:24:48Z\"}}\n"
+    );
+    let log = line.repeat(9) + &line[..record.len() - 9] + &line;
+    assert_eq!(lab.scan(log.as_bytes()).ledgers[0].n_events, 11);
+}
+
 /// Containers of one pod, and pods of one name in two namespaces, write their own records.
 #[test]
 fn writers_that_share_a_name_stay_apart() {
@@ -296,6 +334,10 @@ fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
         .collect();
     sources.extend([
         ("docker in pieces", docker(&log, 100)),
+        (
+            "docker without newlines",
+            without_newlines(&docker(&log, 100)),
+        ),
         ("cri in pieces", cri(&log, 90)),
         ("journald-export", journal_export(&log)),
         (
@@ -412,7 +454,8 @@ fn evidence_points_at_the_first_line() {
             .filter(|(.., trust)| *trust != Trust::Injected);
         // Of parts that come in turn, the record that is whole first comes first.
         assert!(
-            name == "two writers in pieces" || own.is_sorted_by_key(|(offset, ..)| *offset),
+            ["two writers in pieces", "docker without newlines"].contains(&name)
+                || own.is_sorted_by_key(|(offset, ..)| *offset),
             "{name}: in the order of the file"
         );
         for (offset, line, trust) in places {

@@ -18,6 +18,7 @@ mod ansi;
 mod container;
 mod detect;
 mod generic;
+mod glued;
 mod journal;
 mod pieces;
 mod place;
@@ -28,6 +29,7 @@ mod start;
 mod syslog;
 
 pub use detect::detect;
+pub use glued::glued;
 pub use journal::block_len;
 pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
 pub use place::{Place, place};

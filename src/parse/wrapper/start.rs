@@ -1,7 +1,8 @@
 //! Where a chunk of a wrapped source may begin: nothing before it can reach it.
 
 use super::{
-    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation, strip,
+    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation, glued,
+    strip,
 };
 use crate::parse::{
     forged::{self, Smuggled, apart::Apart},
@@ -29,6 +30,9 @@ pub fn may_start(
     let mut start = at;
     while start < to {
         let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |len| start + len);
+        if glued(chain, &bytes[start..end]).is_some() {
+            return false; // two lines, of which the second is not looked at here
+        }
         let line = strip(chain, &bytes[start..end], scratch);
         if line.part == Part::Indented {
             if start == at && before.has_header {
@@ -77,7 +81,7 @@ struct Before {
 }
 
 impl Before {
-    /// `None` if a piece waits for more.
+    /// `None` if a piece waits for more, or may.
     fn of(
         chain: &Chain,
         bytes: &[u8],
@@ -94,6 +98,9 @@ impl Before {
             // `end` lies behind a newline, or is the end of the bytes.
             let text_end = end - usize::from(bytes[end - 1] == b'\n');
             let start = memrchr(b'\n', &bytes[..text_end]).map_or(0, |newline| newline + 1);
+            if glued(chain, &bytes[start..text_end]).is_some() {
+                return None;
+            }
             let line = strip(chain, &bytes[start..text_end], scratch);
             if !known.iter().any(|writer| writer.wrote(&line.outer)) {
                 if line.part == Part::More {
