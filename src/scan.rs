@@ -28,7 +28,7 @@ use crate::{
         forged::{self, Lookout, Smuggled},
         head::{Unparsed, is_head},
         record, usual,
-        wrapper::Chain,
+        wrapper::{self, Chain},
     },
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -374,9 +374,16 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let head = match self.heads.parse(text) {
-            Ok(head) => head,
-            Err(unparsed) => return refuse_head(unparsed, place, ledger),
+        let plain;
+        let (head, text) = match self.heads.parse(text) {
+            Ok(head) => (head, text),
+            Err(unparsed) => {
+                plain = wrapper::without_colours(text).unwrap_or_default();
+                match self.heads.parse(&plain) {
+                    Ok(head) => (head, &plain[..]),
+                    Err(_) => return refuse_head(unparsed, place, ledger),
+                }
+            }
         };
         let known = self
             .classifier
@@ -429,6 +436,11 @@ impl<'c> Scanner<'c> {
         if is_blank(line) {
             return ledger.collect_line(LineClass::Blank, place.len_bytes);
         }
+        if is_head(line) {
+            return self.read_record(line, place, ledger, sink);
+        }
+        let plain = wrapper::without_colours(line);
+        let line = plain.as_deref().unwrap_or(line);
         if is_head(line) {
             return self.read_record(line, place, ledger, sink);
         }

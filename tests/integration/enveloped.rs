@@ -301,6 +301,33 @@ fn objects_without_a_newline_between_are_all_read() {
     assert_eq!(lab.scan(log.as_bytes()).ledgers[0].n_events, 11);
 }
 
+/// Few lines of a source may have colours, in an envelope or in none.
+#[test]
+fn colours_come_off_one_line_of_ten() {
+    let lab = Lab::new();
+    let rest = "7#7: *3 connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.7, \
+        server: _, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\"\n";
+    let plain = format!("2026/11/20 11:24:48 [error] {rest}");
+    for coloured in [
+        "\x1b[2m2026/11/20 11:24:48\x1b[0m \x1b[31m[error]\x1b[0m ",
+        "\x1b[31m2026/11/20 11:24:48 [error] ",
+        "2026/11/20 11:24:48 [\x1b[31merror\x1b[0m] ",
+    ] {
+        let log = plain.repeat(9) + coloured + rest;
+        let want = failures(&lab.scan(plain.repeat(10).as_bytes()));
+        let bare = lab.scan(log.as_bytes());
+        assert_eq!(failures(&bare), want, "{coloured:?}");
+        for (chain, wrap) in LINE_BY_LINE {
+            let scanned = lab.scan(&wrap(log.as_bytes()));
+            let what = format!("{chain}, {coloured:?}");
+            let is_escaped = chain.starts_with("syslog") && coloured.starts_with('2');
+            if !is_escaped {
+                assert_eq!(failures(&scanned), want, "{what}");
+            }
+        }
+    }
+}
+
 /// Containers of one pod, and pods of one name in two namespaces, write their own records.
 #[test]
 fn writers_that_share_a_name_stay_apart() {

@@ -28,6 +28,7 @@ pub(super) mod stamp;
 mod start;
 mod syslog;
 
+pub use ansi::without_colours;
 pub use detect::detect;
 pub use glued::glued;
 pub use journal::block_len;
@@ -37,7 +38,7 @@ pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
 pub use start::{entry_is_inside, may_start};
 
-use super::json;
+use super::{head::is_head, json};
 use crate::event::Level;
 use memchr::memchr;
 use std::{fmt, sync::Arc};
@@ -453,6 +454,12 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
     }
     if n_layers == 0 && state.fit == Fit::Strange {
         return strip_unfit(chain, line, &mut pool);
+    }
+    // Colours come off any line, however few of the source have them.
+    if !is_head(state.text)
+        && let Some(peeled) = ansi::peel(state.text, &mut pool)
+    {
+        state.enter(peeled);
     }
     if last.is_syslog() && !shape::is_payload(state.text) {
         state.enter_nested(&mut pool, LAYERS_MAX - n_layers);
