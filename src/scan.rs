@@ -198,6 +198,13 @@ struct Place {
     is_message: bool,
 }
 
+impl Place {
+    /// More of the line follows, which is not looked at; in an envelope, the text is shorter than that.
+    fn is_overlong(&self) -> bool {
+        self.len_bytes > LINE_LEN_MAX as u64
+    }
+}
+
 impl<'c> Scanner<'c> {
     pub fn new(classifier: &'c Classifier) -> Scanner<'c> {
         Scanner {
@@ -405,7 +412,7 @@ impl<'c> Scanner<'c> {
             0
         };
         let text = &line[n_nul.max(n_mark)..];
-        if line.len() >= LINE_LEN_MAX && is_blank(text) {
+        if place.is_overlong() && is_blank(text) {
             // More follows that is not looked at.
             return refuse(Reason::Overlong, place, ledger);
         }
@@ -476,7 +483,7 @@ impl<'c> Scanner<'c> {
                 let is_whole = found.wrapped && !known.tail.open;
                 emit_whole_or_cut(is_whole, found.head, known, place, ledger, sink);
             }
-            None if line.len() >= LINE_LEN_MAX => refuse(Reason::Overlong, place, ledger),
+            None if place.is_overlong() => refuse(Reason::Overlong, place, ledger),
             None => refuse(Reason::NoRecord, place, ledger),
         }
     }

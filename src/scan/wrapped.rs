@@ -4,11 +4,11 @@
 //! what its times say of the zone to the ledger.
 
 use super::{
-    Block, Event, Place, Request, Scanner, Sink, line_behind_hole,
+    Block, Event, Place, Request, Scanner, Sink, line_behind_hole, refuse,
     texts::{Facts, Ready, Texts},
 };
 use crate::{
-    aggregate::{Evidence, Ledger, LineClass, limits::LINE_LEN_MAX},
+    aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
     event::LocalTime,
     parse::{
         access::{AccessLine, Instant},
@@ -171,6 +171,9 @@ impl Scanner<'_> {
             let text = continuation(line, header.width).unwrap_or(line);
             texts.take(text, has_return, (place, header.facts.clone()));
             return self.read_whole(texts, ledger, sink);
+        }
+        if stripped.part == Part::LeftOut && !pieces.holds(&stripped) {
+            return refuse(Reason::LeftOut, place, ledger);
         }
         let facts = Facts::of(&stripped.outer, writer);
         let has_return = has_return || stripped.has_return;

@@ -9,7 +9,7 @@ use crate::{
     support::{Rows, run, status, stderr, stdout},
 };
 use coroner::{
-    aggregate::{Ledger, LineClass},
+    aggregate::{Ledger, LineClass, ledger::Reason},
     classify::Classifier,
     engine::{self, Scanned},
     event::{Basis, Trust},
@@ -299,6 +299,35 @@ fn objects_without_a_newline_between_are_all_read() {
     );
     let log = line.repeat(9) + &line[..record.len() - 9] + &line;
     assert_eq!(lab.scan(log.as_bytes()).ledgers[0].n_events, 11);
+}
+
+/// A message that `journalctl` did not print, and one longer than is looked at, may have been anything.
+#[test]
+fn what_is_not_there_is_told() {
+    let lab = Lab::new();
+    let log = text_log(72, 60);
+    let long = "x".repeat(2 << 20);
+    let json = journal_json(&log);
+    let null = b"{\"_PID\":\"7\",\"__REALTIME_TIMESTAMP\":\"1795173888123456\",\"MESSAGE\":null}\n";
+    let (left_out, overlong) = (Reason::LeftOut, Reason::Overlong);
+    let mut sources = vec![(left_out, [&json[..], null].concat())];
+    for wrap in [
+        |log: &[u8]| docker(log, usize::MAX),
+        journal_json,
+        |log: &[u8]| cri(log, usize::MAX),
+    ] {
+        sources.push((overlong, wrap(&[&log[..], long.as_bytes(), b"\n"].concat())));
+    }
+    let syslog = [&log[..], long.as_bytes(), b"\n"].concat();
+    sources.push((overlong, prefixed(&syslog, |_| SHORT.to_owned())));
+    for (reason, source) in sources {
+        let scanned = lab.scan(&source);
+        assert_eq!(scanned.ledgers[0].reasons[reason as usize], 1, "{reason:?}");
+        let output = run(lab.path(), &["report", "0.log"]);
+        let text = stdout(&output) + &stderr(&output);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(reason.text()), "{text}");
+    }
 }
 
 /// Few lines of a source may have colours, in an envelope or in none.

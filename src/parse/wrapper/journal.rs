@@ -42,6 +42,9 @@ pub(super) fn json<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     if !(fields.is_journal || (is_damaged && message.is_some())) {
         return None;
     }
+    if let Some(Value::Other(b"null")) = message {
+        fields.part = Part::LeftOut;
+    }
     let (text, is_decoded) = match message {
         Some(Value::Text(raw) | Value::CutText(raw)) => {
             let decoded = pool.text(raw);

@@ -328,6 +328,8 @@ pub enum Part {
     /// The next line of the same source and writer goes on where this one ends, without a byte between: see [`Pieces`]. If none
     /// comes, the writer was cut off: then this is all there is.
     More,
+    /// Nothing of it: the envelope says that there was a text, and does not hold it.
+    LeftOut,
     /// A line of blanks and text below a syslog or journald header: it may go on with the record before it, see
     /// [`continuation`].
     Indented,
