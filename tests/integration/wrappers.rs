@@ -293,6 +293,18 @@ fn sources_are_told_by_vote() {
             assert_eq!(detect(&sample, is_json).to_string(), want, "{prefix}{text}");
         }
     }
+    // A time before a client is no virtual host.
+    let client =
+        "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"";
+    for (before, want) in [
+        ("2026-11-20_11:24:48.12345 ", "svlogd"),
+        ("2026-11-20T11:24:48.12345Z ", "timestamp"),
+        ("@400000005cd420612d10facc ", "tai64n"),
+        ("shop.example:443 ", "none"),
+    ] {
+        let sample = source(format!("{before}{client}").as_bytes(), 9);
+        assert_eq!(detect(&sample, is_json).to_string(), want, "{before}");
+    }
     // What a client says is no proof.
     let own = source(
         b"2026-11-20T11:24:48+00:00 192.0.2.1 \"GET / HTTP/1.1\" 200 curl",
