@@ -469,6 +469,9 @@ impl<'c> Scanner<'c> {
         if record::is_access_line(line) {
             return refuse(Reason::AccessLine, place, ledger);
         }
+        if place.is_exact && self.read_enveloped(line, place, ledger, sink) {
+            return;
+        }
         let unescaped = loose::unescape(line);
         let line = unescaped.as_deref().unwrap_or(line);
         let found = loose::find_wrapped(line, &mut self.heads)

@@ -9,13 +9,14 @@ use super::{
 };
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
+    classify::loose,
     event::LocalTime,
     parse::{
         access::{AccessLine, Instant},
         head::is_head,
         wrapper::{
             self, Chain, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writer, continuation,
-            learn_offset, strip,
+            learn_offset, strip, strip_by_shape,
         },
     },
 };
@@ -206,6 +207,41 @@ impl Scanner<'_> {
             texts.take(&text, has_return, from);
         }
         self.read_whole(texts, ledger, sink);
+    }
+
+    /// Reads a line of a bare source that holds a record in an envelope of its own; whether it does. Where most lines are bare, no
+    /// vote tells of it.
+    pub(super) fn read_enveloped(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> bool {
+        // Of what holds no record, most lines, no shape is tried.
+        if loose::find_wrapped(line, &mut self.heads).is_none() {
+            return false;
+        }
+        let mut scratch = Scratch::default();
+        let stripped = strip_by_shape(line, &mut scratch);
+        if !is_head(stripped.text) {
+            return false;
+        }
+        let machine = stripped.outer.machine();
+        let mut with_facts = WithFacts {
+            sink,
+            machine,
+            time: &mut None,
+        };
+        let place = Place {
+            is_exact: false,
+            ..place
+        };
+        self.read_record(stripped.text, place, ledger, &mut with_facts);
+        if let Some(machine) = machine {
+            ledger.collect_machine(machine);
+        }
+        true
     }
 
     /// Reads the texts that are whole, in the order of their first lines.

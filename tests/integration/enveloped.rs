@@ -301,6 +301,37 @@ fn objects_without_a_newline_between_are_all_read() {
     assert_eq!(lab.scan(log.as_bytes()).ledgers[0].n_events, 11);
 }
 
+/// Where most lines are bare, the others come out of their envelopes all the same.
+#[test]
+fn few_lines_in_envelopes_are_read() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, \
+             client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"shop\"\n",
+            n % 60
+        )
+    };
+    let log = |n: usize| (0..n).map(record).collect::<String>();
+    let want = failures(&lab.scan((log(100) + &log(12)).as_bytes()));
+    for (chain, wrap) in LINE_BY_LINE {
+        let mixed = [log(100).as_bytes(), &wrap(log(12).as_bytes())].concat();
+        let scanned = lab.scan(&mixed);
+        let ledger = &scanned.ledgers[0];
+        assert_eq!(failures(&scanned), want, "{chain}");
+        assert_eq!(ledger.n_of(LineClass::Record), 112, "{chain}");
+        let has_host = !["docker-json", "svlogd"].contains(&chain);
+        assert_eq!(ledger.machines.len(), usize::from(has_host), "{chain}");
+        if chain.starts_with("kubectl") {
+            let args = [
+                "export", "0.log", "-t", "events", "--host", "web-1", "-o", "-",
+            ];
+            let rows = stdout(&run(lab.path(), &args));
+            assert_eq!(rows.lines().count(), 13, "{rows}");
+        }
+    }
+}
+
 /// A message that `journalctl` did not print, and one longer than is looked at, may have been anything.
 #[test]
 fn what_is_not_there_is_told() {

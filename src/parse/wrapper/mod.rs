@@ -469,8 +469,7 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
     state.finish(line)
 }
 
-/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare, or of an unknown
-/// kind. Shapes that are weak by themselves count only before a payload. `fit` is `Strange` if anything was taken off.
+/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare. Shapes that are weak by themselves count only before a payload. `fit` is `Strange` if anything was taken off.
 pub fn strip_by_shape<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Stripped<'a> {
     let mut state = State::new(line);
     state.enter_by_shape(&mut Pool(&mut scratch.buffers));
