@@ -28,7 +28,7 @@ use crate::{
         forged::{self, Lookout, Smuggled},
         head::{Unparsed, is_head},
         record, usual,
-        wrapper::Chain,
+        wrapper::{self, Chain},
     },
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -196,6 +196,13 @@ struct Place {
     is_exact: bool,
     /// It came to a log daemon as one message, so that it is one record at most.
     is_message: bool,
+}
+
+impl Place {
+    /// More of the line follows, which is not looked at; in an envelope, the text is shorter than that.
+    fn is_overlong(&self) -> bool {
+        self.len_bytes > LINE_LEN_MAX as u64
+    }
 }
 
 impl<'c> Scanner<'c> {
@@ -374,9 +381,16 @@ impl<'c> Scanner<'c> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) {
-        let head = match self.heads.parse(text) {
-            Ok(head) => head,
-            Err(unparsed) => return refuse_head(unparsed, place, ledger),
+        let plain;
+        let (head, text) = match self.heads.parse(text) {
+            Ok(head) => (head, text),
+            Err(unparsed) => {
+                plain = wrapper::without_colours(text).unwrap_or_default();
+                match self.heads.parse(&plain) {
+                    Ok(head) => (head, &plain[..]),
+                    Err(_) => return refuse_head(unparsed, place, ledger),
+                }
+            }
         };
         let known = self
             .classifier
@@ -398,7 +412,7 @@ impl<'c> Scanner<'c> {
             0
         };
         let text = &line[n_nul.max(n_mark)..];
-        if line.len() >= LINE_LEN_MAX && is_blank(text) {
+        if place.is_overlong() && is_blank(text) {
             // More follows that is not looked at.
             return refuse(Reason::Overlong, place, ledger);
         }
@@ -432,6 +446,11 @@ impl<'c> Scanner<'c> {
         if is_head(line) {
             return self.read_record(line, place, ledger, sink);
         }
+        let plain = wrapper::without_colours(line);
+        let line = plain.as_deref().unwrap_or(line);
+        if is_head(line) {
+            return self.read_record(line, place, ledger, sink);
+        }
         if let Some(formats) = self.formats.clone()
             && self
                 .read_request(
@@ -450,6 +469,9 @@ impl<'c> Scanner<'c> {
         if record::is_access_line(line) {
             return refuse(Reason::AccessLine, place, ledger);
         }
+        if place.is_exact && self.read_enveloped(line, place, ledger, sink) {
+            return;
+        }
         let unescaped = loose::unescape(line);
         let line = unescaped.as_deref().unwrap_or(line);
         let found = loose::find_wrapped(line, &mut self.heads)
@@ -464,7 +486,7 @@ impl<'c> Scanner<'c> {
                 let is_whole = found.wrapped && !known.tail.open;
                 emit_whole_or_cut(is_whole, found.head, known, place, ledger, sink);
             }
-            None if line.len() >= LINE_LEN_MAX => refuse(Reason::Overlong, place, ledger),
+            None if place.is_overlong() => refuse(Reason::Overlong, place, ledger),
             None => refuse(Reason::NoRecord, place, ledger),
         }
     }

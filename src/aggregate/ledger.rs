@@ -52,17 +52,20 @@ pub enum Reason {
     BadValue,
     /// It is longer than the limit; only its beginning was looked at.
     Overlong,
+    /// An entry of the journal without its message: over 4,096 bytes, which `journalctl -o json` prints with `--all` only.
+    LeftOut,
     /// This program failed in its chunk.
     Internal,
 }
 
 impl Reason {
-    pub const ALL: [Reason; 6] = [
+    pub const ALL: [Reason; 7] = [
         Reason::NoRecord,
         Reason::BadTime,
         Reason::AccessLine,
         Reason::BadValue,
         Reason::Overlong,
+        Reason::LeftOut,
         Reason::Internal,
     ];
 
@@ -73,6 +76,9 @@ impl Reason {
             Reason::AccessLine => "access-log lines of no known format",
             Reason::BadValue => "with a value that cannot be one",
             Reason::Overlong => "longer than 1 MiB",
+            Reason::LeftOut => {
+                "whose message journalctl left out (over 4,096 bytes; `journalctl -o json --all` prints it)"
+            }
             Reason::Internal => "lost by an internal error",
         }
     }

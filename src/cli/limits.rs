@@ -75,6 +75,11 @@ pub fn rows() -> Vec<[String; 3]> {
             "the parts are lines of their own",
         ),
         row(
+            "writers of one source whose lines wait for parts at once",
+            number(wrapper::PIECE_WRITERS_MAX),
+            "the parts of the first are lines of their own",
+        ),
+        row(
             "layers of envelopes around a line",
             number(wrapper::LAYERS_MAX),
             "the rest is text",

@@ -134,9 +134,15 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let (n_lines, n_unparsed) = (ledger.n_lines(), ledger.n_of(LineClass::Unparsed));
     let is_much = n_unparsed > UNPARSED_FEW && n_unparsed * UNPARSED_SHARE_MAX > n_lines;
     let is_all = n_unparsed > 0 && ledger.n_events + ledger.n_requests == 0;
-    // A line that is not read to its end may hide any number of records.
     let has = |reason: Reason| ledger.reasons[reason as usize] > 0;
-    if is_much || is_all || has(Reason::BadTime) || has(Reason::Overlong) || has(Reason::Internal) {
+    // A line that is not read to its end may hide any number of records.
+    let may_hide = [
+        Reason::BadTime,
+        Reason::Overlong,
+        Reason::LeftOut,
+        Reason::Internal,
+    ];
+    if is_much || is_all || may_hide.into_iter().any(has) {
         problems.push(unparsed(ledger, n_lines));
     }
     if ledger.n_of(LineClass::Torn) > 0 {

@@ -142,7 +142,7 @@ impl Lines {
             };
             let line = without_line_end(&whole[at..at + len]);
             let stripped = wrapper::strip(chain, line, &mut scratch);
-            pieces.expire(at as u64, |joined| take(joined.text, b""));
+            pieces.expire(at as u64, Some(&stripped), |joined| take(joined.text, b""));
             let program = stripped.outer.program();
             if let Some(joined) = pieces.push(&stripped, at as u64, (at + len) as u64) {
                 take(joined.text, program.unwrap_or_default());

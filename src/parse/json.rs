@@ -63,6 +63,13 @@ impl<'a> Members<'a> {
         (text.get(at) == Some(&b'"')).then(|| members.string())
     }
 
+    /// Offset behind the brace of the object that `text` begins with; `None` if it is not whole.
+    pub(super) fn object_end(text: &[u8]) -> Option<usize> {
+        let mut members = Members::new(text)?;
+        (&mut members).for_each(drop);
+        members.is_whole.then_some(members.at)
+    }
+
     fn skip_blanks(&mut self) {
         let is_blank = |b: &&u8| matches!(b, b' ' | b'\t' | b'\n' | b'\r');
         self.at += self.text[self.at..].iter().take_while(is_blank).count();
@@ -131,7 +138,7 @@ impl<'a> Iterator for Members<'a> {
             b'"' => {}
             b'}' => {
                 self.is_whole = true;
-                self.at = self.text.len();
+                self.at += 1;
                 return None;
             }
             _ => return None,

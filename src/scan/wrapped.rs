@@ -4,18 +4,19 @@
 //! what its times say of the zone to the ledger.
 
 use super::{
-    Block, Event, Place, Request, Scanner, Sink, line_behind_hole,
+    Block, Event, Place, Request, Scanner, Sink, line_behind_hole, refuse,
     texts::{Facts, Ready, Texts},
 };
 use crate::{
-    aggregate::{Evidence, Ledger, LineClass, limits::LINE_LEN_MAX},
+    aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
+    classify::loose,
     event::LocalTime,
     parse::{
         access::{AccessLine, Instant},
         head::is_head,
         wrapper::{
             self, Chain, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writer, continuation,
-            learn_offset, strip,
+            learn_offset, strip, strip_by_shape,
         },
     },
 };
@@ -109,6 +110,7 @@ impl Scanner<'_> {
             n_lines += 1 + n_more;
             let line = &bytes[at..end.min(at + LINE_LEN_MAX)];
             let has_return = bytes[end..next].starts_with(b"\r");
+            let (line, place) = self.unwrap_glued(&mut unwrapper, line, place, chain, ledger, sink);
             let line = (line, has_return);
             self.unwrap_line(&mut unwrapper, line, place, chain, ledger, sink);
             at = next;
@@ -118,6 +120,30 @@ impl Scanner<'_> {
         ledger
             .line_starts
             .collect(block.offset + range.start as u64, u64::from(n_lines));
+    }
+
+    /// Takes the objects of a line that lost the newlines between them, all but the last, which is given back. As of a torn line,
+    /// the place of each is that of the line.
+    fn unwrap_glued<'b>(
+        &mut self,
+        unwrapper: &mut Unwrapper,
+        mut line: &'b [u8],
+        mut place: Place,
+        chain: &Chain,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> (&'b [u8], Place) {
+        while let Some(len) = wrapper::glued(chain, line) {
+            let (first, rest) = line.split_at(len);
+            let own = Place {
+                len_bytes: len as u64,
+                ..place
+            };
+            self.unwrap_line(unwrapper, (first, false), own, chain, ledger, sink);
+            place.len_bytes -= own.len_bytes;
+            line = rest;
+        }
+        (line, place)
     }
 
     /// Takes one line, and whether a carriage return ends it, or one entry, and reads what is whole with it.
@@ -147,6 +173,9 @@ impl Scanner<'_> {
             texts.take(text, has_return, (place, header.facts.clone()));
             return self.read_whole(texts, ledger, sink);
         }
+        if stripped.part == Part::LeftOut && !pieces.holds(&stripped) {
+            return refuse(Reason::LeftOut, place, ledger);
+        }
         let facts = Facts::of(&stripped.outer, writer);
         let has_return = has_return || stripped.has_return;
         header.offset = place.evidence.offset;
@@ -161,7 +190,7 @@ impl Scanner<'_> {
             place.evidence.offset + place.len_bytes,
         );
         let mut joined_texts = Vec::new();
-        pieces.expire(offset, |joined| {
+        pieces.expire(offset, Some(&stripped), |joined| {
             joined_texts.push(joined_text(joined, waiting))
         });
         let is_first = !pieces.holds(&stripped);
@@ -178,6 +207,41 @@ impl Scanner<'_> {
             texts.take(&text, has_return, from);
         }
         self.read_whole(texts, ledger, sink);
+    }
+
+    /// Reads a line of a bare source that holds a record in an envelope of its own; whether it does. Where most lines are bare, no
+    /// vote tells of it.
+    pub(super) fn read_enveloped(
+        &mut self,
+        line: &[u8],
+        place: Place,
+        ledger: &mut Ledger,
+        sink: &mut impl Sink,
+    ) -> bool {
+        // Of what holds no record, most lines, no shape is tried.
+        if loose::find_wrapped(line, &mut self.heads).is_none() {
+            return false;
+        }
+        let mut scratch = Scratch::default();
+        let stripped = strip_by_shape(line, &mut scratch);
+        if !is_head(stripped.text) {
+            return false;
+        }
+        let machine = stripped.outer.machine();
+        let mut with_facts = WithFacts {
+            sink,
+            machine,
+            time: &mut None,
+        };
+        let place = Place {
+            is_exact: false,
+            ..place
+        };
+        self.read_record(stripped.text, place, ledger, &mut with_facts);
+        if let Some(machine) = machine {
+            ledger.collect_machine(machine);
+        }
+        true
     }
 
     /// Reads the texts that are whole, in the order of their first lines.
@@ -267,7 +331,7 @@ impl Scanner<'_> {
             ..
         } = unwrapper;
         let mut joined_texts = Vec::new();
-        pieces.expire(u64::MAX, |joined| {
+        pieces.expire(u64::MAX, None, |joined| {
             joined_texts.push(joined_text(joined, waiting))
         });
         for (text, from) in joined_texts {

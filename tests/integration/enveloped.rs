@@ -1,12 +1,15 @@
 //! Logs as other programs wrap them, through the whole engine: the failures are those of the bare log.
 
 use crate::{
-    envelopes::{LINE_BY_LINE, SHORT, cri, docker, journal_export, prefixed, text_log, two_pods},
+    envelopes::{
+        LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, journal_json, journal_parts,
+        prefixed, text_log, two_pods,
+    },
     every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
 };
 use coroner::{
-    aggregate::{Ledger, LineClass},
+    aggregate::{Ledger, LineClass, ledger::Reason},
     classify::Classifier,
     engine::{self, Scanned},
     event::{Basis, Trust},
@@ -174,6 +177,23 @@ fn texts_in_pieces_give_the_failures_of_the_bare_log() {
     }
 }
 
+/// Several writers' parts come in turn, each one's joined with its own.
+#[test]
+fn parts_of_two_writers_stay_apart() {
+    let lab = Lab::new();
+    for seed in 53..56 {
+        let (a, b) = (text_log(seed, 60), text_log(seed + 100, 60));
+        let want = failures(&lab.scan_all(&[&a, &b], 1, 1 << 20));
+        for len_max in [100, 16_384] {
+            let parts = |log, name: &str| journal_parts(log, name, len_max);
+            let scanned = lab.scan(&in_turn(&parts(&a, "nginx"), &parts(&b, "edge")));
+            let what = format!("pieces of {len_max}, seed {seed}");
+            let got = failures(&scanned);
+            assert!(got == want, "{what}: {}", difference(&got, &want));
+        }
+    }
+}
+
 /// Over several blocks of a stream, for entries are found from the first only.
 #[test]
 fn entries_give_the_failures_of_the_bare_log() {
@@ -243,6 +263,155 @@ fn two_pods_line_by_line_stay_apart() {
     }
 }
 
+/// Every third line of docker's or of the journal's, without its newline.
+fn without_newlines(source: &[u8]) -> Vec<u8> {
+    let lines = source.split_inclusive(|b| *b == b'\n').enumerate();
+    lines
+        .flat_map(|(n, line)| match n % 3 {
+            1 => line.trim_ascii_end(),
+            _ => line,
+        })
+        .copied()
+        .collect()
+}
+
+/// A newline that was lost loses no record.
+#[test]
+fn objects_without_a_newline_between_are_all_read() {
+    let lab = Lab::new();
+    for seed in 68..71 {
+        let log = text_log(seed, 80);
+        let bare = lab.scan(&log);
+        for source in [
+            docker(&log, usize::MAX),
+            docker(&log, 100),
+            journal_json(&log),
+        ] {
+            let scanned = lab.scan(&without_newlines(&source));
+            let (got, want) = (failures(&scanned), failures(&bare));
+            assert!(got == want, "seed {seed}: {}", difference(&got, &want));
+        }
+    }
+    // A write that was cut, and the next one behind it; an object in an object is none.
+    let record = "2026/11/20 11:24:48 [error] 7#7: *1 no live upstreams while connecting to upstream, client: 192.0.2.1";
+    let line = format!(
+        "{{\"log\":\"{record}\\n\",\"attrs\":{{\"log\":\"x\"}},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:24:48Z\"}}\n"
+    );
+    let log = line.repeat(9) + &line[..record.len() - 9] + &line;
+    assert_eq!(lab.scan(log.as_bytes()).ledgers[0].n_events, 11);
+}
+
+/// Where most lines are bare, the others come out of their envelopes all the same.
+#[test]
+fn few_lines_in_envelopes_are_read() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, \
+             client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"shop\"\n",
+            n % 60
+        )
+    };
+    let log = |n: usize| (0..n).map(record).collect::<String>();
+    let want = failures(&lab.scan((log(100) + &log(12)).as_bytes()));
+    for (chain, wrap) in LINE_BY_LINE {
+        let mixed = [log(100).as_bytes(), &wrap(log(12).as_bytes())].concat();
+        let scanned = lab.scan(&mixed);
+        let ledger = &scanned.ledgers[0];
+        assert_eq!(failures(&scanned), want, "{chain}");
+        assert_eq!(ledger.n_of(LineClass::Record), 112, "{chain}");
+        let has_host = !["docker-json", "svlogd"].contains(&chain);
+        assert_eq!(ledger.machines.len(), usize::from(has_host), "{chain}");
+        if chain.starts_with("kubectl") {
+            let args = [
+                "export", "0.log", "-t", "events", "--host", "web-1", "-o", "-",
+            ];
+            let rows = stdout(&run(lab.path(), &args));
+            assert_eq!(rows.lines().count(), 13, "{rows}");
+        }
+    }
+}
+
+/// A message that `journalctl` did not print, and one longer than is looked at, may have been anything.
+#[test]
+fn what_is_not_there_is_told() {
+    let lab = Lab::new();
+    let log = text_log(72, 60);
+    let long = "x".repeat(2 << 20);
+    let json = journal_json(&log);
+    let null = b"{\"_PID\":\"7\",\"__REALTIME_TIMESTAMP\":\"1795173888123456\",\"MESSAGE\":null}\n";
+    let (left_out, overlong) = (Reason::LeftOut, Reason::Overlong);
+    let mut sources = vec![(left_out, [&json[..], null].concat())];
+    for wrap in [
+        |log: &[u8]| docker(log, usize::MAX),
+        journal_json,
+        |log: &[u8]| cri(log, usize::MAX),
+    ] {
+        sources.push((overlong, wrap(&[&log[..], long.as_bytes(), b"\n"].concat())));
+    }
+    let syslog = [&log[..], long.as_bytes(), b"\n"].concat();
+    sources.push((overlong, prefixed(&syslog, |_| SHORT.to_owned())));
+    for (reason, source) in sources {
+        let scanned = lab.scan(&source);
+        assert_eq!(scanned.ledgers[0].reasons[reason as usize], 1, "{reason:?}");
+        let output = run(lab.path(), &["report", "0.log"]);
+        let text = stdout(&output) + &stderr(&output);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.join(" ").contains(reason.text()), "{text}");
+    }
+}
+
+/// Few lines of a source may have colours, in an envelope or in none.
+#[test]
+fn colours_come_off_one_line_of_ten() {
+    let lab = Lab::new();
+    let rest = "7#7: *3 connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.7, \
+        server: _, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\"\n";
+    let plain = format!("2026/11/20 11:24:48 [error] {rest}");
+    for coloured in [
+        "\x1b[2m2026/11/20 11:24:48\x1b[0m \x1b[31m[error]\x1b[0m ",
+        "\x1b[31m2026/11/20 11:24:48 [error] ",
+        "2026/11/20 11:24:48 [\x1b[31merror\x1b[0m] ",
+    ] {
+        let log = plain.repeat(9) + coloured + rest;
+        let want = failures(&lab.scan(plain.repeat(10).as_bytes()));
+        let bare = lab.scan(log.as_bytes());
+        assert_eq!(failures(&bare), want, "{coloured:?}");
+        for (chain, wrap) in LINE_BY_LINE {
+            let scanned = lab.scan(&wrap(log.as_bytes()));
+            let what = format!("{chain}, {coloured:?}");
+            let is_escaped = chain.starts_with("syslog") && coloured.starts_with('2');
+            if !is_escaped {
+                assert_eq!(failures(&scanned), want, "{what}");
+            }
+        }
+    }
+}
+
+/// Containers of one pod, and pods of one name in two namespaces, write their own records.
+#[test]
+fn writers_that_share_a_name_stay_apart() {
+    let lab = Lab::new();
+    let names = [
+        (
+            "kubectl-prefix",
+            ["[pod/web-0/nginx] ", "[pod/web-0/edge] "],
+        ),
+        ("stern-namespaced", ["ns0 web-0 nginx ", "ns1 web-0 nginx "]),
+    ];
+    for (chain, [one, other]) in names {
+        for seed in 64..68 {
+            let (a, b) = (text_log(seed, 80), text_log(seed + 100, 80));
+            let want = failures(&lab.scan_all(&[&a, &b], 1, 1 << 20));
+            let behind = |log, name: &str| prefixed(log, |_| name.to_owned());
+            let scanned = lab.scan(&in_turn(&behind(&a, one), &behind(&b, other)));
+            assert_eq!(scanned.sources[0].reading.chain.to_string(), chain);
+            let got = failures(&scanned);
+            assert!(got == want, "{chain}, {seed}: {}", difference(&got, &want));
+        }
+    }
+}
+
 /// Awkward sources of every kind, small.
 fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
     let log = text_log(70, n_records);
@@ -252,8 +421,19 @@ fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
         .collect();
     sources.extend([
         ("docker in pieces", docker(&log, 100)),
+        (
+            "docker without newlines",
+            without_newlines(&docker(&log, 100)),
+        ),
         ("cri in pieces", cri(&log, 90)),
         ("journald-export", journal_export(&log)),
+        (
+            "two writers in pieces",
+            in_turn(
+                &journal_parts(&log, "nginx", 90),
+                &journal_parts(&log, "edge", 70),
+            ),
+        ),
         ("two pods", two_pods(&log, &text_log(71, n_records))),
         (
             "any bytes",
@@ -359,8 +539,10 @@ fn evidence_points_at_the_first_line() {
         let own = places
             .iter()
             .filter(|(.., trust)| *trust != Trust::Injected);
+        // Of parts that come in turn, the record that is whole first comes first.
         assert!(
-            own.is_sorted_by_key(|(offset, ..)| *offset),
+            ["two writers in pieces", "docker without newlines"].contains(&name)
+                || own.is_sorted_by_key(|(offset, ..)| *offset),
             "{name}: in the order of the file"
         );
         for (offset, line, trust) in places {

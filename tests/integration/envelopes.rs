@@ -120,6 +120,30 @@ pub(crate) fn journal_json(log: &[u8]) -> Vec<u8> {
     out.into_bytes()
 }
 
+/// Docker's journald driver, with texts split behind `len_max` bytes.
+pub(crate) fn journal_parts(log: &[u8], container: &str, len_max: usize) -> Vec<u8> {
+    let mut out = String::new();
+    for line in lines(log) {
+        let text: Vec<char> = String::from_utf8_lossy(line).chars().collect();
+        let n_parts = text.len().div_ceil(len_max).max(1);
+        for part in 0..n_parts {
+            let end = text.len().min((part + 1) * len_max);
+            let message = json(&text[part * len_max..end].iter().collect::<String>());
+            let partial = match part + 1 < n_parts {
+                true => "\"CONTAINER_PARTIAL_MESSAGE\":\"true\",",
+                false => "",
+            };
+            writeln!(
+                out,
+                "{{\"MESSAGE\":{message},{partial}\"CONTAINER_NAME\":\"{container}\",\"_HOSTNAME\":\"web1\",\
+                 \"__REALTIME_TIMESTAMP\":\"1795173888123456\"}}"
+            )
+            .expect("memory");
+        }
+    }
+    out.into_bytes()
+}
+
 /// `journalctl -o export`, where texts with control characters have a length.
 pub(crate) fn journal_export(log: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
@@ -215,16 +239,22 @@ pub(crate) const LINE_BY_LINE: [Wrapping; 15] = [
 
 /// Two logs whose lines come in turn, each behind the name of its pod.
 pub(crate) fn two_pods(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let behind = |log, pod| {
+        prefixed(log, |n| {
+            format!("[pod/{pod}/nginx] 2026-11-20T11:24:48.{}Z ", nanos(n))
+        })
+    };
+    in_turn(&behind(a, "web-1"), &behind(b, "web-2"))
+}
+
+/// The lines of two logs in turn.
+pub(crate) fn in_turn(a: &[u8], b: &[u8]) -> Vec<u8> {
     let (a, b) = (lines(a), lines(b));
     let mut out = Vec::new();
     for n in 0..a.len().max(b.len()) {
-        for (pod, lines) in [("web-1", &a), ("web-2", &b)] {
-            if let Some(line) = lines.get(n) {
-                let before = format!("[pod/{pod}/nginx] 2026-11-20T11:24:48.{}Z ", nanos(n));
-                out.extend_from_slice(before.as_bytes());
-                out.extend_from_slice(line);
-                out.push(b'\n');
-            }
+        for line in [&a, &b].into_iter().filter_map(|lines| lines.get(n)) {
+            out.extend_from_slice(line);
+            out.push(b'\n');
         }
     }
     out

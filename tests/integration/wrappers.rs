@@ -293,6 +293,18 @@ fn sources_are_told_by_vote() {
             assert_eq!(detect(&sample, is_json).to_string(), want, "{prefix}{text}");
         }
     }
+    // A time before a client is no virtual host.
+    let client =
+        "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"";
+    for (before, want) in [
+        ("2026-11-20_11:24:48.12345 ", "svlogd"),
+        ("2026-11-20T11:24:48.12345Z ", "timestamp"),
+        ("@400000005cd420612d10facc ", "tai64n"),
+        ("shop.example:443 ", "none"),
+    ] {
+        let sample = source(format!("{before}{client}").as_bytes(), 9);
+        assert_eq!(detect(&sample, is_json).to_string(), want, "{before}");
+    }
     // What a client says is no proof.
     let own = source(
         b"2026-11-20T11:24:48+00:00 192.0.2.1 \"GET / HTTP/1.1\" 200 curl",
@@ -508,4 +520,72 @@ fn names_are_unique_and_chains_are_short() {
         assert_eq!(Wrapper::from_name(wrapper.name()), Some(*wrapper));
     }
     assert_eq!(Chain::new(&[Wrapper::Cri; 9]).layers().count(), 6);
+}
+
+/// The records that are read of a source that is not whole.
+fn messages_of(bytes: &[u8]) -> Vec<String> {
+    let (_, entries) = read_blocks(bytes);
+    let texts = entries.into_iter().map(|(_, text)| text);
+    texts.filter(|text| text.starts_with("2026/")).collect()
+}
+
+/// An entry that was cut, or lost its end or its beginning, takes no neighbour with it.
+#[test]
+fn a_broken_entry_swallows_no_neighbour() {
+    let text = |n: usize| format!("{RECORD} {n}");
+    let export = |n: usize| {
+        format!(
+            "__CURSOR=s=1;i={n}\n__REALTIME_TIMESTAMP=1795173888123456\nMESSAGE={}\n_HOSTNAME=web1\n\n",
+            text(n)
+        )
+    };
+    let pretty = |n: usize| {
+        let log = serde_json::to_string(&text(n)).expect("a string");
+        format!(
+            "{{\n\t\"__REALTIME_TIMESTAMP\" : \"1795173888123456\",\n\t\"MESSAGE\" : {log},\n\t\"_HOSTNAME\" : \"web1\"\n}}\n"
+        )
+    };
+    let verbose = |n: usize| {
+        format!(
+            "Fri 2026-11-20 11:24:48.123456 UTC [s=1;i={n}]\n    _HOSTNAME=web1\n    MESSAGE={}\n    _PID=7\n",
+            text(n)
+        )
+    };
+    let without = |entry: String, part: &str| entry.replacen(part, "", 1);
+    let all: Vec<String> = (0..4).map(text).collect();
+    let sources = [
+        (0..4).map(export).collect::<Vec<_>>(),
+        (0..4).map(pretty).collect(),
+        (0..4).map(verbose).collect(),
+    ];
+    for entries in &sources {
+        assert_eq!(messages_of(entries.concat().as_bytes()), all);
+        let returns = entries.concat().replace('\n', "\r\n");
+        assert_eq!(messages_of(returns.as_bytes()), all, "{returns}");
+        // Cut anywhere, the others are whole.
+        for cut in 0..entries[1].len() {
+            let mut entries = entries.clone();
+            entries[1].truncate(cut);
+            let got = messages_of(entries.concat().as_bytes());
+            let is_there = |n: usize| got.contains(&all[n]);
+            assert!(is_there(0) && is_there(3), "cut at {cut}: {got:?}");
+            // What one line holds of both is the first's.
+            let is_between = entries[1].ends_with('\n') || cut == 0;
+            assert!(is_there(2) || !is_between, "cut at {cut}: {got:?}");
+        }
+    }
+    for (n, lost) in [
+        (0, "\n\n"),
+        (0, "__CURSOR=s=1;i=1\n"),
+        (1, "}\n"),
+        (2, "[s=1;i=1]"),
+    ] {
+        let mut entries = sources[n].clone();
+        entries[1] = match lost {
+            "\n\n" => entries[1].replace("\n\n", "\n"),
+            "[s=1;i=1]" => entries[1].split_once('\n').expect("lines").1.to_owned(),
+            _ => without(entries[1].clone(), lost),
+        };
+        assert_eq!(messages_of(entries.concat().as_bytes()), all, "{lost:?}");
+    }
 }

@@ -407,6 +407,8 @@ impl First<'_> {
         let lens = [NGINX_RECORD_LEN, RECORD_LEN_MAX];
         lens.into_iter().find_map(|len| {
             let (last, text) = self.last_of(len)?;
+            // Of a log that was copied to lines of Windows, a whole record ends so too.
+            let text = without_return(text);
             let client = memmem::rfind(text, TAIL);
             let is_cut = client.is_some_and(|at| tail::parse_tail(&text[at..]).open)
                 && (!is_head(text) || !text.ends_with(b"\""));
@@ -668,6 +670,19 @@ mod tests {
         for behind in [refused(300), cut(NGINX_RECORD_LEN), by_errno] {
             let log = format!("{whole}{behind}{MISSING}\n");
             assert_eq!(group(&log), None, "{behind}");
+        }
+    }
+
+    /// Nor are those of a log that was copied to lines of Windows.
+    #[test]
+    fn neighbours_with_returns_are_not_one_record() {
+        for limit in [NGINX_RECORD_LEN, RECORD_LEN_MAX] {
+            let first = format!("{MISSING}\n");
+            let rest = limit - 3 - first.len();
+            let whole = [&*first, &refused(rest - 400), &refused(400), &first].concat();
+            let log = whole.replace('\n', "\r\n");
+            assert_eq!(log.as_bytes()[limit - 1], b'\n');
+            assert_eq!(group(&log), None, "{limit}");
         }
     }
 

@@ -64,14 +64,18 @@ impl Gathered {
             let line = strip(chain, &bytes[at..end], &mut scratch);
             if line.part == Part::More || !pieces.is_empty() {
                 let (from, to) = (at as u64, end as u64 + 1);
-                pieces.expire(from, |joined| self.collect_line(joined.text, &mut path));
+                pieces.expire(from, Some(&line), |joined| {
+                    self.collect_line(joined.text, &mut path)
+                });
                 if let Some(joined) = pieces.push(&line, from, to) {
                     self.collect_line(joined.text, &mut path);
                 }
             }
             at = end + 1;
         }
-        pieces.expire(u64::MAX, |joined| self.collect_line(joined.text, &mut path));
+        pieces.expire(u64::MAX, None, |joined| {
+            self.collect_line(joined.text, &mut path)
+        });
     }
 
     fn collect_lines(&mut self, bytes: &[u8]) {

@@ -18,6 +18,14 @@ pub(super) fn peel<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     })
 }
 
+/// The text without colours; `None` if none stands near its start.
+pub fn without_colours(text: &[u8]) -> Option<Vec<u8>> {
+    let mut buffers = [Vec::new()];
+    peel(text, &mut Pool(&mut buffers))?;
+    let [plain] = buffers;
+    Some(plain)
+}
+
 /// Appends `text` without its colours to `out`.
 fn strip_into(text: &[u8], out: &mut Vec<u8>) {
     let mut from = 0;

@@ -42,6 +42,9 @@ pub(super) fn json<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     if !(fields.is_journal || (is_damaged && message.is_some())) {
         return None;
     }
+    if let Some(Value::Other(b"null")) = message {
+        fields.part = Part::LeftOut;
+    }
     let (text, is_decoded) = match message {
         Some(Value::Text(raw) | Value::CutText(raw)) => {
             let decoded = pool.text(raw);
@@ -126,7 +129,8 @@ pub(super) fn export<'a>(entry: &'a [u8]) -> Option<Peeled<'a>> {
             key => fields.collect(key, field.value),
         }
     }
-    fields.is_journal.then(|| Peeled {
+    // Of an entry that was cut, what tells the journal may be gone.
+    (fields.is_journal || message.is_some()).then(|| Peeled {
         part: fields.part,
         ..Peeled::plain(message.unwrap_or(&entry[entry.len()..]), fields.outer)
     })
@@ -139,11 +143,13 @@ struct Field<'a> {
     next: usize,
 }
 
-/// The field at `at`; `None` at the end. A line without `=` that no length fits is a field without value.
+/// The field at `at`; `None` at the end. A line without `=` that no length fits is a field without value; a value that goes on
+/// behind the end is what is there of it. No value that is written as text holds a carriage return: one before the newline came
+/// with a copy.
 fn next_field(bytes: &[u8], at: usize) -> Option<Field<'_>> {
     let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
     let end = memchr(b'\n', rest).unwrap_or(rest.len());
-    let line = &rest[..end];
+    let line = without_return(&rest[..end]);
     let next = (at + end + 1).min(bytes.len());
     if let Some(equals) = memchr(b'=', line) {
         return Some(Field {
@@ -154,18 +160,16 @@ fn next_field(bytes: &[u8], at: usize) -> Option<Field<'_>> {
     }
     if !line.is_empty()
         && let Some(len) = bytes[next..].first_chunk::<8>()
-        && let Ok(len) = usize::try_from(u64::from_le_bytes(*len))
-        && let Some(value) = next
-            .checked_add(8 + len.min(bytes.len()))
-            .and_then(|end| bytes.get(next + 8..end))
-        && value.len() == len
-        && matches!(bytes.get(next + 8 + len), Some(b'\n') | None)
+        // Eight bytes of text are a greater number.
+        && let Ok(len) = u32::try_from(u64::from_le_bytes(*len))
+        && let value = &bytes[next + 8..]
+        && let len = value.len().min(len as usize)
+        && matches!(value.get(len), Some(b'\n') | None)
     {
-        let next = (next + 8 + len + 1).min(bytes.len());
         return Some(Field {
             key: line,
-            value,
-            next,
+            value: &value[..len],
+            next: (next + 8 + len + 1).min(bytes.len()),
         });
     }
     Some(Field {
@@ -177,13 +181,19 @@ fn next_field(bytes: &[u8], at: usize) -> Option<Field<'_>> {
 
 /// One entry of `-o verbose`: a time, then fields, each indented by four blanks; further lines of a value stand further in.
 pub(super) fn verbose<'a>(entry: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>> {
-    let (time, rest) = syslog::full_time(entry)?;
-    rest.strip_prefix(b"[")?;
+    let time = match syslog::full_time(entry) {
+        Some((time, rest)) if rest.starts_with(b"[") => time,
+        // Its head was lost.
+        _ => {
+            verbose_field(entry)?;
+            None
+        }
+    };
     let mut fields = Fields::default();
     let mut message: Option<&[u8]> = None;
     let mut buffer: Option<&'a mut Vec<u8>> = None; // for a message of several lines
     let mut is_message = false;
-    for line in rest.split(|b| *b == b'\n').skip(1) {
+    for line in entry.split(|b| *b == b'\n').map(without_return) {
         match (verbose_field(line), message) {
             (Some((b"MESSAGE", value)), None) => {
                 message = Some(value);
@@ -232,24 +242,15 @@ fn verbose_field(line: &[u8]) -> Option<(&[u8], &[u8])> {
 /// included; 0 only for no bytes. [`strip`](super::strip) takes such an entry as its line. Of wrappers that are no
 /// [blocks](Wrapper::is_block) an entry is a line.
 ///
+/// An entry that was cut, or lost its end, does not take the next one in: that begins where a field stands that no entry has twice.
+///
 /// Entries of an export can only be found from the start of the source on: a value may hold anything, also what looks like
 /// the start of an entry.
 pub fn block_len(wrapper: Wrapper, bytes: &[u8]) -> usize {
     match wrapper {
         Wrapper::JournalExport => export_len(bytes),
-        Wrapper::JournalPretty => lines_len(bytes, |n, line| match n {
-            0 if line.starts_with(b"{") => line.len() > 1 && line.ends_with(b"}"),
-            0 => true,
-            _ => line == b"}",
-        }),
-        Wrapper::JournalVerbose => {
-            let first = line_len(bytes);
-            let mut len = first;
-            while bytes[len..].starts_with(b" ") {
-                len += line_len(&bytes[len..]);
-            }
-            len
-        }
+        Wrapper::JournalPretty => pretty_len(bytes),
+        Wrapper::JournalVerbose => verbose_len(bytes),
         _ => line_len(bytes),
     }
 }
@@ -257,32 +258,69 @@ pub fn block_len(wrapper: Wrapper, bytes: &[u8]) -> usize {
 /// An export's entry ends with an empty line; those before it belong to it.
 fn export_len(bytes: &[u8]) -> usize {
     let (mut at, mut n_fields) = (0, 0);
+    let mut seen = [false; 2];
     while let Some(field) = next_field(bytes, at) {
-        at = field.next;
-        match field.key {
-            b"" if field.value.is_empty() && n_fields > 0 => return at,
-            b"" => {}
-            _ => n_fields += 1,
+        let is_another = match field.key {
+            b"" if field.value.is_empty() && n_fields > 0 => return field.next,
+            b"__CURSOR" => n_fields > 0,
+            b"__REALTIME_TIMESTAMP" => std::mem::replace(&mut seen[0], true),
+            b"MESSAGE" => std::mem::replace(&mut seen[1], true),
+            _ => false,
+        };
+        if is_another {
+            return at;
         }
+        n_fields += usize::from(!field.key.is_empty());
+        at = field.next;
     }
     bytes.len()
 }
 
-/// Bytes up to and with the line for which `is_last` holds.
-fn lines_len(bytes: &[u8], is_last: impl Fn(usize, &[u8]) -> bool) -> usize {
-    let mut at = 0;
-    for n in 0.. {
-        let len = line_len(&bytes[at..]);
-        if len == 0 {
-            break;
+/// An entry of `json-pretty` ends with its brace, or before the next one's, which may stand behind a line that was cut.
+fn pretty_len(bytes: &[u8]) -> usize {
+    let mut at = line_len(bytes);
+    let first = bytes[..at].trim_ascii_end();
+    if !first.starts_with(b"{") || (first.len() > 1 && first.ends_with(b"}")) {
+        return at;
+    }
+    while at < bytes.len() {
+        let next = at + line_len(&bytes[at..]);
+        let line = bytes[at..next].trim_ascii_end();
+        if line == b"}" {
+            return next;
         }
-        let line = bytes[at..at + len].trim_ascii_end();
-        at += len;
-        if is_last(n, line) {
-            break;
+        // No member ends so.
+        if line.ends_with(b"{") {
+            return at + line.len() - 1;
         }
+        at = next;
     }
     at
+}
+
+/// An entry of `verbose` is a line and all below it that are indented. Where the first field stands once more, or a message, the
+/// line was lost.
+fn verbose_len(bytes: &[u8]) -> usize {
+    let mut at = line_len(bytes);
+    let key_of = |at: usize, len: usize| verbose_field(&bytes[at..at + len]).map(|(key, _)| key);
+    let mut first = key_of(0, at);
+    let mut has_message = first == Some(b"MESSAGE");
+    while bytes[at..].starts_with(b" ") {
+        let len = line_len(&bytes[at..]);
+        let key = key_of(at, len);
+        let is_message = key == Some(b"MESSAGE");
+        if key.is_some() && (key == first || (is_message && has_message)) {
+            break;
+        }
+        first = first.or(key);
+        has_message |= is_message;
+        at += len;
+    }
+    at
+}
+
+fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn line_len(bytes: &[u8]) -> usize {

@@ -18,6 +18,7 @@ mod ansi;
 mod container;
 mod detect;
 mod generic;
+mod glued;
 mod journal;
 mod pieces;
 mod place;
@@ -27,15 +28,17 @@ pub(super) mod stamp;
 mod start;
 mod syslog;
 
+pub use ansi::without_colours;
 pub use detect::{detect, detect_around};
+pub use glued::glued;
 pub use journal::block_len;
-pub use pieces::{Joined, PIECE_GAP_MAX, Pieces};
+pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
 pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
 pub use start::{entry_is_inside, may_start};
 
-use super::json;
+use super::{head::is_head, json};
 use crate::event::Level;
 use memchr::memchr;
 use std::{fmt, sync::Arc};
@@ -257,6 +260,19 @@ impl<'a> Outer<'a> {
         self.container.or(self.tag).or(self.unit).or(self.pod)
     }
 
+    /// What names a writer: lines that differ in one of them are of two.
+    fn names(&self) -> [Option<&'a [u8]>; N_NAMES] {
+        [
+            self.container,
+            self.pod,
+            self.namespace,
+            self.host,
+            self.tag,
+            self.unit,
+            self.file,
+        ]
+    }
+
     /// Takes over what the layer further in says.
     fn overlay(&mut self, inner: &Outer<'a>) {
         self.host = inner.host.or(self.host);
@@ -282,26 +298,25 @@ pub struct Writer {
     /// [`Outer::machine`].
     pub machine: Option<Arc<[u8]>>,
     pub stream: Option<Stream>,
-    tag: Option<Box<[u8]>>,
-    file: Option<Box<[u8]>>,
+    /// Each of [`Outer::names`]: containers of one pod and pods of one name in two namespaces are several.
+    names: [Option<Box<[u8]>>; N_NAMES],
 }
+
+const N_NAMES: usize = 7;
 
 impl Writer {
     pub fn of(outer: &Outer<'_>) -> Writer {
         Writer {
             machine: outer.machine().map(Arc::from),
             stream: outer.stream,
-            tag: outer.tag.map(Box::from),
-            file: outer.file.map(Box::from),
+            names: outer.names().map(|name| name.map(Box::from)),
         }
     }
 
     /// Whether it wrote a line with such an envelope.
     pub fn wrote(&self, outer: &Outer<'_>) -> bool {
-        self.stream == outer.stream
-            && self.machine.as_deref() == outer.machine()
-            && self.tag.as_deref() == outer.tag
-            && self.file.as_deref() == outer.file
+        let mut names = self.names.iter().zip(outer.names());
+        self.stream == outer.stream && names.all(|(own, name)| own.as_deref() == name)
     }
 }
 
@@ -310,9 +325,11 @@ impl Writer {
 pub enum Part {
     #[default]
     Whole,
-    /// The next line of the same source and stream goes on where this one ends, without a byte between: see [`Pieces`]. If none
+    /// The next line of the same source and writer goes on where this one ends, without a byte between: see [`Pieces`]. If none
     /// comes, the writer was cut off: then this is all there is.
     More,
+    /// Nothing of it: the envelope says that there was a text, and does not hold it.
+    LeftOut,
     /// A line of blanks and text below a syslog or journald header: it may go on with the record before it, see
     /// [`continuation`].
     Indented,
@@ -440,14 +457,19 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
     if n_layers == 0 && state.fit == Fit::Strange {
         return strip_unfit(chain, line, &mut pool);
     }
+    // Colours come off any line, however few of the source have them.
+    if !is_head(state.text)
+        && let Some(peeled) = ansi::peel(state.text, &mut pool)
+    {
+        state.enter(peeled);
+    }
     if last.is_syslog() && !shape::is_payload(state.text) {
         state.enter_nested(&mut pool, LAYERS_MAX - n_layers);
     }
     state.finish(line)
 }
 
-/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare, or of an unknown
-/// kind. Shapes that are weak by themselves count only before a payload. `fit` is `Strange` if anything was taken off.
+/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare. Shapes that are weak by themselves count only before a payload. `fit` is `Strange` if anything was taken off.
 pub fn strip_by_shape<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Stripped<'a> {
     let mut state = State::new(line);
     state.enter_by_shape(&mut Pool(&mut scratch.buffers));

@@ -1,13 +1,17 @@
 //! Long lines that a runtime split, joined again.
 //!
-//! Pieces are joined per stream: the other stream's lines may stand between them. Only so far apart as
+//! Pieces are joined per [`Writer`]: lines of others may stand between them. Only so far apart as
 //! [`PIECE_GAP_MAX`]: the rule is local, so that a source can be read in chunks with the same result ([`super::may_start`]).
 
-use super::{Part, Stream, Stripped};
+use super::{Part, Stripped, Writer};
 
 /// Bytes that may stand between the line of a piece and the line with the next one. A runtime writes them close together; what
 /// never comes was never written.
 pub const PIECE_GAP_MAX: u64 = 64 * 1024;
+
+/// Writers whose pieces wait at once; past it, the one that began first waits no more. Of pieces of the usual 16 KiB, no more than
+/// five stand so near together; each may keep as much memory as a line may have.
+pub const PIECE_WRITERS_MAX: usize = 16;
 
 /// A text, and where its first line begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,14 +27,15 @@ pub struct Joined<'a> {
 /// The pieces of one source for which the rest has not come yet; kept by a worker.
 #[derive(Debug)]
 pub struct Pieces {
-    /// By stream: none, standard output, standard error.
-    held: [Held; 3],
+    /// At most [`PIECE_WRITERS_MAX`]; those of no line are free.
+    held: Vec<Held>,
     len_max: usize,
 }
 
 /// A text that goes on.
 #[derive(Debug, Default)]
 struct Held {
+    writer: Writer,
     text: Vec<u8>,
     offset: u64,
     /// Offset behind its last line.
@@ -52,7 +57,7 @@ impl Pieces {
     /// Texts are cut at `len_max` bytes.
     pub fn new(len_max: usize) -> Pieces {
         Pieces {
-            held: Default::default(),
+            held: Vec::new(),
             len_max,
         }
     }
@@ -62,19 +67,40 @@ impl Pieces {
         self.held.iter().all(|held| held.n_lines == 0)
     }
 
-    /// Whether a piece of the same stream as `line` is held.
+    /// Whether a piece of the same writer as `line` is held.
     pub fn holds(&self, line: &Stripped<'_>) -> bool {
-        self.held[slot(line)].n_lines > 0
+        self.position(line).is_some()
     }
 
-    /// Gives up a text whose next piece did not come before a line at `offset`, and shows it to `take`, if there is one; `u64::MAX`
-    /// at the end of the source. To be called before [`push`](Self::push).
-    pub fn expire(&mut self, offset: u64, mut take: impl FnMut(Joined<'_>)) {
+    fn position(&self, line: &Stripped<'_>) -> Option<usize> {
+        let is_own = |held: &Held| held.n_lines > 0 && held.writer.wrote(&line.outer);
+        self.held.iter().position(is_own)
+    }
+
+    /// Gives up texts whose next piece did not come before the line `next` at `offset`, and one if that needs its place, and shows
+    /// them to `take`; `u64::MAX` and no line at the end of the source. To be called before [`push`](Self::push).
+    pub fn expire(
+        &mut self,
+        offset: u64,
+        next: Option<&Stripped<'_>>,
+        mut take: impl FnMut(Joined<'_>),
+    ) {
+        let mut give_up = |held: &mut Held| {
+            take(held.joined());
+            held.n_lines = 0;
+        };
         for held in &mut self.held {
             if held.n_lines > 0 && offset.saturating_sub(held.end) > PIECE_GAP_MAX {
-                take(held.joined());
-                held.n_lines = 0;
+                give_up(held);
             }
+        }
+        let begins = |line: &Stripped<'_>| line.part == Part::More && !self.holds(line);
+        let n_waiting = self.held.iter().filter(|held| held.n_lines > 0).count();
+        if n_waiting == PIECE_WRITERS_MAX
+            && next.is_some_and(begins)
+            && let Some(oldest) = self.held.iter_mut().min_by_key(|held| held.offset)
+        {
+            give_up(oldest);
         }
     }
 
@@ -85,18 +111,18 @@ impl Pieces {
         offset: u64,
         end: u64,
     ) -> Option<Joined<'a>> {
-        let held = &mut self.held[slot(line)];
-        if held.n_lines == 0 {
-            if line.part != Part::More {
+        let at = match self.position(line) {
+            Some(at) => at,
+            None if line.part != Part::More => {
                 return Some(Joined {
                     text: line.text,
                     offset,
                     n_lines: 1,
                 });
             }
-            held.text.clear();
-            held.offset = offset;
-        }
+            None => self.begin(line, offset),
+        };
+        let held = &mut self.held[at];
         let n_free = self.len_max.saturating_sub(held.text.len());
         held.text
             .extend_from_slice(&line.text[..line.text.len().min(n_free)]);
@@ -112,13 +138,19 @@ impl Pieces {
         };
         Some(joined)
     }
-}
 
-pub(super) fn slot(line: &Stripped<'_>) -> usize {
-    match line.outer.stream {
-        None => 0,
-        Some(Stream::Stdout) => 1,
-        Some(Stream::Stderr) => 2,
+    /// Where the text of a writer is held from now on.
+    fn begin(&mut self, line: &Stripped<'_>, offset: u64) -> usize {
+        let free = self.held.iter().position(|held| held.n_lines == 0);
+        let at = free.unwrap_or(self.held.len());
+        if free.is_none() {
+            self.held.push(Held::default());
+        }
+        let held = &mut self.held[at];
+        held.writer = Writer::of(&line.outer);
+        held.text.clear();
+        held.offset = offset;
+        at
     }
 }
 
@@ -140,19 +172,47 @@ mod tests {
         for line in source.split_inclusive(|b| *b == b'\n') {
             if at >= chunk_start + chunk_len && may_start(&chain, source, at, None, &mut scratch) {
                 chunk_start = at;
-                pieces.expire(u64::MAX, &mut take);
+                pieces.expire(u64::MAX, None, &mut take);
             }
             let (offset, end) = (at as u64, (at + line.len()) as u64);
-            pieces.expire(offset, &mut take);
             let stripped = strip(&chain, line.trim_ascii_end(), &mut scratch);
+            pieces.expire(offset, Some(&stripped), &mut take);
             if let Some(joined) = pieces.push(&stripped, offset, end) {
                 take(joined);
             }
             at += line.len();
         }
-        pieces.expire(u64::MAX, &mut take);
+        pieces.expire(u64::MAX, None, &mut take);
         out.sort();
         out
+    }
+
+    /// So many writers may wait, and of one more the first is given up: what comes of it stands alone.
+    #[test]
+    fn the_writers_that_wait_are_bounded() {
+        let chain = Chain::new(&[Wrapper::KubectlPrefix, Wrapper::Cri]);
+        let piece = |n: usize, tag: &str| {
+            format!("[pod/web-{n}/nginx] 2026-11-20T11:24:48Z stderr {tag} {n}")
+        };
+        for (n_writers, n_joined) in [(PIECE_WRITERS_MAX, 16), (PIECE_WRITERS_MAX + 1, 16)] {
+            let (mut pieces, mut scratch) = (Pieces::new(30), Scratch::default());
+            let (mut given_up, mut joined) = (Vec::new(), 0);
+            let order = (0..n_writers).map(|n| (n, "P"));
+            let order = order.chain((0..n_writers).rev().map(|n| (n, "F")));
+            for (at, (n, tag)) in order.enumerate() {
+                let line = piece(n, tag);
+                let at = at as u64;
+                let line = strip(&chain, line.as_bytes(), &mut scratch);
+                pieces.expire(at, Some(&line), |text| given_up.push(text.text.to_vec()));
+                joined += usize::from(
+                    pieces
+                        .push(&line, at, at + 1)
+                        .is_some_and(|j| j.n_lines == 2),
+                );
+            }
+            assert_eq!((joined, given_up.len()), (n_joined, n_writers - 16));
+            assert!(pieces.is_empty());
+        }
     }
 
     #[test]

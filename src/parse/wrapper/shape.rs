@@ -47,10 +47,14 @@ fn is_access_start(text: &[u8]) -> bool {
     if second == b"-" {
         return is_address(first) && is_date(fourth);
     }
-    third == b"-"
-        && is_address(second)
-        && stamp::iso(first, b'T').is_none()
-        && words.next().is_some_and(is_date)
+    third == b"-" && is_address(second) && !is_stamp(first) && words.next().is_some_and(is_date)
+}
+
+/// A time that a wrapper writes, which is no virtual host.
+fn is_stamp(word: &[u8]) -> bool {
+    [b'T', b'_']
+        .into_iter()
+        .any(|separator| stamp::iso(word, separator).is_some())
 }
 
 /// An address, a name or `unix:`, but no path with a line number.

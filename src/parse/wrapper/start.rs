@@ -1,8 +1,8 @@
 //! Where a chunk of a wrapped source may begin: nothing before it can reach it.
 
 use super::{
-    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation,
-    pieces::slot, strip,
+    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation, glued,
+    strip,
 };
 use crate::parse::{
     forged::{self, Smuggled, apart::Apart},
@@ -30,6 +30,9 @@ pub fn may_start(
     let mut start = at;
     while start < to {
         let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |len| start + len);
+        if glued(chain, &bytes[start..end]).is_some() {
+            return false; // two lines, of which the second is not looked at here
+        }
         let line = strip(chain, &bytes[start..end], scratch);
         if line.part == Part::Indented {
             if start == at && before.has_header {
@@ -78,7 +81,7 @@ struct Before {
 }
 
 impl Before {
-    /// `None` if a piece waits for more.
+    /// `None` if a piece waits for more, or may.
     fn of(
         chain: &Chain,
         bytes: &[u8],
@@ -89,18 +92,22 @@ impl Before {
         let from = at.saturating_sub(PIECE_GAP_MAX as usize + 1);
         let (mut writers, mut has_header) = (Vec::<Writer>::new(), false);
         let mut has_opening = false;
-        let mut is_known = [false; 3];
+        let mut known = Vec::<Writer>::new(); // of which the last line was seen
         let mut end = at;
         while end > from {
             // `end` lies behind a newline, or is the end of the bytes.
             let text_end = end - usize::from(bytes[end - 1] == b'\n');
             let start = memrchr(b'\n', &bytes[..text_end]).map_or(0, |newline| newline + 1);
-            let line = strip(chain, &bytes[start..text_end], scratch);
-            let stream = slot(&line);
-            if line.part == Part::More && !is_known[stream] {
+            if glued(chain, &bytes[start..text_end]).is_some() {
                 return None;
             }
-            is_known[stream] = true;
+            let line = strip(chain, &bytes[start..text_end], scratch);
+            if !known.iter().any(|writer| writer.wrote(&line.outer)) {
+                if line.part == Part::More {
+                    return None;
+                }
+                known.push(Writer::of(&line.outer));
+            }
             has_header |= line.part != Part::Indented;
             if is_head(line.text) && !writers.iter().any(|writer| writer.wrote(&line.outer)) {
                 writers.push(Writer::of(&line.outer));
@@ -198,7 +205,7 @@ impl Around {
             self.writers.push((Writer::of(&line.outer), Vec::new()));
         }
         self.header = Some((line.offset.unwrap_or(0), writer));
-        pieces.expire(at as u64, |_| {}); // what lost its end is no record to be told here
+        pieces.expire(at as u64, Some(line), |_| {}); // what lost its end is no record to be told here
         if let Some(joined) = pieces.push(line, at as u64, next as u64) {
             self.take(writer, joined.offset as usize, joined.text, line.has_return);
         }
