@@ -21,6 +21,7 @@
 
 pub mod ahead;
 pub mod container;
+mod copies;
 mod feed;
 mod layer;
 mod limits;
@@ -262,6 +263,11 @@ impl Unpacker {
             self.phase = Phase::Archive;
             return;
         };
+        for level in &mut self.levels {
+            if let Role::Units(around) = &mut level.role {
+                around.holds_packed = true;
+            }
+        }
         if let Some(top) = self.levels.last_mut() {
             top.role = Role::Units(Box::new(Units::new(codec, &mut top.feed)));
             let depth = top.depth;

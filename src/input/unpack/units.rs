@@ -3,11 +3,13 @@
 //!
 //! **After damage** the decoder has read beyond it: where a member was cut and another appended, as a crashed nginx leaves
 //! them, the first bytes of the second were taken for text of the first. So the search for the next start goes back as far
-//! as one block of the format can reach, but never to the damaged unit itself, and so it ends.
+//! as one block of the format can reach, but never to the damaged unit itself, and so it ends. Nor does it begin where
+//! the decoder has only copied what is stored: there a container stands within this one, and was handed on ([`copies`](super::copies)).
 
 use super::{
     Trouble, UnitRange,
     ahead::Ready,
+    copies::{self, Copies},
     feed::{Below, Edge, Feed, Step},
 };
 use memchr::memmem;
@@ -87,6 +89,9 @@ pub(super) struct Units {
     unit_start: u64,
     unit_decoded: u64,
     n_stalls: u32,
+    copies: Copies,
+    /// Something packed was opened in what was handed on: it may be a copy of what is stored.
+    pub(super) holds_packed: bool,
     /// Units begun.
     pub(super) n_units: u64,
 }
@@ -103,9 +108,12 @@ const SEARCH_LEN: usize = 64 << 10;
 
 impl Units {
     pub(super) fn new(codec: Box<dyn Codec>, feed: &mut Feed) -> Units {
-        feed.remember(codec.format().lookback);
+        let format = codec.format();
+        feed.remember(format.lookback);
         Units {
             codec,
+            copies: Copies::of(format.magic),
+            holds_packed: false,
             place: Place::Between,
             unit_start: 0,
             unit_decoded: 0,
@@ -154,6 +162,7 @@ impl Units {
                 self.unit_start = feed.offset;
                 self.unit_decoded = 0;
                 self.n_stalls = 0;
+                self.copies.clear();
                 match begun {
                     Ok(()) => {
                         self.n_units += 1;
@@ -228,6 +237,7 @@ impl Units {
         if len == 0 && n_out > 0 {
             return Some(self.exhausted(feed, below));
         }
+        self.copies.take(&out[..n_out]);
         self.unit_decoded += n_out as u64;
         below.shared.decoded_bytes += n_out as u64;
         self.n_stalls = if n_in + n_out > 0 {
@@ -297,7 +307,8 @@ impl Units {
         if read == 0 {
             feed.skip(below, 1);
         }
-        let found = self.find(feed, below);
+        self.copies.end();
+        let found = self.find(feed, below, detected);
         let resumed = found.then_some(feed.offset);
         feed.report(below, trouble, detected, Some(self.unit()), resumed);
         Some(self.after_search(feed, below, found))
@@ -338,7 +349,8 @@ impl Units {
 
     /// Goes on at the next unit, if there is one.
     fn restart(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Step {
-        let found = self.find(feed, below);
+        let handed_on = feed.offset;
+        let found = self.find(feed, below, handed_on);
         self.after_search(feed, below, found)
     }
 
@@ -350,8 +362,8 @@ impl Units {
         Step::End
     }
 
-    /// Consumes what lies before the next unit; false at an edge.
-    fn find(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> bool {
+    /// Consumes what lies before the next unit; false at an edge. What stands before `detected` may have been handed on.
+    fn find(&mut self, feed: &mut Feed, below: &mut Below<'_>, detected: u64) -> bool {
         let format = self.codec.format();
         let finder = memmem::Finder::new(format.magic);
         loop {
@@ -379,9 +391,14 @@ impl Units {
                 below.shared.exhausted = true;
                 return false;
             }
-            let head = feed.peek(below, format.confirm_len);
+            let may_be_copied = self.holds_packed && feed.offset < detected;
+            let head = feed.peek(below, format.confirm_len.max(copies::SIDE_LEN));
             if matches!(self.codec.look(head), Look::Unit) && self.codec.confirm(head) {
-                return true;
+                let after = head[..head.len().min(copies::SIDE_LEN)].to_vec();
+                let before = feed.last(copies::SIDE_LEN);
+                if !may_be_copied || !self.copies.has(&before, &after) {
+                    return true;
+                }
             }
             feed.consume(below, 1);
         }
