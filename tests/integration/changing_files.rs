@@ -254,13 +254,23 @@ fn a2_rewritten_in_place_is_noticed_at_either_end() {
 }
 
 #[test]
-fn a2_a_touched_file_is_worth_a_note() {
+fn a2_what_was_rewritten_in_the_middle_is_told_by_its_time() {
     let (_directory, path) = file_of(20_000);
     let stored = open(&path);
     assert_eq!(stored.change(), None);
-    writer(&path)
-        .set_modified(SystemTime::UNIX_EPOCH)
-        .expect("set");
+    // A clock may tick four milliseconds apart.
+    thread::sleep(Duration::from_millis(20));
+    std::os::unix::fs::FileExt::write_all_at(&writer(&path), b"y", 10_000).expect("written");
+    assert_eq!(stored.change(), Some(Change::Written));
+    assert!(Change::Written.is_damage());
+}
+
+#[test]
+fn a2_a_touched_file_is_worth_a_note() {
+    let (directory, path) = file_of(20_000);
+    let stored = open(&path);
+    thread::sleep(Duration::from_millis(20));
+    fs::hard_link(&path, directory.path().join("linked.log")).expect("linked");
     assert_eq!(stored.change(), Some(Change::Touched));
     assert!(!Change::Touched.is_damage());
 }
