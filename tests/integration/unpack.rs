@@ -246,6 +246,22 @@ fn d4_a_flipped_bit_is_never_silent() {
     }
 }
 
+/// Whether a member begins is tried on its text; a wrong checksum behind it is another thing.
+#[test]
+fn d4_a_short_member_behind_damage_is_read_whatever_its_checksum() {
+    let text = log(1, 600);
+    let mut member = gzip(&text);
+    let at = member.len() - 8;
+    member[at] ^= 1;
+    let got = unpack(&[gzip(&log(2, 2000)), b"garbage".to_vec(), member].concat());
+    assert_eq!(got.members[0].pieces.last(), Some(&text));
+    let troubles: Vec<_> = got.problems.into_iter().map(|p| p.trouble).collect();
+    assert_eq!(
+        troubles,
+        [Trouble::Garbage { n_bytes: 7 }, Trouble::Checksum]
+    );
+}
+
 #[test]
 fn d4_a_wrong_checksum_alone_makes_no_seam() {
     let texts = [log(1, 1500), log(2, 400)];

@@ -391,7 +391,7 @@ impl Unpacker {
 fn codec(container: Container, limits: &Limits) -> Option<Box<dyn Codec>> {
     Some(match container {
         Container::Bzip2 => Box::new(Bzip2::new()),
-        Container::Gzip => Box::new(Gzip::new()),
+        Container::Gzip => Box::new(Gzip::new(limits)),
         Container::Lz4 => Box::new(Lz4::new()),
         Container::Xz => Box::new(Xz::new(limits)),
         Container::Zstd => Box::new(Zstd::new(limits)),

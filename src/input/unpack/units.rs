@@ -53,8 +53,8 @@ pub(super) enum State {
     /// The unit is finished and its checks hold.
     Done,
     Failed(Trouble),
-    /// The unit is finished and complete, but its checksum does not match.
-    DoneWrong,
+    /// The unit is finished and complete, but a checksum does not match: nothing is missing.
+    DoneWrong(Trouble),
 }
 
 /// A decoder of one unit at a time.
@@ -78,7 +78,7 @@ enum Place {
     Skipping(u64),
     /// The unit has failed; what was decoded has been handed on.
     Failed(Trouble),
-    DoneWrong,
+    DoneWrong(Trouble),
     Ended,
 }
 
@@ -130,7 +130,7 @@ impl Units {
                 Place::Ready(ready) => self.ready(feed, below, ready, out),
                 Place::Skipping(n) => self.skipping(feed, below, n),
                 Place::Failed(trouble) => self.failed(feed, below, trouble),
-                Place::DoneWrong => self.done_wrong(feed, below),
+                Place::DoneWrong(trouble) => self.done_wrong(feed, below, trouble),
                 Place::Ended => Some(Step::End),
             };
             if let Some(step) = step {
@@ -247,7 +247,7 @@ impl Units {
         };
         self.place = match state {
             State::Done => Place::Between,
-            State::DoneWrong => Place::DoneWrong,
+            State::DoneWrong(trouble) => Place::DoneWrong(trouble),
             State::Failed(trouble) => Place::Failed(trouble),
             State::More if n_out == 0 && n_chunk == 0 => Place::Failed(match feed.edge() {
                 Edge::End => Trouble::Truncated { n_missing: None },
@@ -316,14 +316,19 @@ impl Units {
 
     /// Says that the checksum of a complete unit is wrong. If nothing follows, or a unit, then the end of this one was
     /// where it should be, and nothing is missing.
-    fn done_wrong(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Option<Step> {
+    fn done_wrong(
+        &mut self,
+        feed: &mut Feed,
+        below: &mut Below<'_>,
+        trouble: Trouble,
+    ) -> Option<Step> {
         let head = feed.peek(below, self.codec.format().head_len);
         let is_end = head.is_empty() || !matches!(self.codec.look(head), Look::Other);
         if !is_end {
-            return self.failed(feed, below, Trouble::Checksum);
+            return self.failed(feed, below, trouble);
         }
         let detected = feed.offset;
-        feed.report(below, Trouble::Checksum, detected, Some(self.unit()), None);
+        feed.report(below, trouble, detected, Some(self.unit()), None);
         self.place = Place::Between;
         None
     }
