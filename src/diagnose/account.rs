@@ -79,7 +79,7 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
                 .unwrap_or("its format is not known");
             problems.push(format!("an access log that is not analysed: {why}"));
         }
-        Kind::NginxError if state.refusal.is_some() && ledger.n_events == 0 => {
+        Kind::NoLog | Kind::NginxError if state.refusal.is_some() && ledger.n_events == 0 => {
             let why = state.refusal.as_deref().unwrap_or_default();
             problems.push(format!("not analysed: {why}"));
         }
