@@ -24,6 +24,10 @@ pub enum Error {
     },
     /// A directory could not be listed.
     List { path: PathBuf, source: io::Error },
+    /// A link in a directory that leads to nothing: what it named may have been a log.
+    Broken { path: PathBuf },
+    /// Something in a directory that is no file and is not read: a pipe, a link to a directory. Worth a note.
+    Skipped { path: PathBuf, what: &'static str },
     /// A glob that is none.
     Glob { pattern: String, reason: String },
     /// A glob, or a directory, without any file.
@@ -36,6 +40,13 @@ pub enum Error {
     Format { path: PathBuf, reason: String },
     /// The standard output was closed by its reader.
     ClosedPipe,
+}
+
+impl Error {
+    /// Nothing that was asked for is missing.
+    pub const fn is_note(&self) -> bool {
+        matches!(self, Error::Skipped { .. })
+    }
 }
 
 impl fmt::Display for Error {
@@ -59,6 +70,10 @@ impl fmt::Display for Error {
                 write!(f, " of `{path}`, please report it: {what}")
             }
             Error::List { path, .. } => write!(f, "cannot list directory `{}`", path.display()),
+            Error::Broken { path } => {
+                write!(f, "cannot open `{}`: a link to nothing", path.display())
+            }
+            Error::Skipped { path, what } => write!(f, "skipped `{}`: {what}", path.display()),
             Error::Glob { pattern, reason } => write!(f, "`{pattern}` is no valid glob: {reason}"),
             Error::Empty { path, what } => write!(f, "`{}` {what}", path.display()),
             Error::Refused { path, reason } => {

@@ -3,7 +3,7 @@
 use super::{
     args::{EvidenceArgs, InputArgs},
     commands::style,
-    message::{Failure, Status, say},
+    message::{Failure, Status, say, say_all},
     plan::Plan,
     read::{Named, Read, discover, read},
     spool,
@@ -375,16 +375,12 @@ impl<'a> Search<'a> {
     }
 
     fn status(&self) -> Status {
-        for error in &self.errors {
-            say("error", &diagnose::account::chain(error));
-        }
+        let is_all_found = say_all(&self.errors);
         match () {
             () if self.exhibits.is_empty() && self.n_unknown > 0 && !self.is_partial => {
                 Status::Unusable
             }
-            () if self.is_partial || self.n_unknown > 0 || !self.errors.is_empty() => {
-                Status::Partial
-            }
+            () if self.is_partial || self.n_unknown > 0 || !is_all_found => Status::Partial,
             () => Status::Complete,
         }
     }

@@ -65,6 +65,15 @@ impl Failure {
 
 /// Writes `coroner: kind: message` to stderr, harmless for a terminal; further lines stand below it, indented. A closed stderr is no
 /// reason to stop.
+/// Says each of `errors`, notes among them; whether all are notes.
+pub fn say_all(errors: &[Error]) -> bool {
+    for error in errors {
+        let kind = if error.is_note() { "note" } else { "error" };
+        say(kind, &chain(error));
+    }
+    errors.iter().all(Error::is_note)
+}
+
 pub fn say(kind: &str, message: &str) {
     let message = text::for_lines(message.as_bytes()).replace('\n', "\n  ");
     let _ = writeln!(io::stderr().lock(), "coroner: {kind}: {message}");

@@ -2,7 +2,7 @@
 
 use super::{
     args::InputArgs,
-    message::{Status, say},
+    message::{Status, say, say_all},
     nginx_config,
     plan::Plan,
     progress,
@@ -313,9 +313,7 @@ impl Read {
 
     /// Says what went wrong, unless the report itself `is_shown` and says it, and how complete the results are.
     pub(super) fn status(&self, is_shown: bool) -> Status {
-        for error in &self.errors {
-            say("error", &diagnose::account::chain(error));
-        }
+        let is_all_found = say_all(&self.errors);
         for (state, account) in self.scanned.sources.iter().zip(&self.account.sources) {
             for problem in account.problems.iter().filter(|_| !is_shown) {
                 let redactor = &self.plan.redactor;
@@ -328,7 +326,7 @@ impl Read {
             say("error", "nothing could be read");
             return Status::Unusable;
         }
-        let is_complete = self.account.is_complete() && self.errors.is_empty();
+        let is_complete = self.account.is_complete() && is_all_found;
         if is_complete {
             Status::Complete
         } else {

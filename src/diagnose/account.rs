@@ -43,7 +43,8 @@ pub fn account(scanned: &Scanned) -> Account {
     let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
         problems: problems(state, ledger),
         notes: notes(state, ledger, scanned),
-        is_read: state.is_scanned() || state.kind == Kind::Empty,
+        // What was refused has no bytes either.
+        is_read: state.is_scanned() || (state.kind == Kind::Empty && unreadable(state).is_empty()),
     };
     Account {
         sources: scanned
@@ -79,7 +80,7 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
                 .unwrap_or("its format is not known");
             problems.push(format!("an access log that is not analysed: {why}"));
         }
-        Kind::NginxError if state.refusal.is_some() && ledger.n_events == 0 => {
+        Kind::NoLog | Kind::NginxError if state.refusal.is_some() && ledger.n_events == 0 => {
             let why = state.refusal.as_deref().unwrap_or_default();
             problems.push(format!("not analysed: {why}"));
         }
@@ -101,7 +102,7 @@ fn changes(state: &SourceState) -> Vec<String> {
     if let Some(offset) = state.lost_from {
         let n = state.size_bytes.saturating_sub(offset);
         problems.push(format!(
-            "{n} bytes from byte {offset} on were lost while it was read; they are not analysed"
+            "{n} bytes from byte {offset} on were lost while it was read; what was read of them before is counted"
         ));
     }
     problems

@@ -22,7 +22,7 @@ pub struct SourceState {
     pub kind: Kind,
     /// How its lines are read.
     pub reading: Reading,
-    /// Why its access lines are not.
+    /// Why its access lines are not, or why it may have been a log and is none.
     pub refusal: Option<String>,
     /// How it was packed, from outside in: `tar > gzip`; empty for plain bytes.
     pub decode: String,

@@ -4,7 +4,7 @@ use super::{EngineConfig, SourceState};
 use crate::{
     aggregate::limits,
     classify::loose,
-    input::{self, Kind, LineKind},
+    input::{self, Kind, LineKind, unpack::container},
     parse::{
         HeadParser,
         access::{Formats, Known, recognise, tells_request},
@@ -48,6 +48,9 @@ impl SourceState {
             _ if chain.block().is_some() => Kind::NginxError,
             _ => input::detect(sample, self.named, lines.kinds()),
         };
+        if matches!(self.kind, Kind::NginxError | Kind::NoLog) && lines.n_of(LineKind::Error) == 0 {
+            self.refusal = self.broken_promise(sample);
+        }
         if self.kind == Kind::Audit {
             // A denial is found in its line whatever stands before it.
             self.reading.chain = Chain::default();
@@ -83,6 +86,36 @@ impl SourceState {
         }
     }
 }
+
+impl SourceState {
+    /// Why what is no log may have been one: its name says how it is packed, and it does not begin like that; or it was met under
+    /// the name of a log, and is no text.
+    fn broken_promise(&self, sample: &[u8]) -> Option<String> {
+        let name = self.name.rsplit(|b| b"/!".contains(b)).next()?;
+        if let Some(container) = container::promised(name) {
+            let packed = container.name();
+            // Before the archive that it lies in are layers of that.
+            let mut own = self
+                .decode
+                .rsplit(" > ")
+                .take_while(|layer| *layer != "tar");
+            let is_kept = own.any(|layer| layer == packed);
+            return (!is_kept).then(|| {
+                format!("its name says {packed}, and it does not begin as that: its beginning is damaged, or it is something else")
+            });
+        }
+        let is_named_as_log = LOG_NAMES
+            .iter()
+            .any(|part| memchr::memmem::find(name, part).is_some());
+        let is_binary = self.kind == Kind::NoLog && sample.contains(&0);
+        (is_binary && is_named_as_log).then(|| {
+            "its name is that of a log, and it is binary data of no known format".to_owned()
+        })
+    }
+}
+
+/// Parts of names that gateways give to their logs. `wtmp` and `lastlog`, which lie beside them and are binary, have none.
+const LOG_NAMES: [&[u8]; 4] = [b".log", b"access", b"error", b"nginx"];
 
 /// What is wrapped around the lines of a source that begins with `sample`, whatever formats were given.
 pub(super) fn chain_of(sample: &[u8]) -> Chain {

@@ -2,11 +2,12 @@
 
 use crate::{error::Error, glob::PathGlob};
 use std::{
+    collections::HashSet,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// Where the bytes of a source come from.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,8 +69,8 @@ impl Found {
 }
 
 /// Finds the files that `arguments` name: files, directories (all files below), globs, `-`. What cannot be found or listed
-/// is an error of its own, and the rest is found all the same. Sorted by path, so that the order of arguments and of
-/// directory entries changes nothing.
+/// is an error of its own, and so is what is passed over (a mere [note](Error::is_note)); the rest is found all the same.
+/// Sorted by path, so that the order of arguments and of directory entries changes nothing.
 pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     let (mut found, mut errors) = (Vec::new(), Vec::new());
     for argument in arguments {
@@ -89,6 +90,8 @@ pub fn discover(arguments: &[PathBuf]) -> (Vec<Found>, Vec<Error>) {
     found.sort_by(|a, b| (&a.place, !a.named).cmp(&(&b.place, !b.named)));
     found.dedup_by(|a, b| a.place == b.place);
     drop_same_files(&mut found);
+    let mut said = HashSet::new();
+    errors.retain(|error| said.insert(error.to_string()));
     (found, errors)
 }
 
@@ -102,28 +105,78 @@ fn plain(path: &Path) -> PathBuf {
 
 /// All regular files below `directory`; links are followed to files, not to directories.
 fn walk(directory: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
-    let before = found.len();
+    let before = (found.len(), n_grave(errors));
     for entry in WalkDir::new(directory).sort_by_file_name() {
         match entry {
-            Ok(entry) if entry.path().is_file() => {
-                found.push(Found::new(Place::File(plain(entry.path())), false));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                let path = error.path().unwrap_or(directory).to_owned();
-                errors.push(Error::List {
-                    path,
-                    source: error.into(),
-                });
-            }
+            Ok(entry) => meet(&entry, found, errors),
+            Err(error) => errors.push(not_listed(error, directory)),
         }
     }
-    if found.len() == before && errors.is_empty() {
+    if (found.len(), n_grave(errors)) == before {
         errors.push(Error::Empty {
             path: directory.to_owned(),
             what: "holds no files",
         });
     }
+}
+
+fn n_grave(errors: &[Error]) -> usize {
+    errors.iter().filter(|error| !error.is_note()).count()
+}
+
+fn not_listed(error: walkdir::Error, root: &Path) -> Error {
+    let path = error.path().unwrap_or(root).to_owned();
+    // Its own words name the path once more.
+    let source = error.into_io_error();
+    let source = source.unwrap_or_else(|| io::Error::other("it holds itself"));
+    Error::List { path, source }
+}
+
+/// Takes what was met in a directory, if it is a file or a link to one. A directory is walked over and not taken; all else is told: a
+/// pipe that nobody writes to would be waited for.
+fn meet(entry: &DirEntry, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
+    if entry.file_type().is_dir() {
+        return;
+    }
+    let path = plain(entry.path());
+    let is_link = entry.path_is_symlink();
+    let what = match fs::metadata(&path) {
+        Ok(meta) if meta.is_file() => return found.push(Found::new(Place::File(path), false)),
+        Ok(meta) if meta.is_dir() && leads_back(&path) => {
+            "loop: a link to a directory that it is in"
+        }
+        Ok(meta) if meta.is_dir() => "link to a directory",
+        Ok(meta) => special(&meta),
+        Err(source) => {
+            return errors.push(match is_link && source.kind() == io::ErrorKind::NotFound {
+                true => Error::Broken { path },
+                false => Error::Open { path, source },
+            });
+        }
+    };
+    errors.push(Error::Skipped { path, what });
+}
+
+/// Whether the link `path` leads to a directory above itself.
+fn leads_back(path: &Path) -> bool {
+    let (target, place) = (fs::canonicalize(path), path.parent().map(fs::canonicalize));
+    matches!((target, place), (Ok(target), Some(Ok(place))) if place.starts_with(&target))
+}
+
+#[cfg(unix)]
+fn special(meta: &fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = meta.file_type();
+    match () {
+        () if kind.is_fifo() => "FIFO",
+        () if kind.is_socket() => "socket",
+        () => "device",
+    }
+}
+
+#[cfg(not(unix))]
+fn special(_: &fs::Metadata) -> &'static str {
+    "no regular file"
 }
 
 fn is_glob(path: &Path) -> bool {
@@ -152,22 +205,74 @@ fn expand(pattern: &Path, found: &mut Vec<Found>, errors: &mut Vec<Error>) {
     } else {
         root
     };
-    let before = found.len();
-    for entry in WalkDir::new(&root)
-        .sort_by_file_name()
-        .into_iter()
-        .flatten()
-    {
-        let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
-        if glob.matches(path) && path.is_file() {
-            found.push(Found::new(Place::File(path.to_owned()), false));
+    let before = (found.len(), n_grave(errors));
+    let ways = Ways::to(pattern);
+    let entries = WalkDir::new(&root).sort_by_file_name().into_iter();
+    let entries = entries.filter_entry(|entry| {
+        entry.depth() == 0 || !entry.file_type().is_dir() || ways.lead_into(&plain(entry.path()))
+    });
+    for entry in entries {
+        match entry {
+            Ok(entry) if glob.matches(&plain(entry.path())) => meet(&entry, found, errors),
+            Ok(_) => {}
+            Err(error) if error.depth() == 0 && is_missing(&error) => {}
+            Err(error) => errors.push(not_listed(error, &root)),
         }
     }
-    if found.len() == before {
+    if (found.len(), n_grave(errors)) == before {
         errors.push(Error::Empty {
             path: pattern.to_owned(),
             what: "matches no file",
         });
+    }
+}
+
+fn is_missing(error: &walkdir::Error) -> bool {
+    error.io_error().map(io::Error::kind) == Some(io::ErrorKind::NotFound)
+}
+
+/// Where what a glob matches may lie: directories that match its own, one for each part of it. Others are not entered, and nothing is
+/// said of those that could not be.
+struct Ways {
+    /// The first parts of the glob, up to one, two and more of them.
+    starts: Vec<Option<PathGlob>>,
+    /// Behind the last of them stands `**`.
+    is_open: bool,
+}
+
+impl Ways {
+    fn to(pattern: &Path) -> Ways {
+        let mut start = PathBuf::new();
+        let mut starts = Vec::new();
+        let mut parts = pattern.components().peekable();
+        while let Some(part) = parts.next() {
+            if part.as_os_str() == "**" {
+                let is_open = true;
+                return Ways { starts, is_open };
+            }
+            start.push(part);
+            if parts.peek().is_some() {
+                starts.push(PathGlob::new(&start.to_string_lossy()).ok());
+            }
+        }
+        let is_open = false;
+        Ways { starts, is_open }
+    }
+
+    fn lead_into(&self, directory: &Path) -> bool {
+        let mut start = PathBuf::new();
+        let mut parts = directory.components();
+        for glob in &self.starts {
+            let Some(part) = parts.next() else {
+                return true;
+            };
+            start.push(part);
+            // A glob whose braces go over several parts has no parts that are globs.
+            if glob.as_ref().is_some_and(|glob| !glob.matches(&start)) {
+                return false;
+            }
+        }
+        self.is_open || parts.next().is_none()
     }
 }
 
@@ -227,6 +332,8 @@ mod tests {
         assert_eq!(names(&[""]), ["a.log", "b.log", "d.txt", "sub/c.log"]);
         assert_eq!(names(&["*.log"]), ["a.log", "b.log"]);
         assert_eq!(names(&["**/*.log"]), ["a.log", "b.log", "sub/c.log"]);
+        assert_eq!(names(&["s*/*.log"]), ["sub/c.log"]);
+        assert_eq!(names(&["{sub/c,a}.log"]), ["a.log", "sub/c.log"]);
         assert_eq!(
             names(&["b.log", "a.log", "./a.log", "b.log"]),
             ["a.log", "b.log"]

@@ -1,7 +1,8 @@
 //! What a file was when it was opened, to tell afterwards whether it stayed so.
 //!
 //! Compared are length, times, identity, and the first and last [`EDGE_LEN`] bytes. A file that was cut and has grown again
-//! shows others there, whatever its length. What escapes: bytes rewritten in the middle, by somebody who puts both times back.
+//! shows others there, whatever its length. One that was written to and did not grow may have others between. What escapes: bytes
+//! rewritten in the middle by somebody who puts its time back, or appends some more.
 
 use std::{
     fmt,
@@ -30,7 +31,7 @@ pub struct Snapshot {
     tail: Option<Vec<u8>>,
 }
 
-/// What happened to a file since its [`Snapshot`]. The first three are damage, see [`is_damage`](Change::is_damage); if
+/// What happened to a file since its [`Snapshot`]. The first four are damage, see [`is_damage`](Change::is_damage); if
 /// several things happened, the worst is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -40,11 +41,14 @@ pub enum Change {
     Shrank(u64),
     /// It has another content, or can no longer be examined: nothing that was read of it is certain.
     Rewritten,
+    /// It was written to, or the time of that was set, but its length and its two ends are as before: what is between may be old in
+    /// part and new in part.
+    Written,
     /// Its path is gone; the file itself was read as it was.
     Gone,
     /// Its path names another file now; the file itself was read as it was.
     Rotated,
-    /// Its times changed, but neither its length nor its two ends.
+    /// What the system notes about it changed: its owner, its links. It was not written to.
     Touched,
 }
 
@@ -54,7 +58,7 @@ impl Change {
     pub const fn is_damage(self) -> bool {
         matches!(
             self,
-            Change::Grew(_) | Change::Shrank(_) | Change::Rewritten
+            Change::Grew(_) | Change::Shrank(_) | Change::Rewritten | Change::Written
         )
     }
 }
@@ -76,9 +80,10 @@ impl fmt::Display for Change {
             Change::Rotated => {
                 f.write_str("was replaced by another file while it was read, itself unchanged")
             }
-            Change::Touched => {
-                f.write_str("was touched while it was read; its length and both ends are as before")
-            }
+            Change::Written => f.write_str(
+                "was written to while it was read, without growing; what was read may be old in part and new in part",
+            ),
+            Change::Touched => f.write_str("was touched while it was read, but not written to"),
         }
     }
 }
@@ -133,8 +138,10 @@ impl Snapshot {
         if meta.len() > self.len {
             return Some(Change::Grew(meta.len() - self.len));
         }
-        let is_untouched = meta.modified().ok() == self.modified && changed(&meta) == self.changed;
-        (!is_untouched).then_some(Change::Touched)
+        if meta.modified().ok() != self.modified {
+            return Some(Change::Written);
+        }
+        (changed(&meta) != self.changed).then_some(Change::Touched)
     }
 
     /// What the path names now; nothing if that cannot be told.

@@ -1,8 +1,9 @@
 //! Compressed streams, whole and damaged: what can be decoded is, and what cannot is said.
 
 use crate::packed::{
-    PACKERS, Packer, collect, gzip, log, lz4, lz4_with, unpack, unpack_with, xz, zstd,
+    PACKERS, Packer, bzip2, collect, gzip, log, lz4, lz4_with, unpack, unpack_with, xz, zstd,
 };
+use crate::unpack_tar::{archive, file};
 use coroner::input::unpack::{Limits, Trouble, Unpacker};
 use std::io::{BufReader, Cursor, Write};
 
@@ -127,6 +128,60 @@ fn d2_a_member_behind_a_cut_one_is_read() {
     }
 }
 
+/// What cannot be made shorter is stored, and so the beginnings of a container within are seen in the one around it.
+#[test]
+fn d2_a_container_within_a_cut_one_is_read_once() {
+    let stored_as_it_is = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        encoder.write_all(text).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let outer: [(&str, Packer, Packer); 5] = [
+        ("gzip", gzip, stored_as_it_is),
+        ("bzip2", bzip2, bzip2),
+        ("lz4", lz4, lz4),
+        ("xz", xz, xz),
+        ("zstd", zstd, zstd),
+    ];
+    for (name, pack, pack_outer) in outer {
+        let texts = [log(1, 60_000), log(2, 60_000), log(3, 400_000)];
+        let inner = archive(&[file("a.log", &texts[0]), file("b.log", &texts[1])]);
+        let around = archive(&[
+            file("logs.tar.packed", &pack(&inner)),
+            file("notes.log", &texts[2]),
+        ]);
+        let mut stored = pack_outer(&around);
+        stored.truncate(stored.len() - 10);
+        let got = unpack(&stored);
+        let paths: Vec<_> = got.members.iter().map(|member| &*member.path).collect();
+        let all = [
+            "logs.tar.packed!a.log",
+            "logs.tar.packed!b.log",
+            "notes.log",
+        ];
+        assert!(
+            all.starts_with(&paths),
+            "{name}: {paths:?} {:?}",
+            got.problems
+        );
+        // Every block is whole but the last.
+        assert_eq!(paths.len(), 3, "{name}");
+        assert!(got.n_damages() >= 1, "{name}");
+    }
+}
+
+/// A cut member that stores its text goes on into the one behind it, and hands its bytes on.
+#[test]
+fn d2_a_member_behind_a_cut_one_that_stores_its_text_is_read() {
+    let texts = [log(1, 9000), log(2, 2000)];
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+    encoder.write_all(&texts[0]).expect("memory");
+    let cut = &encoder.finish().expect("memory")[..5000];
+    let got = unpack(&[cut, &gzip(&texts[1])].concat());
+    let last = got.members[0].pieces.last().expect("some");
+    assert_eq!(*last, texts[1], "{:?}", got.problems);
+}
+
 #[test]
 fn d3_garbage_behind_the_last_member_is_told() {
     for (name, pack) in PACKERS {
@@ -189,6 +244,22 @@ fn d4_a_flipped_bit_is_never_silent() {
             }
         }
     }
+}
+
+/// Whether a member begins is tried on its text; a wrong checksum behind it is another thing.
+#[test]
+fn d4_a_short_member_behind_damage_is_read_whatever_its_checksum() {
+    let text = log(1, 600);
+    let mut member = gzip(&text);
+    let at = member.len() - 8;
+    member[at] ^= 1;
+    let got = unpack(&[gzip(&log(2, 2000)), b"garbage".to_vec(), member].concat());
+    assert_eq!(got.members[0].pieces.last(), Some(&text));
+    let troubles: Vec<_> = got.problems.into_iter().map(|p| p.trouble).collect();
+    assert_eq!(
+        troubles,
+        [Trouble::Garbage { n_bytes: 7 }, Trouble::Checksum]
+    );
 }
 
 #[test]

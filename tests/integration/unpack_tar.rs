@@ -373,6 +373,23 @@ fn d11_a_million_links_do_not_fill_the_memory() {
     assert_eq!(got.n_damages(), 0);
 }
 
+/// POSIX: unknown types are regular files. What goes on from another volume has no beginning.
+#[test]
+fn d3_entries_of_unknown_types_are_files_and_rests_are_told() {
+    let of_type = |kind: u8| entry(header(Header::new_gnu(), "a", kind, 5), b"text\n");
+    let got = unpack(&archive(&[of_type(b'8'), of_type(b'Q'), file("b", b"b")]));
+    let text = b"text\n".to_vec();
+    let all = [("a", text.clone()), ("a", text), ("b", b"b".to_vec())];
+    assert_eq!((contents(&got), &got.problems), (all.to_vec(), &vec![]));
+    let got = unpack(&archive(&[of_type(b'M'), file("b", b"b")]));
+    assert_eq!(contents(&got), [("b", b"b".to_vec())]);
+    assert_eq!(got.n_damages(), 1);
+    assert_eq!(
+        got.problems[0].to_string(),
+        "`a`: tar entry at byte 0: the rest of a file that begins in another volume is not read; extract the volumes together"
+    );
+}
+
 /// A checksum behind the end mark of an archive is checked too.
 #[test]
 fn d4_the_trailer_behind_an_archive_is_read() {

@@ -1,4 +1,5 @@
-//! What a stream is packed in, told by its content and never by its name. Source of the magic numbers: RFC 1952 (gzip),
+//! What a stream is packed in, told by its content and never by its name; what the name says is only for words, where the content says
+//! nothing. Source of the magic numbers: RFC 1952 (gzip),
 //! RFC 8878 (zstd), the format descriptions of xz and lz4, bzip2's `compress.c`, POSIX `pax` (tar), APPNOTE (zip), and
 //! the `magic` of file(1) for the rest.
 //!
@@ -93,6 +94,35 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
         return Some(text);
     }
     header::begins_archive(head).then_some(Container::Tar)
+}
+
+/// Ends of names, without the dot, and what they promise.
+const ENDS: &[(&str, Container)] = &[
+    ("gz", Container::Gzip),
+    ("tgz", Container::Gzip),
+    ("bgz", Container::Gzip),
+    ("zst", Container::Zstd),
+    ("tzst", Container::Zstd),
+    ("xz", Container::Xz),
+    ("txz", Container::Xz),
+    ("bz2", Container::Bzip2),
+    ("tbz", Container::Bzip2),
+    ("tbz2", Container::Bzip2),
+    ("lz4", Container::Lz4),
+    ("tar", Container::Tar),
+    ("zip", Container::Unread("zip")),
+    ("7z", Container::Unread("7z")),
+    ("rar", Container::Unread("rar")),
+    ("z", Container::Unread("compress")),
+];
+
+/// What a stream is packed in if its name is right.
+pub fn promised(name: &[u8]) -> Option<Container> {
+    let dot = name.iter().rposition(|&b| b == b'.')?;
+    let end = &name[dot + 1..];
+    let mut ends = ENDS.iter();
+    ends.find(|(known, _)| end.eq_ignore_ascii_case(known.as_bytes()))
+        .map(|(_, container)| *container)
 }
 
 fn is_no_text(head: &[u8]) -> bool {

@@ -324,6 +324,12 @@ impl Feed {
         self.offset -= n as u64;
     }
 
+    /// The last `n` bytes consumed, or as many as were kept.
+    pub(super) fn last(&self, n: usize) -> Vec<u8> {
+        let n_older = self.history.len().saturating_sub(n);
+        self.history.range(n_older..).copied().collect()
+    }
+
     /// Consumes up to `n` bytes; how many there were before an edge.
     pub(super) fn skip(&mut self, below: &mut Below<'_>, n: u64) -> u64 {
         let mut left = n;

@@ -4,13 +4,12 @@
 //! program was compiled for, and a seventh of its time; crc32fast in the width that the processor has.
 
 use super::{
-    Trouble,
+    Limits, Trouble,
     container::GZIP,
     units::{Codec, Format, Look, Progress, State},
 };
 use crc32fast::Hasher;
-use flate2::{Decompress, FlushDecompress, Status, bufread::GzDecoder};
-use std::io::{self, Read};
+use flate2::{Decompress, FlushDecompress, Status};
 
 pub(super) struct Gzip {
     part: Part,
@@ -18,6 +17,9 @@ pub(super) struct Gzip {
     checksum: Hasher,
     /// What came of a header or trailer that is not whole yet.
     held: Vec<u8>,
+    /// The header's own checksum does not match.
+    is_header_wrong: bool,
+    header_bytes_max: usize,
 }
 
 enum Part {
@@ -40,46 +42,48 @@ static FORMAT: Format = Format {
 /// Bytes decoded on trial, since three bytes of magic are met by chance.
 const TRIAL_LEN: usize = 4 << 10;
 
-/// All windows gzip can have.
-const WINDOW_BITS: u8 = 15;
-
 /// Checksum and length of the text, 4 bytes each.
 const TRAILER_LEN: usize = 8;
 
 impl Gzip {
-    pub(super) fn new() -> Gzip {
+    pub(super) fn new(limits: &Limits) -> Gzip {
         Gzip {
             part: Part::Header,
             inflate: Decompress::new(false),
             checksum: Hasher::new(),
             held: Vec::new(),
+            is_header_wrong: false,
+            header_bytes_max: limits.header_bytes_max,
         }
     }
 
     fn header(&mut self, input: &[u8]) -> Progress {
         let n_held = self.held.len();
-        let len = if n_held == 0 {
-            header_len(input)
+        let header = if n_held == 0 {
+            Header::parse(input)
         } else {
             self.held.extend_from_slice(input);
-            header_len(&self.held)
+            Header::parse(&self.held)
         };
-        match len {
-            Ok(Some(len)) => {
-                self.held.clear();
-                self.part = Part::Text;
-                more(len - n_held)
-            }
-            Ok(None) => {
-                if n_held == 0 {
-                    self.held.extend_from_slice(input);
-                }
-                more(input.len())
-            }
-            Err(error) => Progress {
-                state: State::Failed(Trouble::Corrupt(error.to_string())),
-                ..more(0)
-            },
+        if let Some(Header { len, is_wrong }) = header {
+            self.held.clear();
+            self.is_header_wrong = is_wrong;
+            self.part = Part::Text;
+            return more(len - n_held);
+        }
+        if n_held == 0 {
+            self.held.extend_from_slice(input);
+        }
+        if self.held.len() <= self.header_bytes_max {
+            return more(input.len());
+        }
+        Progress {
+            state: State::Failed(Trouble::Limit {
+                name: "header_bytes_max",
+                limit: self.header_bytes_max as u64,
+                needed: None,
+            }),
+            ..more(input.len())
         }
     }
 
@@ -115,9 +119,13 @@ impl Gzip {
         let checksum = self.checksum.clone().finalize().to_le_bytes();
         let length = (self.inflate.total_out() as u32).to_le_bytes(); // as gzip counts
         let state = match (trailer[..4] == checksum, trailer[4..] == length) {
+            (true, true) if self.is_header_wrong => {
+                let words = "the checksum of its header is wrong, that of its text is right";
+                State::DoneWrong(Trouble::Corrupt(words.into()))
+            }
             (true, true) => State::Done,
             // Nothing is missing, and only some text is wrong.
-            (false, true) => State::DoneWrong,
+            (false, true) => State::DoneWrong(Trouble::Checksum),
             (_, false) => State::Failed(Trouble::Checksum),
         };
         Progress {
@@ -127,16 +135,44 @@ impl Gzip {
     }
 }
 
-/// Length of the header that `bytes` begins with; `None` if it goes on behind them.
-fn header_len(bytes: &[u8]) -> io::Result<Option<usize>> {
-    let mut decoder = GzDecoder::new(bytes);
-    if decoder.header().is_some() {
-        return Ok(Some(bytes.len() - decoder.get_ref().len()));
-    }
-    // Only reading tells what was wrong with it.
-    match decoder.read(&mut [0]) {
-        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-        _ => Ok(None),
+/// What stands before the text (section 2.3): 10 bytes, the fourth of them flags, then what these say is there, in this order:
+/// an extra field with its length in two bytes, a name and a comment that end with NUL, two bytes of checksum. Read here and not
+/// by flate2, which allows a name 65,535 bytes, and does not say how long a header is whose checksum is wrong.
+struct Header {
+    len: usize,
+    /// It has a checksum, and another one.
+    is_wrong: bool,
+}
+
+const FIXED_LEN: usize = 10;
+const FLAG_CHECKSUM: u8 = 0x02;
+const FLAG_EXTRA: u8 = 0x04;
+const FLAG_NAME: u8 = 0x08;
+const FLAG_COMMENT: u8 = 0x10;
+
+impl Header {
+    /// The header that `bytes` begins with; `None` if it goes on behind them.
+    fn parse(bytes: &[u8]) -> Option<Header> {
+        let flags = *bytes.get(3)?;
+        let has = |flag| flags & flag != 0;
+        let mut len = FIXED_LEN;
+        if has(FLAG_EXTRA) {
+            let extra_len = bytes.get(len..len + 2)?.try_into().ok()?;
+            len += 2 + usize::from(u16::from_le_bytes(extra_len));
+        }
+        for _ in [FLAG_NAME, FLAG_COMMENT]
+            .into_iter()
+            .filter(|&flag| has(flag))
+        {
+            len += memchr::memchr(0, bytes.get(len..)?)? + 1;
+        }
+        let mut is_wrong = false;
+        if has(FLAG_CHECKSUM) {
+            let checksum = crc32fast::hash(bytes.get(..len)?) as u16; // as gzip takes it
+            is_wrong = bytes.get(len..len + 2)? != checksum.to_le_bytes();
+            len += 2;
+        }
+        (len <= bytes.len()).then_some(Header { len, is_wrong })
     }
 }
 
@@ -164,9 +200,13 @@ impl Codec for Gzip {
     }
 
     fn confirm(&self, head: &[u8]) -> bool {
+        // The text alone: a wrong checksum behind it is told when it is read, and loses none.
+        let Some(header) = Header::parse(head) else {
+            return true;
+        };
         let mut scratch = [0; TRIAL_LEN];
-        Decompress::new_gzip(WINDOW_BITS)
-            .decompress(head, &mut scratch, FlushDecompress::None)
+        Decompress::new(false)
+            .decompress(&head[header.len..], &mut scratch, FlushDecompress::None)
             .is_ok()
     }
 
@@ -175,6 +215,7 @@ impl Codec for Gzip {
         self.inflate.reset(false);
         self.checksum.reset();
         self.held.clear();
+        self.is_header_wrong = false;
         Ok(())
     }
 
@@ -203,7 +244,7 @@ mod tests {
             .write(Vec::new(), Compression::default());
         encoder.write_all(TEXT).expect("memory");
         let mut member = encoder.finish().expect("memory");
-        let n_header = header_len(&member).expect("a header").expect("all of it");
+        let n_header = Header::parse(&member).expect("a header").len;
         member[3] |= 1 << 1; // its own checksum follows
         let checksum = crc32fast::hash(&member[..n_header]) as u16;
         member.splice(n_header..n_header, checksum.to_le_bytes());
@@ -212,7 +253,7 @@ mod tests {
 
     /// What comes out of `member` if it comes in pieces of `len` bytes, and how it ends.
     fn decoded(member: &[u8], len: usize) -> (Vec<u8>, usize, State) {
-        let mut codec = Gzip::new();
+        let mut codec = Gzip::new(&Limits::default());
         codec.begin(&member[..4]).expect("always begins");
         let (mut text, mut at, mut out) = (Vec::new(), 0, [0; 16]);
         loop {
@@ -250,18 +291,36 @@ mod tests {
             member[at] ^= 1;
             decoded(&member, end)
         };
-        // A name of which the header's checksum knows nothing.
+        // A name of which the header's checksum knows nothing, and text that is as it was.
         let name = member.windows(5).position(|bytes| bytes == b"error");
-        assert!(matches!(
-            flipped(name.expect("there is one")).2,
-            State::Failed(Trouble::Corrupt(_))
-        ));
+        let (text, n_in, state) = flipped(name.expect("there is one"));
+        assert_eq!((&text[..], n_in), (TEXT, end));
+        assert!(matches!(state, State::DoneWrong(Trouble::Corrupt(_))));
         let (text, n_in, state) = flipped(end - 8);
         assert_eq!((&text[..], n_in), (TEXT, end));
-        assert!(matches!(state, State::DoneWrong));
+        assert!(matches!(state, State::DoneWrong(Trouble::Checksum)));
         assert!(matches!(
             flipped(end - 4).2,
             State::Failed(Trouble::Checksum)
         ));
+    }
+
+    #[test]
+    fn names_may_be_longer_than_any_and_not_endless() {
+        let named = |len: usize| {
+            let mut encoder = GzBuilder::new()
+                .filename(vec![b'n'; len])
+                .write(Vec::new(), Compression::default());
+            encoder.write_all(TEXT).expect("memory");
+            encoder.finish().expect("memory")
+        };
+        let (text, _, state) = decoded(&named(100_000), 4096);
+        assert_eq!(text, TEXT);
+        assert!(matches!(state, State::Done));
+        let (_, _, state) = decoded(&named(2 << 20), 256 << 10);
+        let State::Failed(Trouble::Limit { name, .. }) = state else {
+            panic!("no limit");
+        };
+        assert_eq!(name, "header_bytes_max");
     }
 }

@@ -19,7 +19,7 @@ pub struct Limits {
     /// Bytes decoded before their turn and those they are made of, of all streams of a run together; 0: nothing is decoded
     /// ahead. More would only wait.
     pub ahead_bytes_max: u64,
-    /// Bytes of one PAX header, one long name or one map of holes: more is no name of a log.
+    /// Bytes of one PAX header, one long name, one map of holes, or one header of gzip: more is no name of a log.
     pub header_bytes_max: usize,
     /// Zeros written for holes, per sparse member. Past it a hole is left out, with a seam in its place.
     pub hole_bytes_max: u64,

@@ -147,7 +147,7 @@ impl Lz4 {
             .map(<[u8]>::len)
             .map_err(|error| match lz4_error(&error) {
                 Some(Error::ContentChecksumError) if self.flags & FLAG_CONTENT_SIZE != 0 => {
-                    State::DoneWrong
+                    State::DoneWrong(Trouble::Checksum)
                 }
                 Some(Error::ContentChecksumError | Error::BlockChecksumError) => {
                     State::Failed(Trouble::Checksum)

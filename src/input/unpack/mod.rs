@@ -21,6 +21,7 @@
 
 pub mod ahead;
 pub mod container;
+mod copies;
 mod feed;
 mod layer;
 mod limits;
@@ -262,6 +263,11 @@ impl Unpacker {
             self.phase = Phase::Archive;
             return;
         };
+        for level in &mut self.levels {
+            if let Role::Units(around) = &mut level.role {
+                around.holds_packed = true;
+            }
+        }
         if let Some(top) = self.levels.last_mut() {
             top.role = Role::Units(Box::new(Units::new(codec, &mut top.feed)));
             let depth = top.depth;
@@ -385,7 +391,7 @@ impl Unpacker {
 fn codec(container: Container, limits: &Limits) -> Option<Box<dyn Codec>> {
     Some(match container {
         Container::Bzip2 => Box::new(Bzip2::new()),
-        Container::Gzip => Box::new(Gzip::new()),
+        Container::Gzip => Box::new(Gzip::new(limits)),
         Container::Lz4 => Box::new(Lz4::new()),
         Container::Xz => Box::new(Xz::new(limits)),
         Container::Zstd => Box::new(Zstd::new(limits)),

@@ -3,11 +3,13 @@
 //!
 //! **After damage** the decoder has read beyond it: where a member was cut and another appended, as a crashed nginx leaves
 //! them, the first bytes of the second were taken for text of the first. So the search for the next start goes back as far
-//! as one block of the format can reach, but never to the damaged unit itself, and so it ends.
+//! as one block of the format can reach, but never to the damaged unit itself, and so it ends. Nor does it begin where
+//! the decoder has only copied what is stored: there a container stands within this one, and was handed on ([`copies`](super::copies)).
 
 use super::{
     Trouble, UnitRange,
     ahead::Ready,
+    copies::{self, Copies},
     feed::{Below, Edge, Feed, Step},
 };
 use memchr::memmem;
@@ -51,8 +53,8 @@ pub(super) enum State {
     /// The unit is finished and its checks hold.
     Done,
     Failed(Trouble),
-    /// The unit is finished and complete, but its checksum does not match.
-    DoneWrong,
+    /// The unit is finished and complete, but a checksum does not match: nothing is missing.
+    DoneWrong(Trouble),
 }
 
 /// A decoder of one unit at a time.
@@ -76,7 +78,7 @@ enum Place {
     Skipping(u64),
     /// The unit has failed; what was decoded has been handed on.
     Failed(Trouble),
-    DoneWrong,
+    DoneWrong(Trouble),
     Ended,
 }
 
@@ -87,6 +89,9 @@ pub(super) struct Units {
     unit_start: u64,
     unit_decoded: u64,
     n_stalls: u32,
+    copies: Copies,
+    /// Something packed was opened in what was handed on: it may be a copy of what is stored.
+    pub(super) holds_packed: bool,
     /// Units begun.
     pub(super) n_units: u64,
 }
@@ -103,9 +108,12 @@ const SEARCH_LEN: usize = 64 << 10;
 
 impl Units {
     pub(super) fn new(codec: Box<dyn Codec>, feed: &mut Feed) -> Units {
-        feed.remember(codec.format().lookback);
+        let format = codec.format();
+        feed.remember(format.lookback);
         Units {
             codec,
+            copies: Copies::of(format.magic),
+            holds_packed: false,
             place: Place::Between,
             unit_start: 0,
             unit_decoded: 0,
@@ -122,7 +130,7 @@ impl Units {
                 Place::Ready(ready) => self.ready(feed, below, ready, out),
                 Place::Skipping(n) => self.skipping(feed, below, n),
                 Place::Failed(trouble) => self.failed(feed, below, trouble),
-                Place::DoneWrong => self.done_wrong(feed, below),
+                Place::DoneWrong(trouble) => self.done_wrong(feed, below, trouble),
                 Place::Ended => Some(Step::End),
             };
             if let Some(step) = step {
@@ -154,6 +162,7 @@ impl Units {
                 self.unit_start = feed.offset;
                 self.unit_decoded = 0;
                 self.n_stalls = 0;
+                self.copies.clear();
                 match begun {
                     Ok(()) => {
                         self.n_units += 1;
@@ -228,6 +237,7 @@ impl Units {
         if len == 0 && n_out > 0 {
             return Some(self.exhausted(feed, below));
         }
+        self.copies.take(&out[..n_out]);
         self.unit_decoded += n_out as u64;
         below.shared.decoded_bytes += n_out as u64;
         self.n_stalls = if n_in + n_out > 0 {
@@ -237,7 +247,7 @@ impl Units {
         };
         self.place = match state {
             State::Done => Place::Between,
-            State::DoneWrong => Place::DoneWrong,
+            State::DoneWrong(trouble) => Place::DoneWrong(trouble),
             State::Failed(trouble) => Place::Failed(trouble),
             State::More if n_out == 0 && n_chunk == 0 => Place::Failed(match feed.edge() {
                 Edge::End => Trouble::Truncated { n_missing: None },
@@ -297,7 +307,8 @@ impl Units {
         if read == 0 {
             feed.skip(below, 1);
         }
-        let found = self.find(feed, below);
+        self.copies.end();
+        let found = self.find(feed, below, detected);
         let resumed = found.then_some(feed.offset);
         feed.report(below, trouble, detected, Some(self.unit()), resumed);
         Some(self.after_search(feed, below, found))
@@ -305,14 +316,19 @@ impl Units {
 
     /// Says that the checksum of a complete unit is wrong. If nothing follows, or a unit, then the end of this one was
     /// where it should be, and nothing is missing.
-    fn done_wrong(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Option<Step> {
+    fn done_wrong(
+        &mut self,
+        feed: &mut Feed,
+        below: &mut Below<'_>,
+        trouble: Trouble,
+    ) -> Option<Step> {
         let head = feed.peek(below, self.codec.format().head_len);
         let is_end = head.is_empty() || !matches!(self.codec.look(head), Look::Other);
         if !is_end {
-            return self.failed(feed, below, Trouble::Checksum);
+            return self.failed(feed, below, trouble);
         }
         let detected = feed.offset;
-        feed.report(below, Trouble::Checksum, detected, Some(self.unit()), None);
+        feed.report(below, trouble, detected, Some(self.unit()), None);
         self.place = Place::Between;
         None
     }
@@ -338,7 +354,8 @@ impl Units {
 
     /// Goes on at the next unit, if there is one.
     fn restart(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Step {
-        let found = self.find(feed, below);
+        let handed_on = feed.offset;
+        let found = self.find(feed, below, handed_on);
         self.after_search(feed, below, found)
     }
 
@@ -350,8 +367,8 @@ impl Units {
         Step::End
     }
 
-    /// Consumes what lies before the next unit; false at an edge.
-    fn find(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> bool {
+    /// Consumes what lies before the next unit; false at an edge. What stands before `detected` may have been handed on.
+    fn find(&mut self, feed: &mut Feed, below: &mut Below<'_>, detected: u64) -> bool {
         let format = self.codec.format();
         let finder = memmem::Finder::new(format.magic);
         loop {
@@ -379,9 +396,14 @@ impl Units {
                 below.shared.exhausted = true;
                 return false;
             }
-            let head = feed.peek(below, format.confirm_len);
+            let may_be_copied = self.holds_packed && feed.offset < detected;
+            let head = feed.peek(below, format.confirm_len.max(copies::SIDE_LEN));
             if matches!(self.codec.look(head), Look::Unit) && self.codec.confirm(head) {
-                return true;
+                let after = head[..head.len().min(copies::SIDE_LEN)].to_vec();
+                let before = feed.last(copies::SIDE_LEN);
+                if !may_be_copied || !self.copies.has(&before, &after) {
+                    return true;
+                }
             }
             feed.consume(below, 1);
         }

@@ -203,7 +203,7 @@ impl Codec for Zstd {
                     let words = error.to_string();
                     break if words.contains("checksum") {
                         if self.is_sized {
-                            State::DoneWrong
+                            State::DoneWrong(Trouble::Checksum)
                         } else {
                             State::Failed(Trouble::Checksum)
                         }

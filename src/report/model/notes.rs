@@ -179,7 +179,7 @@ const SENDERS_SHOWN: usize = 3;
 fn strangers(findings: &Findings<'_>) -> Option<String> {
     let sources = findings.scanned.sources.iter().enumerate();
     let strangers: Vec<&str> = sources
-        .filter(|(_, source)| source.kind == Kind::NoLog)
+        .filter(|(_, source)| source.kind == Kind::NoLog && source.refusal.is_none())
         .map(|(index, _)| findings.names.of(index))
         .collect();
     if strangers.is_empty() {

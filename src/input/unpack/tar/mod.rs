@@ -320,7 +320,8 @@ impl Tar {
             self.report(feed, below, Trouble::Sizes { header, extended });
             below.shared.names.pop();
         }
-        if matches!(kind, b'0' | 0 | b'7' | b'S') && !name.ends_with(b"/") {
+        // POSIX: what is of no known type is read as a regular file.
+        if !matches!(kind, b'1'..=b'6' | b'D' | b'M' | b'V') && !name.ends_with(b"/") {
             self.lay_out(feed, below, header, &extension);
             return Some(name);
         }
@@ -330,9 +331,17 @@ impl Tar {
             b'3' | b'4' => "device",
             b'6' => "named pipe",
             // A directory, or the name of the volume: nothing is lost.
-            b'5' | b'V' | b'D' | 0 | b'0' | b'7' | b'S' => "",
-            _ => "entry of unknown type",
+            _ => "",
         };
+        if kind == b'M' {
+            let trouble = Trouble::Unsupported {
+                what: "the rest of a file that begins in another volume",
+                advice: "extract the volumes together",
+            };
+            below.shared.names.push(name.clone());
+            self.report(feed, below, trouble);
+            below.shared.names.pop();
+        }
         if !what.is_empty() {
             let link = extension.link.as_deref().map(Into::into);
             let link = link.or_else(|| header.link_name_bytes());
