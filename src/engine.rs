@@ -277,19 +277,12 @@ impl World<'_> {
     }
 
     /// The elder stream that one begins like.
-    fn twin(
-        &self,
-        state: &SourceState,
-        sample: &[u8],
-        is_plain: bool,
-        archive: &mut OpenArchive,
-    ) -> Option<Twin> {
+    fn twin(&self, state: &SourceState, sample: &[u8], archive: &mut OpenArchive) -> Option<Twin> {
         if !state.is_scanned() {
             return None;
         }
         let stream = Stream {
             stored: state.key.stored() as u32,
-            is_plain,
             is_member: !state.named && state.name.contains(&b'!'),
             machine: state.machine.as_deref(),
             needs_client: state.kind == Kind::NginxError,
@@ -479,7 +472,7 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
     let bytes = mapped(file);
     let common = same_file(state, before).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-        let mut twin = world.twin(state, sample, true, &mut None)?;
+        let mut twin = world.twin(state, sample, &mut None)?;
         Some((twin.elder, twin.common(bytes)))
     });
     if let Some((elder, common)) = common {

@@ -358,7 +358,7 @@ impl OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, sample, false, &mut elder);
+        let twin = world.twin(&state, sample, &mut elder);
         OpenMember {
             state,
             blocks,

@@ -45,6 +45,8 @@ const HEAD_LEN: usize = 64 << 10;
 pub(super) struct Beginnings {
     /// Files by the hash of their first line, in their order, then members.
     by_line: HashMap<u64, Vec<Elder>>,
+    /// Of each file whether it is plain: however it is read, this decides which of two is the elder.
+    are_plain: Vec<bool>,
 }
 
 /// A file, or a member of an archive, that others may begin like.
@@ -78,7 +80,10 @@ pub(super) fn prepare<S: Send>(
             found.name.clone(),
         )
     });
-    let mut beginnings = Beginnings::default();
+    let mut beginnings = Beginnings {
+        by_line: HashMap::new(),
+        are_plain: heads.iter().map(|(_, head)| head.is_plain).collect(),
+    };
     for ((found, head), stored) in heads.iter().zip(0..) {
         if let Some(line) = head.line {
             let elder = Elder {
@@ -396,7 +401,6 @@ pub(super) struct Twin {
 pub(super) struct Stream<'a> {
     /// Number of its file.
     pub(super) stored: u32,
-    pub(super) is_plain: bool,
     /// It is part of an archive.
     pub(super) is_member: bool,
     /// The machine its path names.
@@ -406,13 +410,11 @@ pub(super) struct Stream<'a> {
 }
 
 impl Stream<'_> {
-    /// Whether another is elder, and not of another machine.
-    fn follows(&self, elder: &Elder) -> bool {
+    /// Whether another is elder, and not of another machine; `is_plain`, whether this one's file is.
+    fn follows(&self, elder: &Elder, is_plain: bool) -> bool {
         let is_later = match elder.member {
             Some(_) => self.is_member && elder.stored < self.stored,
-            None => {
-                self.is_member || (!elder.is_plain, elder.stored) < (!self.is_plain, self.stored)
-            }
+            None => self.is_member || (!elder.is_plain, elder.stored) < (!is_plain, self.stored),
         };
         let machine = elder.machine.as_deref();
         elder.stored != self.stored
@@ -432,7 +434,9 @@ impl Beginnings {
         archive: &mut OpenArchive,
     ) -> Option<Twin> {
         let elders = self.by_line.get(&first_line(sample)?)?;
-        let is_elder = |elder: &&Elder| stream.follows(elder);
+        let is_plain = self.are_plain.get(stream.stored as usize);
+        let is_plain = is_plain.is_some_and(|&is_plain| is_plain);
+        let is_elder = |elder: &&Elder| stream.follows(elder, is_plain);
         elders.iter().filter(is_elder).find_map(|elder| {
             let mut source = elder.open(found, limits, archive)?;
             let mut bytes = vec![0; sample.len()];

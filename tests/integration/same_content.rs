@@ -208,3 +208,35 @@ fn what_merely_begins_alike_counts_twice() {
         );
     });
 }
+
+/// Every way of reading a file agrees on which of two is counted.
+#[test]
+fn copies_that_are_read_as_streams_count_once() {
+    in_directory(|dir| {
+        let log = generate::log(&mut Rng::new(8), 900);
+        let docker = |line: &str| {
+            let line = serde_json::Value::from(format!("{line}\n"));
+            format!(
+                "{{\"log\":{line},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:23:46.1Z\"}}\n"
+            )
+        };
+        let wrapped: String = String::from_utf8_lossy(&log).lines().map(docker).collect();
+        for text in [&log[..], wrapped.as_bytes()] {
+            fs::write(dir.join("a.log"), text).expect("written");
+            let want = n_events(dir, &["a.log"]);
+            assert!(want > 0);
+            fs::write(dir.join("b.log"), text).expect("written");
+            for threads in ["1", "2"] {
+                let arguments = ["--mmap", "never", "--threads", threads, "."];
+                assert_eq!(n_events(dir, &arguments), want);
+            }
+            // One of them begins like the other, and ends before.
+            let end = text.iter().take(text.len() / 2).rposition(|&b| b == b'\n');
+            fs::write(dir.join("b.log"), &text[..=end.expect("lines")]).expect("written");
+            for files in [["a.log", "b.log"], ["b.log", "a.log"]] {
+                let arguments = [&["--mmap", "never"], &files[..]].concat();
+                assert_eq!(n_events(dir, &arguments), want);
+            }
+        }
+    });
+}
