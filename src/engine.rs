@@ -276,14 +276,21 @@ impl World<'_> {
         (self.n_helpers > 0).then(|| Ahead::new(self.n_helpers, limits, &self.budget))
     }
 
-    /// The elder stream that one begins like.
-    fn twin(&self, state: &SourceState, sample: &[u8], archive: &mut OpenArchive) -> Option<Twin> {
+    /// The elder stream that one begins like; `is_member`, whether that is part of an archive. Its name does not tell: a path may
+    /// hold a `!` as well.
+    fn twin(
+        &self,
+        state: &SourceState,
+        is_member: bool,
+        sample: &[u8],
+        archive: &mut OpenArchive,
+    ) -> Option<Twin> {
         if !state.is_scanned() {
             return None;
         }
         let stream = Stream {
             stored: state.key.stored() as u32,
-            is_member: !state.named && state.name.contains(&b'!'),
+            is_member,
             machine: state.machine.as_deref(),
             needs_client: state.kind == Kind::NginxError,
         };
@@ -472,7 +479,7 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
     let bytes = mapped(file);
     let common = same_file(state, before).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-        let mut twin = world.twin(state, sample, &mut None)?;
+        let mut twin = world.twin(state, false, sample, &mut None)?;
         Some((twin.elder, twin.common(bytes)))
     });
     if let Some((elder, common)) = common {

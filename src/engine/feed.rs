@@ -230,8 +230,9 @@ impl<'a> Feed<'a> {
                     state.enter(member);
                     state.troubles.append(&mut stream.early);
                     let elder = self.elder.take();
-                    let member = OpenMember::new(state, &mut stream.unpacker, self.world, elder);
-                    stream.member = Some(OpenMember { is_alone, ..member });
+                    let unpacker = &mut stream.unpacker;
+                    let member = OpenMember::new(state, is_alone, unpacker, self.world, elder);
+                    stream.member = Some(member);
                     return Some(());
                 }
                 // What is said between two members belongs to the first.
@@ -351,6 +352,7 @@ impl OpenMember {
     /// Begins with the bytes that tell its kind and its envelope.
     fn new(
         mut state: SourceState,
+        is_alone: bool,
         unpacker: &mut Unpacker,
         world: &World<'_>,
         mut elder: OpenArchive,
@@ -358,12 +360,12 @@ impl OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, sample, &mut elder);
+        let twin = world.twin(&state, !is_alone, sample, &mut elder);
         OpenMember {
             state,
             blocks,
             scratch: Scratch::default(),
-            is_alone: false,
+            is_alone,
             twin,
             elder,
             held: None,

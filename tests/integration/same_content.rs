@@ -3,7 +3,7 @@
 use super::{
     generate::{self, Rng},
     packed,
-    support::{Rows, run, status, stdout},
+    support::{Rows, root, run, status, stdout},
 };
 use std::{fs, path::Path};
 
@@ -239,4 +239,41 @@ fn copies_that_are_read_as_streams_count_once() {
             }
         }
     });
+}
+
+/// A log of a sample, short enough to be read often: 127 records of failures.
+fn sample() -> Vec<u8> {
+    fs::read(root().join("samples/refused-after-deploy/error.log")).expect("a sample")
+}
+
+/// Rows of the table `events`.
+fn n_records(dir: &Path, arguments: &[&str]) -> usize {
+    let output = run(
+        dir,
+        &[&["export", "-q", "--table", "events"], arguments].concat(),
+    );
+    Rows::parse(&stdout(&output)).len()
+}
+
+/// Writes files, and the directories they lie in.
+fn write(dir: &Path, files: &[(&str, &[u8])]) {
+    for (name, text) in files {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+}
+
+/// What is part of an archive is told by where it comes from and not by its name.
+#[test]
+fn a_path_that_looks_like_a_member_is_a_file() {
+    let log = sample();
+    for name in ["error!1.log", "web!1/error.log"] {
+        in_directory(|dir| {
+            write(dir, &[(name, &log)]);
+            assert_eq!(n_records(dir, &["."]), 127, "{name}");
+            write(dir, &[("z.log", &log), ("z.log.gz", &packed::gzip(&log))]);
+            assert_eq!(n_records(dir, &["."]), 127, "{name}");
+        });
+    }
 }
