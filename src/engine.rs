@@ -174,7 +174,7 @@ fn scan_once(
 ) -> Scanned {
     let traces = Shared::default();
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config, &traces));
-    let (found, beginnings) = same::prepare(found, &config.limits, &mut crew, progress);
+    let (found, beginnings) = same::prepare(found, config, &mut crew, progress);
     let world = World {
         config,
         found: &found,
@@ -289,13 +289,12 @@ impl World<'_> {
             return None;
         }
         let stream = Stream {
-            stored: state.key.stored() as u32,
+            state,
             is_member,
-            machine: state.machine.as_deref(),
-            needs_client: state.kind == Kind::NginxError,
+            sample,
         };
         self.beginnings
-            .twin(self.found, stream, sample, &self.config.limits, archive)
+            .twin(self.found, &stream, self.config, archive)
     }
 }
 
@@ -477,7 +476,7 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
         return;
     };
     let bytes = mapped(file);
-    let common = same_file(state, before).or_else(|| {
+    let common = same_file(state, before, world).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
         let mut twin = world.twin(state, false, sample, &mut None)?;
         Some((twin.elder, twin.common(bytes)))
@@ -492,10 +491,19 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
 
 /// One that is the same file and not only of the same content, as it was under another name when that was opened: rotation in the
 /// meantime. Its number and length.
-fn same_file(state: &SourceState, before: &[Opened<'_>]) -> Option<(u32, usize)> {
+fn same_file(
+    state: &SourceState,
+    before: &[Opened<'_>],
+    world: &World<'_>,
+) -> Option<(u32, usize)> {
     let file = state.file.filter(|_| state.is_scanned())?;
+    let keeps = |state: &SourceState| world.beginnings.keeps(state.machine.as_deref());
     before.iter().find_map(|opened| match opened {
-        Opened::File(elder, stored) if elder.file.is_some_and(|elder| elder.is(&file)) => {
+        Opened::File(elder, stored)
+            if elder.file.is_some_and(|elder| elder.is(&file))
+                && elder.counts_like(state)
+                && (keeps(elder) || !keeps(state)) =>
+        {
             Some((elder.key.stored() as u32, mapped(stored).len()))
         }
         _ => None,

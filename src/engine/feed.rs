@@ -3,6 +3,7 @@
 use super::{
     FileState, SourceState, World, panic,
     same::{OpenArchive, Twin},
+    source::push_members,
 };
 use crate::{
     aggregate::{SourceKey, limits},
@@ -538,10 +539,7 @@ impl SourceState {
     /// Takes over what the archive says of a member.
     fn enter(&mut self, member: Member) {
         let Member { path, decode, .. } = member;
-        for name in path {
-            self.name.push(b'!');
-            self.name.extend_from_slice(&name);
-        }
+        push_members(&mut self.name, &path);
         self.decode = decode;
         self.name_machine();
     }

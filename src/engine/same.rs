@@ -7,14 +7,27 @@
 //! nothing is believed but the bytes. How members begin is known only once their archives were unpacked: where there are several
 //! of these, they are unpacked once more beforehand, on all threads.
 //!
+//! An elder is one that is counted itself: its content is read as a log, and of the same kind. Where a filter asks for machines,
+//! those streams that it keeps by their path are elder to all others.
+//!
 //! Machines that start at the same second write the same first lines: what two have in common counts as the same only if one
 //! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin.
 
-use super::{crew::Crew, panic, told};
+use super::{
+    EngineConfig, SourceState,
+    crew::Crew,
+    job::behind_nuls,
+    panic,
+    source::{machine_of, push_members},
+    told,
+};
 use crate::{
+    aggregate::SourceKey,
     event::LocalTime,
+    glob::Globs,
     input::{
-        Content, Found, Mmap, Place, Stored, Unpacker,
+        Content, Found, Kind, Mmap, Place, Stored, Unpacker,
+        kind::SAMPLE_LEN,
         unpack::{Item, Limits, container},
     },
     parse::{
@@ -47,6 +60,8 @@ pub(super) struct Beginnings {
     by_line: HashMap<u64, Vec<Elder>>,
     /// Of each file whether it is plain: however it is read, this decides which of two is the elder.
     are_plain: Vec<bool>,
+    /// The machines asked for.
+    hosts: Globs,
 }
 
 /// A file, or a member of an archive, that others may begin like.
@@ -55,7 +70,7 @@ struct Elder {
     stored: u32,
     /// Its number in an archive.
     member: Option<u32>,
-    is_plain: bool,
+    name: Vec<u8>,
     /// The machine its path names.
     machine: Option<Arc<str>>,
 }
@@ -63,10 +78,11 @@ struct Elder {
 /// What comes before any reading: the order of files, and their beginnings.
 pub(super) fn prepare<S: Send>(
     found: &[Found],
-    limits: &Limits,
+    config: &EngineConfig,
     crew: &mut Crew<S>,
     progress: &Progress,
 ) -> (Vec<Found>, Beginnings) {
+    let limits = &config.limits;
     let mut heads: Vec<(Found, Head)> = found
         .iter()
         .map(|found| (found.clone(), Head::of(found, limits)))
@@ -83,15 +99,11 @@ pub(super) fn prepare<S: Send>(
     let mut beginnings = Beginnings {
         by_line: HashMap::new(),
         are_plain: heads.iter().map(|(_, head)| head.is_plain).collect(),
+        hosts: config.filter.hosts.clone(),
     };
     for ((found, head), stored) in heads.iter().zip(0..) {
         if let Some(line) = head.line {
-            let elder = Elder {
-                stored,
-                member: None,
-                is_plain: head.is_plain,
-                machine: machine(&found.name.to_string_lossy()),
-            };
+            let elder = Elder::new(stored, None, found.name.as_os_str().as_encoded_bytes());
             beginnings.by_line.entry(line).or_default().push(elder);
         }
     }
@@ -104,12 +116,6 @@ pub(super) fn prepare<S: Send>(
     beginnings.add_members(&archives, limits, crew, progress);
     let found = heads.into_iter().map(|(found, _)| found).collect();
     (found, beginnings)
-}
-
-/// The machine that a path names.
-fn machine(name: &str) -> Option<Arc<str>> {
-    let place = wrapper::place(name);
-    place.host.or(place.pod).or(place.container).map(Arc::from)
 }
 
 impl Beginnings {
@@ -149,7 +155,7 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
         return members;
     };
     let (mut room, mut head) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
-    let (mut name, mut n_members) = (String::new(), 0);
+    let (mut name, mut n_members) = (Vec::new(), 0);
     let (mut len, mut is_head) = (0, false);
     loop {
         let is_wanted = is_head && len < HEAD_LEN;
@@ -160,22 +166,15 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
         });
         match next {
             Item::Member(member) => {
-                name = found.name.to_string_lossy().into_owned();
-                for part in member.path {
-                    name = name + "/" + &String::from_utf8_lossy(&part);
-                }
+                name = found.name.as_os_str().as_encoded_bytes().to_vec();
+                push_members(&mut name, &member.path);
                 n_members += 1;
                 (len, is_head) = (0, true);
             }
             Item::Bytes(n) if is_wanted => len += n,
             Item::Seam => is_head = false,
             Item::EndOfMember(_) => {
-                let elder = Elder {
-                    stored,
-                    member: Some(n_members - 1),
-                    is_plain: false,
-                    machine: machine(&name),
-                };
+                let elder = Elder::new(stored, Some(n_members - 1), &name);
                 members.extend(first_line(&head[..len]).map(|line| (line, elder)));
             }
             Item::Bytes(_) | Item::Problem(_) => {}
@@ -399,54 +398,69 @@ pub(super) struct Twin {
 
 /// A stream that may have an elder.
 pub(super) struct Stream<'a> {
-    /// Number of its file.
-    pub(super) stored: u32,
+    pub(super) state: &'a SourceState,
     /// It is part of an archive.
     pub(super) is_member: bool,
-    /// The machine its path names.
-    pub(super) machine: Option<&'a str>,
-    /// Only records that name a client tell one log from another: each line of an access log does.
-    pub(super) needs_client: bool,
+    /// Its first bytes.
+    pub(super) sample: &'a [u8],
 }
 
 impl Stream<'_> {
-    /// Whether another is elder, and not of another machine; `is_plain`, whether this one's file is.
-    fn follows(&self, elder: &Elder, is_plain: bool) -> bool {
-        let is_later = match elder.member {
-            Some(_) => self.is_member && elder.stored < self.stored,
-            None => self.is_member || (!elder.is_plain, elder.stored) < (!is_plain, self.stored),
-        };
-        let machine = elder.machine.as_deref();
-        elder.stored != self.stored
-            && is_later
-            && (machine.is_none() || self.machine.is_none() || machine == self.machine)
+    /// Only records that name a client tell one log from another: each line of an access log does.
+    fn needs_client(&self) -> bool {
+        self.state.kind == Kind::NginxError
+    }
+
+    /// Whether nothing says that another is of another machine.
+    fn may_be_of_machine_of(&self, elder: &Elder) -> bool {
+        let (machine, other) = (&self.state.machine, &elder.machine);
+        machine.is_none() || other.is_none() || machine == other
     }
 }
 
 impl Beginnings {
-    /// The elder that a stream begins like; `sample` are its first bytes. An `archive` that is open is used if it can be.
+    /// Whether a filter keeps what lies at a machine.
+    pub(super) fn keeps(&self, machine: Option<&str>) -> bool {
+        self.hosts.matches(machine.unwrap_or_default().as_bytes())
+    }
+
+    /// The smaller is the elder. What a filter keeps must not be left to what it drops.
+    fn rank(&self, is_member: bool, key: SourceKey, machine: Option<&str>) -> impl Ord + use<> {
+        let is_plain = self.are_plain.get(key.stored()) == Some(&true);
+        (!self.keeps(machine), is_member, !is_plain, key)
+    }
+
+    fn is_elder(&self, elder: &Elder, stream: &Stream<'_>) -> bool {
+        let (key, is_member) = (elder.key(), elder.member.is_some());
+        let state = stream.state;
+        key.stored() != state.key.stored()
+            && stream.may_be_of_machine_of(elder)
+            && self.rank(is_member, key, elder.machine.as_deref())
+                < self.rank(stream.is_member, state.key, state.machine.as_deref())
+    }
+
+    /// The elder that a stream begins like. An `archive` that is open is used if it can be.
     pub(super) fn twin(
         &self,
         found: &[Found],
-        stream: Stream<'_>,
-        sample: &[u8],
-        limits: &Limits,
+        stream: &Stream<'_>,
+        config: &EngineConfig,
         archive: &mut OpenArchive,
     ) -> Option<Twin> {
+        let sample = stream.sample;
         let elders = self.by_line.get(&first_line(sample)?)?;
-        let is_plain = self.are_plain.get(stream.stored as usize);
-        let is_plain = is_plain.is_some_and(|&is_plain| is_plain);
-        let is_elder = |elder: &&Elder| stream.follows(elder, is_plain);
+        let is_elder = |elder: &&Elder| self.is_elder(elder, stream);
         elders.iter().filter(is_elder).find_map(|elder| {
-            let mut source = elder.open(found, limits, archive)?;
-            let mut bytes = vec![0; sample.len()];
+            let mut source = elder.open(found, &config.limits, archive)?;
+            let mut bytes = vec![0; sample.len().max(SAMPLE_LEN)];
             let len = fill(&mut source, &mut bytes);
             bytes.truncate(len);
             let common = sample.iter().zip(&bytes).take_while(|(a, b)| a == b);
             let common = common.count();
-            let goes_no_further = common == bytes.len();
+            let goes_no_further = common == bytes.len() || common == sample.len();
             let is_same = (goes_no_further || common >= SAME_LEN_MIN)
-                && (!stream.needs_client || record::has_tail(&sample[..common]));
+                && (!stream.needs_client() || record::has_tail(&sample[..common]))
+                && elder.counts_like(stream.state, found, &bytes, config);
             let twin = Twin {
                 elder: elder.stored,
                 reader: Cursor::new(bytes).chain(source),
@@ -463,6 +477,36 @@ impl Beginnings {
 }
 
 impl Elder {
+    fn new(stored: u32, member: Option<u32>, name: &[u8]) -> Elder {
+        Elder {
+            stored,
+            member,
+            name: name.to_vec(),
+            machine: machine_of(name),
+        }
+    }
+
+    fn key(&self) -> SourceKey {
+        SourceKey::new(self.stored, self.member.unwrap_or(0))
+    }
+
+    /// Whether it is read as `state` is, by its first `bytes`: what was met in a directory may be passed over as no log, though of
+    /// the same content as one that was named.
+    fn counts_like(
+        &self,
+        state: &SourceState,
+        found: &[Found],
+        bytes: &[u8],
+        config: &EngineConfig,
+    ) -> bool {
+        let found = &found[self.stored as usize];
+        let mut own = SourceState::new(self.key(), found, Kind::Empty);
+        own.name.clone_from(&self.name);
+        own.named &= self.member.is_none();
+        own.recognise(behind_nuls(bytes, &[]), config);
+        own.counts_like(state)
+    }
+
     fn open(&self, found: &[Found], limits: &Limits, archive: &mut OpenArchive) -> Option<Source> {
         let Place::File(path) = &found[self.stored as usize].place else {
             return None;

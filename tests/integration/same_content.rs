@@ -277,3 +277,66 @@ fn a_path_that_looks_like_a_member_is_a_file() {
         });
     }
 }
+
+/// What is passed over as no log counts nothing, so nothing is left to it.
+#[test]
+fn a_copy_that_is_not_read_is_no_elder() {
+    let prose = "Notes of that night, in no order.\n"
+        .repeat(60)
+        .into_bytes();
+    let records: Vec<u8> = sample()
+        .split_inclusive(|&b| b == b'\n')
+        .take(10)
+        .flatten()
+        .copied()
+        .collect();
+    let text = [&prose[..], &records].concat();
+    in_directory(|dir| {
+        write(
+            dir,
+            &[
+                ("d/notes.txt", &text),
+                ("given.log.gz", &packed::gzip(&text)),
+            ],
+        );
+        write(dir, &[("given.log", &text)]);
+        let want = n_records(dir, &["given.log"]);
+        assert!(want > 0);
+        for files in [
+            ["given.log.gz", "d"],
+            ["d", "given.log.gz"],
+            ["d", "given.log"],
+        ] {
+            for mmap in ["auto", "never"] {
+                let arguments = [&["--mmap", mmap], &files[..]].concat();
+                assert_eq!(n_records(dir, &arguments), want, "{arguments:?}");
+            }
+        }
+    });
+}
+
+/// With `--host`, nothing is left to a copy of which the filter drops all.
+#[test]
+fn the_copy_that_a_filter_keeps_counts() {
+    let log = sample();
+    for place in [
+        "d/web1/var/log/nginx/error.log",
+        "d/web1/var/log/nginx/error.log.gz",
+        "w.tar",
+    ] {
+        in_directory(|dir| {
+            let packed = match place {
+                "w.tar" => tar("web1/var/log/nginx/error.log", &log),
+                _ if place.ends_with("gz") => packed::gzip(&log),
+                _ => log.clone(),
+            };
+            write(dir, &[("d/a-copy.log", &log), (place, &packed)]);
+            assert_eq!(n_records(dir, &["."]), 127, "{place}");
+            for mmap in ["auto", "never"] {
+                let arguments = ["--mmap", mmap, "--host", "web1", "."];
+                assert_eq!(n_records(dir, &arguments), 127, "{place}");
+            }
+            assert_eq!(n_records(dir, &["--host", "web2", "."]), 0, "{place}");
+        });
+    }
+}
