@@ -27,7 +27,7 @@ use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
     job::{Job, Part, behind_nuls, jobs},
-    same::{Beginnings, OpenArchive, Stream, Twin},
+    same::{Beginnings, OpenArchives, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
     tracer::Shared,
@@ -283,7 +283,7 @@ impl World<'_> {
         state: &SourceState,
         is_member: bool,
         sample: &[u8],
-        archive: &mut OpenArchive,
+        archives: &mut OpenArchives,
     ) -> Option<Twin> {
         if !state.is_scanned() {
             return None;
@@ -294,7 +294,7 @@ impl World<'_> {
             sample,
         };
         self.beginnings
-            .twin(self.found, &stream, self.config, archive)
+            .twin(self.found, &stream, self.config, archives)
     }
 }
 
@@ -478,8 +478,9 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
     let bytes = mapped(file);
     let common = same_file(state, before, world).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-        let mut twin = world.twin(state, false, sample, &mut None)?;
-        Some((twin.elder, twin.common(bytes)))
+        let mut twin = world.twin(state, false, sample, &mut OpenArchives::default())?;
+        let common = twin.common_of_all(bytes);
+        Some((twin.elder, common))
     });
     if let Some((elder, common)) = common {
         let common = common.min(bytes.len());
@@ -495,7 +496,7 @@ fn same_file(
     state: &SourceState,
     before: &[Opened<'_>],
     world: &World<'_>,
-) -> Option<(u32, usize)> {
+) -> Option<(SourceKey, usize)> {
     let file = state.file.filter(|_| state.is_scanned())?;
     let keeps = |state: &SourceState| world.beginnings.keeps(state.machine.as_deref());
     before.iter().find_map(|opened| match opened {
@@ -504,7 +505,7 @@ fn same_file(
                 && elder.counts_like(state)
                 && (keeps(elder) || !keeps(state)) =>
         {
-            Some((elder.key.stored() as u32, mapped(stored).len()))
+            Some((elder.key, mapped(stored).len()))
         }
         _ => None,
     })

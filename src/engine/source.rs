@@ -45,8 +45,8 @@ pub struct SourceState {
     pub changed: Option<Change>,
     /// From this offset on the map of the file was not to be believed.
     pub lost_from: Option<u64>,
-    /// Number of the file that holds its first bytes too, where they are counted.
-    pub same_as: Option<u32>,
+    /// The source that holds its first bytes too, where they are counted.
+    pub same_as: Option<SourceKey>,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
     /// It was scanned in place; else in blocks of a stream.

@@ -340,3 +340,58 @@ fn the_copy_that_a_filter_keeps_counts() {
         });
     }
 }
+
+/// The first `n` lines.
+fn head(text: &[u8], n: usize) -> Vec<u8> {
+    let lines = text.split_inclusive(|&byte| byte == b'\n').take(n);
+    lines.flatten().copied().collect()
+}
+
+/// Of several that a log begins like, the one that goes on longest counts.
+#[test]
+fn copies_of_a_growing_log_count_once() {
+    let access =
+        fs::read(root().join("samples/refused-after-deploy/access.log")).expect("a sample");
+    let error = sample();
+    for (log, rows) in [(&error, "events"), (&access, "requests")] {
+        let (a, b) = (head(log, 40), head(log, 80));
+        let n = |dir: &Path, arguments: &[&str]| {
+            let all = [&["export", "-q", "--table", rows], arguments].concat();
+            Rows::parse(&stdout(&run(dir, &all))).len()
+        };
+        let want = |dir: &Path| {
+            write(dir, &[("whole", log)]);
+            let want = n(dir, &["whole"]);
+            fs::remove_file(dir.join("whole")).expect("there");
+            want
+        };
+        // Whatever the order of their names.
+        for [first, second, third] in [[&a, &b, log], [log, &b, &a], [&b, log, &a]] {
+            in_directory(|dir| {
+                let want = want(dir);
+                let files: [(&str, &[u8]); 3] = [
+                    ("error.log-20261119", first),
+                    ("error.log-20261120", second),
+                    ("error.log-20261121", third),
+                ];
+                write(dir, &files);
+                assert_eq!(
+                    (n(dir, &["."]), n(dir, &["--mmap", "never", "."])),
+                    (want, want)
+                );
+                for (name, text) in files {
+                    write(dir, &[(&format!("{name}.gz"), &packed::gzip(text))]);
+                    fs::remove_file(dir.join(name)).expect("there");
+                }
+                assert_eq!(n(dir, &["."]), want);
+            });
+            in_directory(|dir| {
+                let want = want(dir);
+                for (name, text) in [("1.tar", first), ("2.tar", second), ("3.tar", third)] {
+                    write(dir, &[(name, &tar("error.log", text))]);
+                }
+                assert_eq!(n(dir, &["."]), want);
+            });
+        }
+    }
+}
