@@ -27,7 +27,7 @@ use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
     job::{Job, Part, behind_nuls, jobs},
-    same::{Beginnings, OpenArchive, Stream, Twin},
+    same::{Beginnings, OpenArchives, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
     tracer::Shared,
@@ -174,7 +174,7 @@ fn scan_once(
 ) -> Scanned {
     let traces = Shared::default();
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config, &traces));
-    let (found, beginnings) = same::prepare(found, &config.limits, &mut crew, progress);
+    let (found, beginnings) = same::prepare(found, config, &mut crew, progress);
     let world = World {
         config,
         found: &found,
@@ -276,26 +276,25 @@ impl World<'_> {
         (self.n_helpers > 0).then(|| Ahead::new(self.n_helpers, limits, &self.budget))
     }
 
-    /// The elder stream that one begins like.
+    /// The elder stream that one begins like; `is_member`, whether that is part of an archive. Its name does not tell: a path may
+    /// hold a `!` as well.
     fn twin(
         &self,
         state: &SourceState,
+        is_member: bool,
         sample: &[u8],
-        is_plain: bool,
-        archive: &mut OpenArchive,
+        archives: &mut OpenArchives,
     ) -> Option<Twin> {
         if !state.is_scanned() {
             return None;
         }
         let stream = Stream {
-            stored: state.key.stored() as u32,
-            is_plain,
-            is_member: !state.named && state.name.contains(&b'!'),
-            machine: state.machine.as_deref(),
-            needs_client: state.kind == Kind::NginxError,
+            state,
+            is_member,
+            sample,
         };
         self.beginnings
-            .twin(self.found, stream, sample, &self.config.limits, archive)
+            .twin(self.found, &stream, self.config, archives)
     }
 }
 
@@ -477,10 +476,11 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
         return;
     };
     let bytes = mapped(file);
-    let common = same_file(state, before).or_else(|| {
+    let common = same_file(state, before, world).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-        let mut twin = world.twin(state, sample, true, &mut None)?;
-        Some((twin.elder, twin.common(bytes)))
+        let mut twin = world.twin(state, false, sample, &mut OpenArchives::default())?;
+        let common = twin.common_of_all(bytes);
+        Some((twin.elder, common))
     });
     if let Some((elder, common)) = common {
         let common = common.min(bytes.len());
@@ -492,11 +492,20 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
 
 /// One that is the same file and not only of the same content, as it was under another name when that was opened: rotation in the
 /// meantime. Its number and length.
-fn same_file(state: &SourceState, before: &[Opened<'_>]) -> Option<(u32, usize)> {
+fn same_file(
+    state: &SourceState,
+    before: &[Opened<'_>],
+    world: &World<'_>,
+) -> Option<(SourceKey, usize)> {
     let file = state.file.filter(|_| state.is_scanned())?;
+    let keeps = |state: &SourceState| world.beginnings.keeps(state.machine.as_deref());
     before.iter().find_map(|opened| match opened {
-        Opened::File(elder, stored) if elder.file.is_some_and(|elder| elder.is(&file)) => {
-            Some((elder.key.stored() as u32, mapped(stored).len()))
+        Opened::File(elder, stored)
+            if elder.file.is_some_and(|elder| elder.is(&file))
+                && elder.counts_like(state)
+                && (keeps(elder) || !keeps(state)) =>
+        {
+            Some((elder.key, mapped(stored).len()))
         }
         _ => None,
     })

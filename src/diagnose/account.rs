@@ -117,7 +117,14 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
         .iter()
         .map(|name| format!("{} is the same file", name.to_string_lossy()));
     let same = state.same_as.map(|elder| {
-        let elder = scanned.found[elder as usize].name.to_string_lossy();
+        let index = scanned
+            .sources
+            .binary_search_by_key(&elder, |state| state.key);
+        // An archive that changed meanwhile may have no such member any more.
+        let elder = match index {
+            Ok(index) => String::from_utf8_lossy(&scanned.sources[index].name),
+            Err(_) => scanned.found[elder.stored()].name.to_string_lossy(),
+        };
         let (n, of) = (ledger.n_of(LineClass::Duplicate), ledger.n_lines());
         format!("{n} of its {of} lines are the same as those of {elder} and counted there")
     });

@@ -2,7 +2,8 @@
 
 use super::{
     FileState, SourceState, World, panic,
-    same::{OpenArchive, Twin},
+    same::{OpenArchives, Twin},
+    source::push_members,
 };
 use crate::{
     aggregate::{SourceKey, limits},
@@ -64,8 +65,8 @@ pub(super) struct Feed<'a> {
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
-    /// One whose members those were compared with.
-    elder: OpenArchive,
+    /// Archives whose members those were compared with.
+    elders: OpenArchives,
 }
 
 /// The stream once it is open.
@@ -91,8 +92,8 @@ struct OpenMember {
     is_alone: bool,
     /// An elder stream that all so far was equal to.
     twin: Option<Twin>,
-    /// An archive with elder streams.
-    elder: OpenArchive,
+    /// Archives with elder streams.
+    elders: OpenArchives,
     /// What follows the last block of those.
     held: Option<StreamBlock>,
     /// Bytes handed on, or passed over where they are not scanned.
@@ -114,7 +115,7 @@ impl<'a> Feed<'a> {
             ahead: world.ahead(),
             stream: None,
             sources: Vec::new(),
-            elder: None,
+            elders: OpenArchives::default(),
         }
     }
 
@@ -203,9 +204,9 @@ impl<'a> Feed<'a> {
                 Some(_) => {}
                 None => {
                     if let Some(member) = stream.member.take() {
-                        self.elder = member.elder;
+                        self.elders = member.elders;
                         if let Some(twin) = member.twin {
-                            twin.give_back(&mut self.elder);
+                            twin.give_back(&mut self.elders);
                         }
                         self.sources.push(member.state);
                     }
@@ -229,9 +230,10 @@ impl<'a> Feed<'a> {
                     let is_alone = member.path.is_empty();
                     state.enter(member);
                     state.troubles.append(&mut stream.early);
-                    let elder = self.elder.take();
-                    let member = OpenMember::new(state, &mut stream.unpacker, self.world, elder);
-                    stream.member = Some(OpenMember { is_alone, ..member });
+                    let elders = std::mem::take(&mut self.elders);
+                    let unpacker = &mut stream.unpacker;
+                    let member = OpenMember::new(state, is_alone, unpacker, self.world, elders);
+                    stream.member = Some(member);
                     return Some(());
                 }
                 // What is said between two members belongs to the first.
@@ -351,21 +353,22 @@ impl OpenMember {
     /// Begins with the bytes that tell its kind and its envelope.
     fn new(
         mut state: SourceState,
+        is_alone: bool,
         unpacker: &mut Unpacker,
         world: &World<'_>,
-        mut elder: OpenArchive,
+        mut elders: OpenArchives,
     ) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, sample, false, &mut elder);
+        let twin = world.twin(&state, !is_alone, sample, &mut elders);
         OpenMember {
             state,
             blocks,
             scratch: Scratch::default(),
-            is_alone: false,
+            is_alone,
             twin,
-            elder,
+            elders,
             held: None,
             n_drawn: 0,
         }
@@ -447,14 +450,14 @@ impl OpenMember {
             return (block, false);
         };
         let common = match (block.n_hole, block.n_omitted) {
-            (0, 0) => twin.common(&block.bytes),
+            (0, 0) => twin.common(&block.bytes, &mut self.elders),
             _ => 0, // what was left out cannot be compared
         };
         let elder = twin.elder;
         if common < block.bytes.len()
             && let Some(twin) = self.twin.take()
         {
-            twin.give_back(&mut self.elder);
+            twin.give_back(&mut self.elders);
         }
         let len = cut_at(&self.state.reading, &block.bytes, common, &mut self.scratch);
         if len == 0 {
@@ -536,10 +539,7 @@ impl SourceState {
     /// Takes over what the archive says of a member.
     fn enter(&mut self, member: Member) {
         let Member { path, decode, .. } = member;
-        for name in path {
-            self.name.push(b'!');
-            self.name.extend_from_slice(&name);
-        }
+        push_members(&mut self.name, &path);
         self.decode = decode;
         self.name_machine();
     }

@@ -1,20 +1,34 @@
 //! The same content twice: `error.log.1` and `error.log.1.gz`, a copy beside its original, an archive of what lies loose, a log
 //! that `copytruncate` copied and did not cut.
 //!
-//! Every stream but the first of those that begin alike is compared with an elder one byte for byte as it is read, and counts
-//! from where they part. Elder are plain files, then compressed ones, each in their order, then the members of archives, those of
+//! Every stream but the first of those that begin alike is compared with its elders byte for byte as it is read, and counts from
+//! where it parts from the last of them. Elder are plain files, then compressed ones, each in their order, then the members of archives, those of
 //! one archive not being compared with each other. So every byte is counted once, however much of it two have in common, and
 //! nothing is believed but the bytes. How members begin is known only once their archives were unpacked: where there are several
 //! of these, they are unpacked once more beforehand, on all threads.
 //!
+//! An elder is one that is counted itself: its content is read as a log, and of the same kind. Where a filter asks for machines,
+//! those streams that it keeps by their path are elder to all others.
+//!
 //! Machines that start at the same second write the same first lines: what two have in common counts as the same only if one
 //! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin.
 
-use super::{crew::Crew, panic, told};
+use super::{
+    EngineConfig, SourceState,
+    crew::Crew,
+    job::behind_nuls,
+    panic,
+    source::{machine_of, push_members},
+    told,
+};
 use crate::{
+    aggregate::SourceKey,
     event::LocalTime,
+    glob::Globs,
     input::{
-        Content, Found, Mmap, Place, Stored, Unpacker,
+        Content, Found, Kind, Mmap, Place, Stored, Unpacker,
+        kind::SAMPLE_LEN,
+        stream::BLOCK_LEN,
         unpack::{Item, Limits, container},
     },
     parse::{
@@ -45,6 +59,10 @@ const HEAD_LEN: usize = 64 << 10;
 pub(super) struct Beginnings {
     /// Files by the hash of their first line, in their order, then members.
     by_line: HashMap<u64, Vec<Elder>>,
+    /// Of each file whether it is plain: however it is read, this decides which of two is the elder.
+    are_plain: Vec<bool>,
+    /// The machines asked for.
+    hosts: Globs,
 }
 
 /// A file, or a member of an archive, that others may begin like.
@@ -53,7 +71,7 @@ struct Elder {
     stored: u32,
     /// Its number in an archive.
     member: Option<u32>,
-    is_plain: bool,
+    name: Vec<u8>,
     /// The machine its path names.
     machine: Option<Arc<str>>,
 }
@@ -61,10 +79,11 @@ struct Elder {
 /// What comes before any reading: the order of files, and their beginnings.
 pub(super) fn prepare<S: Send>(
     found: &[Found],
-    limits: &Limits,
+    config: &EngineConfig,
     crew: &mut Crew<S>,
     progress: &Progress,
 ) -> (Vec<Found>, Beginnings) {
+    let limits = &config.limits;
     let mut heads: Vec<(Found, Head)> = found
         .iter()
         .map(|found| (found.clone(), Head::of(found, limits)))
@@ -78,15 +97,14 @@ pub(super) fn prepare<S: Send>(
             found.name.clone(),
         )
     });
-    let mut beginnings = Beginnings::default();
+    let mut beginnings = Beginnings {
+        by_line: HashMap::new(),
+        are_plain: heads.iter().map(|(_, head)| head.is_plain).collect(),
+        hosts: config.filter.hosts.clone(),
+    };
     for ((found, head), stored) in heads.iter().zip(0..) {
         if let Some(line) = head.line {
-            let elder = Elder {
-                stored,
-                member: None,
-                is_plain: head.is_plain,
-                machine: machine(&found.name.to_string_lossy()),
-            };
+            let elder = Elder::new(stored, None, found.name.as_os_str().as_encoded_bytes());
             beginnings.by_line.entry(line).or_default().push(elder);
         }
     }
@@ -99,12 +117,6 @@ pub(super) fn prepare<S: Send>(
     beginnings.add_members(&archives, limits, crew, progress);
     let found = heads.into_iter().map(|(found, _)| found).collect();
     (found, beginnings)
-}
-
-/// The machine that a path names.
-fn machine(name: &str) -> Option<Arc<str>> {
-    let place = wrapper::place(name);
-    place.host.or(place.pod).or(place.container).map(Arc::from)
 }
 
 impl Beginnings {
@@ -144,7 +156,7 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
         return members;
     };
     let (mut room, mut head) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
-    let (mut name, mut n_members) = (String::new(), 0);
+    let (mut name, mut n_members) = (Vec::new(), 0);
     let (mut len, mut is_head) = (0, false);
     loop {
         let is_wanted = is_head && len < HEAD_LEN;
@@ -155,22 +167,15 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
         });
         match next {
             Item::Member(member) => {
-                name = found.name.to_string_lossy().into_owned();
-                for part in member.path {
-                    name = name + "/" + &String::from_utf8_lossy(&part);
-                }
+                name = found.name.as_os_str().as_encoded_bytes().to_vec();
+                push_members(&mut name, &member.path);
                 n_members += 1;
                 (len, is_head) = (0, true);
             }
             Item::Bytes(n) if is_wanted => len += n,
             Item::Seam => is_head = false,
             Item::EndOfMember(_) => {
-                let elder = Elder {
-                    stored,
-                    member: Some(n_members - 1),
-                    is_plain: false,
-                    machine: machine(&name),
-                };
+                let elder = Elder::new(stored, Some(n_members - 1), &name);
                 members.extend(first_line(&head[..len]).map(|line| (line, elder)));
             }
             Item::Bytes(_) | Item::Problem(_) => {}
@@ -211,8 +216,8 @@ impl Head {
         let Place::File(path) = &found.place else {
             return Head::default();
         };
-        let (mut reader, is_plain) = match open(path, limits) {
-            Some(Opened::File(reader, is_plain)) => (reader, is_plain),
+        let mut source = match open(path, limits) {
+            Some(Opened::File(source)) => source,
             Some(Opened::Archive) => {
                 return Head {
                     is_archive: true,
@@ -222,11 +227,11 @@ impl Head {
             None => return Head::default(),
         };
         let mut bytes = vec![0; HEAD_LEN];
-        let len = fill(&mut reader, &mut bytes);
+        let len = fill(&mut source, &mut bytes);
         bytes.truncate(len);
         Head {
             line: first_line(&bytes),
-            is_plain,
+            is_plain: matches!(source, Source::Plain(_)),
             is_archive: false,
             time: first_time(&bytes),
         }
@@ -265,8 +270,8 @@ fn access_time(line: &[u8]) -> Option<LocalTime> {
 
 /// What a path is found to be.
 enum Opened {
-    /// The decoded bytes of a file that is no archive, and whether it is plain.
-    File(Box<dyn Read + Send>, bool),
+    /// A file that is no archive.
+    File(Source),
     Archive,
 }
 
@@ -293,7 +298,7 @@ fn open(path: &Path, limits: &Limits) -> Option<Opened> {
     let is_plain = container::recognise(&head).is_none();
     let whole = Cursor::new(head).chain(reader);
     if is_plain {
-        return Some(Opened::File(Box::new(whole), true));
+        return Some(Opened::File(Source::Plain(Box::new(whole))));
     }
     let mut unpacker = Unpacker::new(Box::new(BufReader::new(whole)), limits.clone());
     match unpacker.next(&mut [0; 1]) {
@@ -303,8 +308,9 @@ fn open(path: &Path, limits: &Limits) -> Option<Opened> {
                 stored: 0,
                 n_members: 1,
                 has_ended: false,
+                is_damaged: false,
             };
-            Some(Opened::File(Box::new(unpacked), false))
+            Some(Opened::File(Source::Packed(Box::new(unpacked))))
         }
         Item::Member(_) => Some(Opened::Archive),
         _ => None,
@@ -319,12 +325,14 @@ pub(super) struct Unpacked {
     /// Members so far, that one included.
     n_members: u32,
     has_ended: bool,
+    /// It ended where something of it is missing.
+    is_damaged: bool,
 }
 
 impl Unpacked {
     /// Goes on to the member number `member`; false if there is none.
     fn advance(&mut self, member: u32) -> bool {
-        self.has_ended = false;
+        (self.has_ended, self.is_damaged) = (false, false);
         let mut room = vec![0; HEAD_LEN];
         while self.n_members <= member {
             match self.unpacker.next(&mut room) {
@@ -339,36 +347,65 @@ impl Unpacked {
 
 impl Read for Unpacked {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
-        if room.is_empty() || self.has_ended {
-            return Ok(0);
-        }
-        Ok(match self.unpacker.next(room) {
-            Item::Bytes(n) => n,
-            _ => {
-                self.has_ended = true;
-                0
+        while !room.is_empty() && !self.has_ended {
+            match self.unpacker.next(room) {
+                Item::Bytes(n) => return Ok(n),
+                // What is missing behind damage is not known.
+                Item::Problem(problem) => self.is_damaged |= problem.is_damage(),
+                Item::Seam => (self.has_ended, self.is_damaged) = (true, true),
+                Item::Member(_) | Item::EndOfMember(_) | Item::End => self.has_ended = true,
             }
-        })
+        }
+        Ok(0)
     }
 }
 
 /// The bytes of an elder stream.
 enum Source {
-    File(Box<dyn Read + Send>),
+    Plain(Box<dyn Read + Send>),
+    Packed(Box<Unpacked>),
     Member(Box<Unpacked>),
+}
+
+impl Source {
+    fn is_damaged(&self) -> bool {
+        match self {
+            Source::Plain(_) => false,
+            Source::Packed(unpacked) | Source::Member(unpacked) => unpacked.is_damaged,
+        }
+    }
 }
 
 impl Read for Source {
     fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
         match self {
-            Source::File(reader) => reader.read(room),
-            Source::Member(unpacked) => unpacked.read(room),
+            Source::Plain(reader) => reader.read(room),
+            Source::Packed(unpacked) | Source::Member(unpacked) => unpacked.read(room),
         }
     }
 }
 
-/// An archive whose members were compared with: the next is likely to be one of those that follow.
-pub(super) type OpenArchive = Option<Box<Unpacked>>;
+/// Archives whose members were compared with: the next is likely to be one of those that follow.
+#[derive(Default)]
+pub(super) struct OpenArchives(Vec<Box<Unpacked>>);
+
+impl OpenArchives {
+    /// One that has not come to a member of the file number `stored` yet.
+    fn take(&mut self, stored: u32, member: u32) -> Option<Box<Unpacked>> {
+        let is_before = |open: &Unpacked| open.stored == stored && open.n_members <= member;
+        let index = self.0.iter().position(|open| is_before(open))?;
+        Some(self.0.remove(index))
+    }
+
+    fn give_back(&mut self, source: Source) {
+        if let Source::Member(unpacked) = source {
+            self.0.retain(|open| open.stored != unpacked.stored);
+            self.0.push(unpacked);
+            let n_many = self.0.len().saturating_sub(ELDERS_MAX);
+            self.0.drain(..n_many);
+        }
+    }
+}
 
 /// Reads until `room` is full or nothing comes.
 fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
@@ -382,103 +419,195 @@ fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
     len
 }
 
-/// An elder stream that another is compared with.
+/// The elder streams that another is compared with: of those that it has all its first bytes in common with so far, any may be
+/// the one that goes on as it does. At least one.
 pub(super) struct Twin {
-    /// Number of the elder file.
-    pub(super) elder: u32,
+    /// The elder that had most in common in what was compared last.
+    pub(super) elder: SourceKey,
+    /// The stream goes on behind what is common, and so does that elder, or it is damaged there.
+    pub(super) is_apart: bool,
+    elders: Vec<OpenElder>,
+    room: Vec<u8>,
+}
+
+/// Elders that a stream is compared with at a time: each is read once more for it. Of more, those in the middle of the order are
+/// passed over, since of copies of one growing log the longest is the first or the last.
+const ELDERS_MAX: usize = 8;
+
+struct OpenElder {
+    key: SourceKey,
     /// Its first bytes, which were read to find it, and the rest.
     reader: std::io::Chain<Cursor<Vec<u8>>, Source>,
-    room: Vec<u8>,
-    ended: bool,
+    /// It is over, and was read without damage.
+    has_ended: bool,
 }
 
 /// A stream that may have an elder.
 pub(super) struct Stream<'a> {
-    /// Number of its file.
-    pub(super) stored: u32,
-    pub(super) is_plain: bool,
+    pub(super) state: &'a SourceState,
     /// It is part of an archive.
     pub(super) is_member: bool,
-    /// The machine its path names.
-    pub(super) machine: Option<&'a str>,
-    /// Only records that name a client tell one log from another: each line of an access log does.
-    pub(super) needs_client: bool,
+    /// Its first bytes.
+    pub(super) sample: &'a [u8],
 }
 
 impl Stream<'_> {
-    /// Whether another is elder, and not of another machine.
-    fn follows(&self, elder: &Elder) -> bool {
-        let is_later = match elder.member {
-            Some(_) => self.is_member && elder.stored < self.stored,
-            None => {
-                self.is_member || (!elder.is_plain, elder.stored) < (!self.is_plain, self.stored)
-            }
-        };
-        let machine = elder.machine.as_deref();
-        elder.stored != self.stored
-            && is_later
-            && (machine.is_none() || self.machine.is_none() || machine == self.machine)
+    /// Only records that name a client tell one log from another: each line of an access log does.
+    fn needs_client(&self) -> bool {
+        self.state.kind == Kind::NginxError
+    }
+
+    /// Whether nothing says that another is of another machine.
+    fn may_be_of_machine_of(&self, elder: &Elder) -> bool {
+        let (machine, other) = (&self.state.machine, &elder.machine);
+        machine.is_none() || other.is_none() || machine == other
     }
 }
 
 impl Beginnings {
-    /// The elder that a stream begins like; `sample` are its first bytes. An `archive` that is open is used if it can be.
+    /// Whether a filter keeps what lies at a machine.
+    pub(super) fn keeps(&self, machine: Option<&str>) -> bool {
+        self.hosts.matches(machine.unwrap_or_default().as_bytes())
+    }
+
+    /// The smaller is the elder. What a filter keeps must not be left to what it drops.
+    fn rank(&self, is_member: bool, key: SourceKey, machine: Option<&str>) -> impl Ord + use<> {
+        let is_plain = self.are_plain.get(key.stored()) == Some(&true);
+        (!self.keeps(machine), is_member, !is_plain, key)
+    }
+
+    fn is_elder(&self, elder: &Elder, stream: &Stream<'_>) -> bool {
+        let (key, is_member) = (elder.key(), elder.member.is_some());
+        let state = stream.state;
+        key.stored() != state.key.stored()
+            && stream.may_be_of_machine_of(elder)
+            && self.rank(is_member, key, elder.machine.as_deref())
+                < self.rank(stream.is_member, state.key, state.machine.as_deref())
+    }
+
+    /// The elder that a stream begins like. An `archive` that is open is used if it can be.
     pub(super) fn twin(
         &self,
         found: &[Found],
-        stream: Stream<'_>,
-        sample: &[u8],
-        limits: &Limits,
-        archive: &mut OpenArchive,
+        stream: &Stream<'_>,
+        config: &EngineConfig,
+        archives: &mut OpenArchives,
     ) -> Option<Twin> {
-        let elders = self.by_line.get(&first_line(sample)?)?;
-        let is_elder = |elder: &&Elder| stream.follows(elder);
-        elders.iter().filter(is_elder).find_map(|elder| {
-            let mut source = elder.open(found, limits, archive)?;
-            let mut bytes = vec![0; sample.len()];
+        let sample = stream.sample;
+        let line = first_line(sample)?;
+        let elders = self.by_line.get(&line).into_iter().flatten();
+        let is_elder = |elder: &&Elder| self.is_elder(elder, stream);
+        let (mut alike, mut common_max) = (Vec::new(), 0);
+        for elder in elders.filter(is_elder) {
+            let Some(mut source) = elder.open(found, &config.limits, archives) else {
+                continue;
+            };
+            let mut bytes = vec![0; sample.len().max(SAMPLE_LEN)];
             let len = fill(&mut source, &mut bytes);
             bytes.truncate(len);
-            let common = sample.iter().zip(&bytes).take_while(|(a, b)| a == b);
-            let common = common.count();
-            let goes_no_further = common == bytes.len();
+            let common = common_len(sample, &bytes);
+            let goes_no_further = common == bytes.len() || common == sample.len();
             let is_same = (goes_no_further || common >= SAME_LEN_MIN)
-                && (!stream.needs_client || record::has_tail(&sample[..common]));
-            let twin = Twin {
-                elder: elder.stored,
-                reader: Cursor::new(bytes).chain(source),
-                room: Vec::new(),
-                ended: false,
-            };
-            if is_same {
-                return Some(twin);
+                && (!stream.needs_client() || record::has_tail(&sample[..common]))
+                && elder.counts_like(stream.state, found, &bytes, config);
+            if !is_same || common < common_max {
+                archives.give_back(source);
+                continue;
             }
-            twin.give_back(archive);
-            None
+            if common > common_max {
+                common_max = common;
+                give_back_all(alike.drain(..), archives);
+            }
+            if alike.len() == ELDERS_MAX {
+                give_back_all(alike.drain(ELDERS_MAX / 2..=ELDERS_MAX / 2), archives);
+            }
+            alike.push(OpenElder {
+                key: elder.key(),
+                reader: Cursor::new(bytes).chain(source),
+                has_ended: false,
+            });
+            // Of others no more can be the same, or no less is: one is enough.
+            if common == sample.len() && common < BLOCK_LEN {
+                break;
+            }
+        }
+        if common_max < sample.len() {
+            give_back_all(alike.drain(1.min(alike.len())..), archives);
+        }
+        Some(Twin {
+            elder: alike.first()?.key,
+            is_apart: false,
+            elders: alike,
+            room: Vec::new(),
         })
     }
 }
 
+fn give_back_all(elders: impl Iterator<Item = OpenElder>, archives: &mut OpenArchives) {
+    for elder in elders {
+        archives.give_back(elder.reader.into_inner().1);
+    }
+}
+
+/// How many bytes two begin with that are the same.
+fn common_len(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(a, b)| a == b).count()
+}
+
 impl Elder {
-    fn open(&self, found: &[Found], limits: &Limits, archive: &mut OpenArchive) -> Option<Source> {
+    fn new(stored: u32, member: Option<u32>, name: &[u8]) -> Elder {
+        Elder {
+            stored,
+            member,
+            name: name.to_vec(),
+            machine: machine_of(name),
+        }
+    }
+
+    fn key(&self) -> SourceKey {
+        SourceKey::new(self.stored, self.member.unwrap_or(0))
+    }
+
+    /// Whether it is read as `state` is, by its first `bytes`: what was met in a directory may be passed over as no log, though of
+    /// the same content as one that was named.
+    fn counts_like(
+        &self,
+        state: &SourceState,
+        found: &[Found],
+        bytes: &[u8],
+        config: &EngineConfig,
+    ) -> bool {
+        let found = &found[self.stored as usize];
+        let mut own = SourceState::new(self.key(), found, Kind::Empty);
+        own.name.clone_from(&self.name);
+        own.named &= self.member.is_none();
+        own.recognise(behind_nuls(bytes, &[]), config);
+        own.counts_like(state)
+    }
+
+    fn open(
+        &self,
+        found: &[Found],
+        limits: &Limits,
+        archives: &mut OpenArchives,
+    ) -> Option<Source> {
         let Place::File(path) = &found[self.stored as usize].place else {
             return None;
         };
         let Some(member) = self.member else {
             return match open(path, limits)? {
-                Opened::File(reader, _) => Some(Source::File(reader)),
+                Opened::File(source) => Some(source),
                 Opened::Archive => None,
             };
         };
-        let at_hand = archive
-            .take()
-            .filter(|open| open.stored == self.stored && open.n_members <= member);
-        let mut unpacked = match at_hand {
+        let mut unpacked = match archives.take(self.stored, member) {
             Some(open) => open,
             None => Box::new(Unpacked {
                 unpacker: unpacker(path, limits)?,
                 stored: self.stored,
                 n_members: 0,
                 has_ended: false,
+                is_damaged: false,
             }),
         };
         unpacked.advance(member).then(|| Source::Member(unpacked))
@@ -486,27 +615,70 @@ impl Elder {
 }
 
 impl Twin {
-    /// Leaves the archive that it read from open.
-    pub(super) fn give_back(self, archive: &mut OpenArchive) {
-        if let (_, Source::Member(unpacked)) = self.reader.into_inner() {
-            *archive = Some(unpacked);
-        }
+    /// Leaves the archives that it read from open.
+    pub(super) fn give_back(self, archives: &mut OpenArchives) {
+        give_back_all(self.elders.into_iter(), archives);
     }
 
-    /// How many of `bytes` the elder goes on with.
-    pub(super) fn common(&mut self, bytes: &[u8]) -> usize {
+    /// How many of `bytes`, the next of the stream, any elder goes on with; whoever does not go on with all of them is none any
+    /// more.
+    pub(super) fn common(&mut self, bytes: &[u8], archives: &mut OpenArchives) -> usize {
+        let mut best = None;
+        let mut goes_on = Vec::new();
+        for mut elder in self.elders.drain(..) {
+            let len = elder.common(bytes, &mut self.room);
+            if best.is_none_or(|(best, _, _)| best < len) {
+                best = Some((len, elder.key, elder.has_ended));
+            }
+            if len == bytes.len() {
+                goes_on.push(elder);
+            } else {
+                archives.give_back(elder.reader.into_inner().1);
+            }
+        }
+        self.elders = goes_on;
+        self.note(best, bytes)
+    }
+
+    /// The same of `bytes` that are all there is: the first elder that holds all of them will do.
+    pub(super) fn common_of_all(&mut self, bytes: &[u8]) -> usize {
+        let mut best = None;
+        for mut elder in self.elders.drain(..) {
+            let len = elder.common(bytes, &mut self.room);
+            if best.is_none_or(|(best, _, _)| best < len) {
+                best = Some((len, elder.key, elder.has_ended));
+            }
+            if len == bytes.len() {
+                break;
+            }
+        }
+        self.note(best, bytes)
+    }
+
+    fn note(&mut self, best: Option<(usize, SourceKey, bool)>, bytes: &[u8]) -> usize {
+        let Some((len, key, has_ended)) = best else {
+            return 0;
+        };
+        self.elder = key;
+        self.is_apart = len < bytes.len() && !has_ended;
+        len
+    }
+}
+
+impl OpenElder {
+    fn common(&mut self, bytes: &[u8], room: &mut Vec<u8>) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let wanted = (bytes.len() - at).min(HEAD_LEN);
-            self.room.resize(wanted, 0);
-            let len = fill(&mut self.reader, &mut self.room);
+            room.resize(wanted, 0);
+            let len = fill(&mut self.reader, room);
             let part = &bytes[at..at + len];
-            if let Some(apart) = part.iter().zip(&self.room).position(|(a, b)| a != b) {
+            if let Some(apart) = part.iter().zip(&*room).position(|(a, b)| a != b) {
                 return at + apart;
             }
             at += len;
             if len < wanted {
-                self.ended = true;
+                self.has_ended = !self.reader.get_ref().1.is_damaged();
                 return at;
             }
         }

@@ -45,8 +45,8 @@ pub struct SourceState {
     pub changed: Option<Change>,
     /// From this offset on the map of the file was not to be believed.
     pub lost_from: Option<u64>,
-    /// Number of the file that holds its first bytes too, where they are counted.
-    pub same_as: Option<u32>,
+    /// The source that holds its first bytes too, where they are counted.
+    pub same_as: Option<SourceKey>,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
     /// It was scanned in place; else in blocks of a stream.
@@ -118,11 +118,30 @@ impl SourceState {
         }
     }
 
+    /// Whether all is counted of it that would be of `other` if both had the same content.
+    pub(super) fn counts_like(&self, other: &SourceState) -> bool {
+        let has_formats = self.reading.formats.is_some() || other.reading.formats.is_none();
+        self.is_scanned() && self.kind == other.kind && has_formats
+    }
+
     /// Takes the machine from the name, if it lies where machines keep their logs.
     pub(super) fn name_machine(&mut self) {
-        let name = String::from_utf8_lossy(&self.name).replace('!', "/");
-        let place = wrapper::place(&name);
-        self.machine = place.host.or(place.pod).or(place.container).map(Arc::from);
+        self.machine = machine_of(&self.name);
+    }
+}
+
+/// The machine that the name of a source tells of.
+pub(super) fn machine_of(name: &[u8]) -> Option<Arc<str>> {
+    let name = String::from_utf8_lossy(name).replace('!', "/");
+    let place = wrapper::place(&name);
+    place.host.or(place.pod).or(place.container).map(Arc::from)
+}
+
+/// Adds the names of members of archives, from outside in.
+pub(super) fn push_members(name: &mut Vec<u8>, path: &[Vec<u8>]) {
+    for part in path {
+        name.push(b'!');
+        name.extend_from_slice(part);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     generate::{self, Rng},
     packed,
-    support::{Rows, run, status, stdout},
+    support::{Rows, root, run, status, stdout},
 };
 use std::{fs, path::Path};
 
@@ -207,4 +207,191 @@ fn what_merely_begins_alike_counts_twice() {
             stdout(&output)
         );
     });
+}
+
+/// Every way of reading a file agrees on which of two is counted.
+#[test]
+fn copies_that_are_read_as_streams_count_once() {
+    in_directory(|dir| {
+        let log = generate::log(&mut Rng::new(8), 900);
+        let docker = |line: &str| {
+            let line = serde_json::Value::from(format!("{line}\n"));
+            format!(
+                "{{\"log\":{line},\"stream\":\"stderr\",\"time\":\"2026-11-20T11:23:46.1Z\"}}\n"
+            )
+        };
+        let wrapped: String = String::from_utf8_lossy(&log).lines().map(docker).collect();
+        for text in [&log[..], wrapped.as_bytes()] {
+            fs::write(dir.join("a.log"), text).expect("written");
+            let want = n_events(dir, &["a.log"]);
+            assert!(want > 0);
+            fs::write(dir.join("b.log"), text).expect("written");
+            for threads in ["1", "2"] {
+                let arguments = ["--mmap", "never", "--threads", threads, "."];
+                assert_eq!(n_events(dir, &arguments), want);
+            }
+            // One of them begins like the other, and ends before.
+            let end = text.iter().take(text.len() / 2).rposition(|&b| b == b'\n');
+            fs::write(dir.join("b.log"), &text[..=end.expect("lines")]).expect("written");
+            for files in [["a.log", "b.log"], ["b.log", "a.log"]] {
+                let arguments = [&["--mmap", "never"], &files[..]].concat();
+                assert_eq!(n_events(dir, &arguments), want);
+            }
+        }
+    });
+}
+
+/// A log of a sample, short enough to be read often: 127 records of failures.
+fn sample() -> Vec<u8> {
+    fs::read(root().join("samples/refused-after-deploy/error.log")).expect("a sample")
+}
+
+/// Rows of the table `events`.
+fn n_records(dir: &Path, arguments: &[&str]) -> usize {
+    let output = run(
+        dir,
+        &[&["export", "-q", "--table", "events"], arguments].concat(),
+    );
+    Rows::parse(&stdout(&output)).len()
+}
+
+/// Writes files, and the directories they lie in.
+fn write(dir: &Path, files: &[(&str, &[u8])]) {
+    for (name, text) in files {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+}
+
+/// What is part of an archive is told by where it comes from and not by its name.
+#[test]
+fn a_path_that_looks_like_a_member_is_a_file() {
+    let log = sample();
+    for name in ["error!1.log", "web!1/error.log"] {
+        in_directory(|dir| {
+            write(dir, &[(name, &log)]);
+            assert_eq!(n_records(dir, &["."]), 127, "{name}");
+            write(dir, &[("z.log", &log), ("z.log.gz", &packed::gzip(&log))]);
+            assert_eq!(n_records(dir, &["."]), 127, "{name}");
+        });
+    }
+}
+
+/// What is passed over as no log counts nothing, so nothing is left to it.
+#[test]
+fn a_copy_that_is_not_read_is_no_elder() {
+    let prose = "Notes of that night, in no order.\n"
+        .repeat(60)
+        .into_bytes();
+    let records: Vec<u8> = sample()
+        .split_inclusive(|&b| b == b'\n')
+        .take(10)
+        .flatten()
+        .copied()
+        .collect();
+    let text = [&prose[..], &records].concat();
+    in_directory(|dir| {
+        write(
+            dir,
+            &[
+                ("d/notes.txt", &text),
+                ("given.log.gz", &packed::gzip(&text)),
+            ],
+        );
+        write(dir, &[("given.log", &text)]);
+        let want = n_records(dir, &["given.log"]);
+        assert!(want > 0);
+        for files in [
+            ["given.log.gz", "d"],
+            ["d", "given.log.gz"],
+            ["d", "given.log"],
+        ] {
+            for mmap in ["auto", "never"] {
+                let arguments = [&["--mmap", mmap], &files[..]].concat();
+                assert_eq!(n_records(dir, &arguments), want, "{arguments:?}");
+            }
+        }
+    });
+}
+
+/// With `--host`, nothing is left to a copy of which the filter drops all.
+#[test]
+fn the_copy_that_a_filter_keeps_counts() {
+    let log = sample();
+    for place in [
+        "d/web1/var/log/nginx/error.log",
+        "d/web1/var/log/nginx/error.log.gz",
+        "w.tar",
+    ] {
+        in_directory(|dir| {
+            let packed = match place {
+                "w.tar" => tar("web1/var/log/nginx/error.log", &log),
+                _ if place.ends_with("gz") => packed::gzip(&log),
+                _ => log.clone(),
+            };
+            write(dir, &[("d/a-copy.log", &log), (place, &packed)]);
+            assert_eq!(n_records(dir, &["."]), 127, "{place}");
+            for mmap in ["auto", "never"] {
+                let arguments = ["--mmap", mmap, "--host", "web1", "."];
+                assert_eq!(n_records(dir, &arguments), 127, "{place}");
+            }
+            assert_eq!(n_records(dir, &["--host", "web2", "."]), 0, "{place}");
+        });
+    }
+}
+
+/// The first `n` lines.
+fn head(text: &[u8], n: usize) -> Vec<u8> {
+    let lines = text.split_inclusive(|&byte| byte == b'\n').take(n);
+    lines.flatten().copied().collect()
+}
+
+/// Of several that a log begins like, the one that goes on longest counts.
+#[test]
+fn copies_of_a_growing_log_count_once() {
+    let access =
+        fs::read(root().join("samples/refused-after-deploy/access.log")).expect("a sample");
+    let error = sample();
+    for (log, rows) in [(&error, "events"), (&access, "requests")] {
+        let (a, b) = (head(log, 40), head(log, 80));
+        let n = |dir: &Path, arguments: &[&str]| {
+            let all = [&["export", "-q", "--table", rows], arguments].concat();
+            Rows::parse(&stdout(&run(dir, &all))).len()
+        };
+        let want = |dir: &Path| {
+            write(dir, &[("whole", log)]);
+            let want = n(dir, &["whole"]);
+            fs::remove_file(dir.join("whole")).expect("there");
+            want
+        };
+        // Whatever the order of their names.
+        for [first, second, third] in [[&a, &b, log], [log, &b, &a], [&b, log, &a]] {
+            in_directory(|dir| {
+                let want = want(dir);
+                let files: [(&str, &[u8]); 3] = [
+                    ("error.log-20261119", first),
+                    ("error.log-20261120", second),
+                    ("error.log-20261121", third),
+                ];
+                write(dir, &files);
+                assert_eq!(
+                    (n(dir, &["."]), n(dir, &["--mmap", "never", "."])),
+                    (want, want)
+                );
+                for (name, text) in files {
+                    write(dir, &[(&format!("{name}.gz"), &packed::gzip(text))]);
+                    fs::remove_file(dir.join(name)).expect("there");
+                }
+                assert_eq!(n(dir, &["."]), want);
+            });
+            in_directory(|dir| {
+                let want = want(dir);
+                for (name, text) in [("1.tar", first), ("2.tar", second), ("3.tar", third)] {
+                    write(dir, &[(name, &tar("error.log", text))]);
+                }
+                assert_eq!(n(dir, &["."]), want);
+            });
+        }
+    }
 }
