@@ -222,6 +222,14 @@ impl Unpacker {
         let head = top.feed.peek(&mut below, container::HEAD_LEN);
         let Some(container) = container::recognise(head) else {
             self.phase = Phase::Announce { is_read: true };
+            // What an archive lies in may hold more.
+            let above_archive = self.levels.iter_mut().rev();
+            let above_archive = above_archive.take_while(|l| !matches!(l.role, Role::Tar(_)));
+            for level in above_archive {
+                if let Role::Units(units) = &mut level.role {
+                    units.hold_text();
+                }
+            }
             return;
         };
         // A compressed archive is one file.

@@ -89,7 +89,8 @@ pub(super) struct Units {
     unit_start: u64,
     unit_decoded: u64,
     n_stalls: u32,
-    copies: Copies,
+    /// `None`: nothing packed can stand in what is handed on.
+    copies: Option<Copies>,
     /// Something packed was opened in what was handed on: it may be a copy of what is stored.
     pub(super) holds_packed: bool,
     /// Units begun.
@@ -112,7 +113,7 @@ impl Units {
         feed.remember(format.lookback);
         Units {
             codec,
-            copies: Copies::of(format.magic),
+            copies: Some(Copies::of(format.magic)),
             holds_packed: false,
             place: Place::Between,
             unit_start: 0,
@@ -120,6 +121,11 @@ impl Units {
             n_stalls: 0,
             n_units: 0,
         }
+    }
+
+    /// What is handed on is a log and holds no container: nothing of it need be noted, which takes a search of all of it.
+    pub(super) fn hold_text(&mut self) {
+        self.copies = None;
     }
 
     pub(super) fn pull(&mut self, feed: &mut Feed, below: &mut Below<'_>, out: &mut [u8]) -> Step {
@@ -162,7 +168,7 @@ impl Units {
                 self.unit_start = feed.offset;
                 self.unit_decoded = 0;
                 self.n_stalls = 0;
-                self.copies.clear();
+                self.copies.iter_mut().for_each(Copies::clear);
                 match begun {
                     Ok(()) => {
                         self.n_units += 1;
@@ -237,7 +243,9 @@ impl Units {
         if len == 0 && n_out > 0 {
             return Some(self.exhausted(feed, below));
         }
-        self.copies.take(&out[..n_out]);
+        if let Some(copies) = &mut self.copies {
+            copies.take(&out[..n_out]);
+        }
         self.unit_decoded += n_out as u64;
         below.shared.decoded_bytes += n_out as u64;
         self.n_stalls = if n_in + n_out > 0 {
@@ -307,7 +315,7 @@ impl Units {
         if read == 0 {
             feed.skip(below, 1);
         }
-        self.copies.end();
+        self.copies.iter_mut().for_each(Copies::end);
         let found = self.find(feed, below, detected);
         let resumed = found.then_some(feed.offset);
         feed.report(below, trouble, detected, Some(self.unit()), resumed);
@@ -401,7 +409,8 @@ impl Units {
             if matches!(self.codec.look(head), Look::Unit) && self.codec.confirm(head) {
                 let after = head[..head.len().min(copies::SIDE_LEN)].to_vec();
                 let before = feed.last(copies::SIDE_LEN);
-                if !may_be_copied || !self.copies.has(&before, &after) {
+                let is_copy = |copies: &Copies| copies.has(&before, &after);
+                if !may_be_copied || !self.copies.as_ref().is_some_and(is_copy) {
                     return true;
                 }
             }
