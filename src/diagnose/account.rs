@@ -43,7 +43,8 @@ pub fn account(scanned: &Scanned) -> Account {
     let source = |(state, ledger): (&SourceState, &Ledger)| SourceAccount {
         problems: problems(state, ledger),
         notes: notes(state, ledger, scanned),
-        is_read: state.is_scanned() || state.kind == Kind::Empty,
+        // What was refused has no bytes either.
+        is_read: state.is_scanned() || (state.kind == Kind::Empty && unreadable(state).is_empty()),
     };
     Account {
         sources: scanned
@@ -101,7 +102,7 @@ fn changes(state: &SourceState) -> Vec<String> {
     if let Some(offset) = state.lost_from {
         let n = state.size_bytes.saturating_sub(offset);
         problems.push(format!(
-            "{n} bytes from byte {offset} on were lost while it was read; they are not analysed"
+            "{n} bytes from byte {offset} on were lost while it was read; what was read of them before is counted"
         ));
     }
     problems
