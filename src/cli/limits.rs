@@ -1,7 +1,7 @@
 //! Every limit with its value and what happens past it, for `--help` and the README.
 
 use crate::{
-    aggregate::{ledger, limits},
+    aggregate::{denials, forged, ledger, limits},
     config,
     input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
@@ -58,6 +58,56 @@ pub fn rows() -> Vec<[String; 3]> {
             "clients of one row, exactly",
             number(limits::CLIENTS_EXACT_MAX),
             "a HyperLogLog estimate, standard error 2.3 %",
+        ),
+        row(
+            "failures of each kind of log that are joined one by one",
+            number(limits::TRACES_MAX),
+            "whole clients are left out, and the report says of how many requests it is one",
+        ),
+        row(
+            "rows of what was said of upstreams, for findings",
+            number(limits::SIGN_ROWS_MAX),
+            "buckets get wider, up to 15 minutes; then upstreams are pooled",
+        ),
+        row(
+            "messages kept as samples of these",
+            number(limits::SAMPLES_MAX),
+            "findings about the others quote none",
+        ),
+        row(
+            "rows of when upstreams answered, for findings",
+            number(limits::SERVED_ROWS_MAX),
+            "buckets get wider, up to 15 minutes; then upstreams are pooled",
+        ),
+        row(
+            "durations of attempts that came to a bad end, to the millisecond",
+            number(limits::DURATIONS_MAX),
+            "they are kept to 10, then to 50 milliseconds; then upstreams are pooled",
+        ),
+        row(
+            "bytes of the name of an upstream",
+            number(limits::UPSTREAM_LEN_MAX),
+            "names that begin alike are one",
+        ),
+        row(
+            "denials of SELinux and AppArmor",
+            number(denials::DENIALS_MAX),
+            "the first are kept, the rest is counted",
+        ),
+        row(
+            "switches of SELinux (`setenforce`, booleans)",
+            number(denials::SWITCHES_MAX),
+            "the first are kept",
+        ),
+        row(
+            "clients that forged lines, by address",
+            number(forged::SENDERS_MAX),
+            "the rest is only counted",
+        ),
+        row(
+            "connections on which forged lines came",
+            number(forged::CONNECTIONS_MAX),
+            "the senders of the rest are not named",
         ),
         row(
             "hosts of one source by name",
@@ -120,6 +170,16 @@ pub fn rows() -> Vec<[String; 3]> {
             "the hole is left out",
         ),
         row(
+            "bytes of a header or a name in an archive or a compressed file",
+            bytes(unpack.header_bytes_max as u64),
+            "it is not read, exit status 1",
+        ),
+        row(
+            "places in one file where reading is tried again after damage",
+            grouped(unpack.restarts_max),
+            "reading stops there, exit status 1",
+        ),
+        row(
             "problems told of one file",
             grouped(unpack.problems_max),
             "one says that there are more",
@@ -173,7 +233,7 @@ pub fn help() -> String {
         .into_iter()
         .map(|[what, value, past]| format!("  {what}: {value}; past it {past}\n").replace('`', ""));
     format!(
-        "Limits, all told when reached:\n{}",
+        "Limits, and what happens past them:\n{}",
         lines.collect::<String>()
     )
 }

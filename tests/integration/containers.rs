@@ -359,13 +359,15 @@ fn damage_is_named_where_people_look() {
         }
         lab.write("hurt", &stored);
         let output = run(lab.path(), &["export", "--table", "sources", "hurt"]);
-        assert_eq!(status(&output), 1, "{name}: {}", stderr(&output));
         let warning = "coroner: warning: hurt";
         assert!(stderr(&output).contains(warning), "{}", stderr(&output));
         let rows = Rows::parse(&stdout(&output));
+        // Where the first block is the one that is damaged, nothing could be read.
+        let wanted = if rows.sum("decoded_bytes") == 0 { 2 } else { 1 };
+        assert_eq!(status(&output), wanted, "{name}: {}", stderr(&output));
         assert_ne!(rows.get(0, "problems"), "", "{name}");
         let report = run(lab.path(), &["hurt"]);
-        assert_eq!(status(&report), 1, "{name}");
+        assert_eq!(status(&report), wanted, "{name}");
         assert!(stdout(&report).contains("hurt"), "{}", stdout(&report));
     }
 }
