@@ -125,7 +125,12 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
             Err(_) => scanned.found[elder.stored()].name.to_string_lossy(),
         };
         let (n, of) = (ledger.n_of(LineClass::Duplicate), ledger.n_lines());
-        format!("{n} of its {of} lines are the same as those of {elder} and counted there")
+        let mut note =
+            format!("{n} of its {of} lines are the same as those of {elder} and counted there");
+        if state.is_apart && n < of {
+            note.push_str("; what follows is not compared and may count twice");
+        }
+        note
     });
     notes
         .map(ToString::to_string)

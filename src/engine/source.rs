@@ -47,6 +47,8 @@ pub struct SourceState {
     pub lost_from: Option<u64>,
     /// The source that holds its first bytes too, where they are counted.
     pub same_as: Option<SourceKey>,
+    /// Both go on behind those, or the other is damaged there: then nothing is compared any more.
+    pub is_apart: bool,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
     /// It was scanned in place; else in blocks of a stream.
@@ -104,6 +106,7 @@ impl SourceState {
             changed: None,
             lost_from: None,
             same_as: None,
+            is_apart: false,
             same_len: 0,
             is_mapped: false,
         }
