@@ -280,7 +280,7 @@ impl World<'_> {
     /// tell that: a path may hold a `!` as well.
     fn twin(
         &self,
-        state: &SourceState,
+        state: &mut SourceState,
         siblings: Option<&ByLine>,
         sample: &[u8],
         archives: &mut OpenArchives,
@@ -293,8 +293,12 @@ impl World<'_> {
             siblings,
             sample,
         };
-        self.beginnings
-            .twin(self.found, &stream, self.config, archives)
+        let mut begins_like = None;
+        let twin =
+            self.beginnings
+                .twin(self.found, &stream, self.config, archives, &mut begins_like);
+        state.begins_like = begins_like.filter(|_| twin.is_none());
+        twin
     }
 }
 

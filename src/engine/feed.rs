@@ -365,7 +365,7 @@ impl OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, siblings.as_deref(), sample, &mut elders);
+        let twin = world.twin(&mut state, siblings.as_deref(), sample, &mut elders);
         let is_alone = siblings.is_none();
         if let Some(siblings) = siblings {
             add_sibling(siblings, &state, sample);

@@ -531,13 +531,15 @@ impl Beginnings {
                 )
     }
 
-    /// The elder that a stream begins like. An `archive` that is open is used if it can be.
+    /// The elders that a stream is the same as so far; `archives` that are open are used if they can be. In `begins_like` comes one
+    /// that has lines in common with it, and how many, but too few to be sure.
     pub(super) fn twin<'e>(
         &'e self,
         found: &[Found],
         stream: &Stream<'e>,
         config: &EngineConfig,
         archives: &mut OpenArchives,
+        begins_like: &mut Option<(SourceKey, u64)>,
     ) -> Option<Twin> {
         if self.are_plain.is_empty() {
             return None; // nothing is counted
@@ -562,11 +564,17 @@ impl Beginnings {
             bytes.truncate(len);
             let common = common_len(sample, &bytes);
             let goes_no_further = common == bytes.len() || common == sample.len();
-            let is_same = (goes_no_further || common >= SAME_LEN_MIN)
-                && (!stream.needs_client()
-                    || record::has_tail(&sample[..common])
-                    || common == sample.len() && elder.is_copied(stream, found, &bytes, config))
-                && elder.counts_like(stream.state, found, &bytes, config);
+            let is_known = !stream.needs_client() || record::has_tail(&sample[..common]);
+            let is_copied =
+                || common == sample.len() && elder.is_copied(stream, found, &bytes, config);
+            let counts =
+                (is_known || is_copied()) && elder.counts_like(stream.state, found, &bytes, config);
+            let is_same = counts && (goes_no_further || common >= SAME_LEN_MIN);
+            if counts && !is_same {
+                let n_lines = memchr::memchr_iter(b'\n', &sample[..common]).count() as u64;
+                let alike = begins_like.filter(|&(_, n_most)| n_most >= n_lines);
+                *begins_like = alike.or((n_lines > 1).then_some((elder.key(), n_lines)));
+            }
             if !is_same || common < common_max {
                 archives.give_back(source);
                 continue;

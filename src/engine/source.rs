@@ -47,7 +47,9 @@ pub struct SourceState {
     pub lost_from: Option<u64>,
     /// The source that holds its first bytes too, where they are counted.
     pub same_as: Option<SourceKey>,
-    /// Both go on behind those, or the other is damaged there: then nothing is compared any more.
+    /// One that has its first lines too, and how many, where these are too few to be the same content: they count in both.
+    pub begins_like: Option<(SourceKey, u64)>,
+    /// Both go on behind those of [`same_as`](Self::same_as), or the other is damaged there: then nothing is compared any more.
     pub is_apart: bool,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
@@ -106,6 +108,7 @@ impl SourceState {
             changed: None,
             lost_from: None,
             same_as: None,
+            begins_like: None,
             is_apart: false,
             same_len: 0,
             is_mapped: false,

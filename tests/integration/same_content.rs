@@ -500,3 +500,32 @@ fn copies_without_a_client_count_once() {
         assert_eq!(n_events(dir, &["."]), 2);
     });
 }
+
+/// What follows damage is not compared, and that is said.
+#[test]
+fn what_follows_damage_counts_twice_and_is_said() {
+    in_directory(|dir| {
+        let log = sample();
+        // A member of gzip that ends before its time, and another behind it.
+        let start = head(&log, 80);
+        let first = packed::gzip(&start);
+        let mut damaged = first[..first.len() - 200].to_vec();
+        damaged.extend(packed::gzip(&log[start.len()..]));
+        write(
+            dir,
+            &[("a.log.gz", &damaged), ("b.log.gz", &packed::gzip(&log))],
+        );
+        let files = ["a.log.gz", "b.log.gz"];
+        assert!(n_records(dir, &files) > 127);
+        let said = note(dir, "b.log.gz", &files);
+        assert!(said.contains("twice"), "{said}");
+        // Of a plain copy nobody knows that it is damaged.
+        let mut damaged = log.clone();
+        damaged[start.len()..start.len() + 20].fill(b'x');
+        write(dir, &[("c.log", &damaged), ("d.log", &log)]);
+        let said = note(dir, "d.log", &["c.log", "d.log"]);
+        let want =
+            "its first 80 lines are the same as those of c.log and counted twice: then they differ";
+        assert_eq!(said, want);
+    });
+}
