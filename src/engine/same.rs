@@ -2,10 +2,12 @@
 //! that `copytruncate` copied and did not cut.
 //!
 //! Every stream but the first of those that begin alike is compared with its elders byte for byte as it is read, and counts from
-//! where it parts from the last of them. Elder are plain files, then compressed ones, each in their order, then the members of archives. So every byte is counted once, however much of it two have in common, and
-//! nothing is believed but the bytes. How members begin is known only once their archives were unpacked: where there are several
-//! of these, they are unpacked once more beforehand, on all threads. What one archive holds is compared as it comes, and unpacked
-//! once more only up to those that begin alike.
+//! where it parts from the last of them. Elder are plain files, then compressed ones, each in their order, then the members of
+//! archives. So every byte is counted once, however much of it two have in common, and nothing is believed but the bytes.
+//!
+//! How members begin is known only once their archives were unpacked: where there are several of these, they are unpacked once
+//! more beforehand, on all threads. What one archive holds is compared as it comes, and unpacked once more only up to those that
+//! begin alike.
 //!
 //! An elder is one that is counted itself: its content is read as a log, and of the same kind. Where a filter asks for machines,
 //! those streams that it keeps by their path are elder to all others.
@@ -417,20 +419,20 @@ impl Read for Source {
 
 /// Archives whose members were compared with: the next is likely to be one of those that follow.
 #[derive(Default)]
-pub(super) struct OpenArchives(Vec<Box<Unpacked>>);
+pub(super) struct OpenArchives(Vec<Unpacked>);
 
 impl OpenArchives {
     /// One that has not come to a member of the file number `stored` yet.
     fn take(&mut self, stored: u32, member: u32) -> Option<Box<Unpacked>> {
         let is_before = |open: &Unpacked| open.stored == stored && open.n_members <= member;
-        let index = self.0.iter().position(|open| is_before(open))?;
-        Some(self.0.remove(index))
+        let index = self.0.iter().position(is_before)?;
+        Some(Box::new(self.0.remove(index)))
     }
 
     fn give_back(&mut self, source: Source) {
         if let Source::Member(unpacked) = source {
             self.0.retain(|open| open.stored != unpacked.stored);
-            self.0.push(unpacked);
+            self.0.push(*unpacked);
             let n_many = self.0.len().saturating_sub(ELDERS_MAX);
             self.0.drain(..n_many);
         }
@@ -733,44 +735,55 @@ impl Twin {
     /// How many of `bytes`, the next of the stream, any elder goes on with; whoever does not go on with all of them is none any
     /// more.
     pub(super) fn common(&mut self, bytes: &[u8], archives: &mut OpenArchives) -> usize {
-        let mut best = None;
-        let mut goes_on = Vec::new();
+        let (mut best, mut goes_on) = (Best::default(), Vec::new());
         for mut elder in self.elders.drain(..) {
-            let len = elder.common(bytes, &mut self.room);
-            if best.is_none_or(|(best, _, _)| best < len) {
-                best = Some((len, elder.key, elder.has_ended));
-            }
-            if len == bytes.len() {
+            if best.note(&mut elder, bytes, &mut self.room) == bytes.len() {
                 goes_on.push(elder);
             } else {
                 archives.give_back(elder.reader.into_inner().1);
             }
         }
         self.elders = goes_on;
-        self.note(best, bytes)
+        self.follow(&best, bytes)
     }
 
     /// The same of `bytes` that are all there is: the first elder that holds all of them will do.
     pub(super) fn common_of_all(&mut self, bytes: &[u8]) -> usize {
-        let mut best = None;
+        let mut best = Best::default();
         for mut elder in self.elders.drain(..) {
-            let len = elder.common(bytes, &mut self.room);
-            if best.is_none_or(|(best, _, _)| best < len) {
-                best = Some((len, elder.key, elder.has_ended));
-            }
-            if len == bytes.len() {
+            if best.note(&mut elder, bytes, &mut self.room) == bytes.len() {
                 break;
             }
         }
-        self.note(best, bytes)
+        self.follow(&best, bytes)
     }
 
-    fn note(&mut self, best: Option<(usize, SourceKey, bool)>, bytes: &[u8]) -> usize {
-        let Some((len, key, has_ended)) = best else {
-            return 0;
-        };
-        self.elder = key;
-        self.is_apart = len < bytes.len() && !has_ended;
+    fn follow(&mut self, best: &Best, bytes: &[u8]) -> usize {
+        self.elder = best.key.unwrap_or(self.elder);
+        self.is_apart = best.len < bytes.len() && !best.has_ended;
+        best.len
+    }
+}
+
+/// The first of those elders that have most in common with a part of a stream.
+#[derive(Default)]
+struct Best {
+    key: Option<SourceKey>,
+    len: usize,
+    has_ended: bool,
+}
+
+impl Best {
+    /// How much of `bytes` the elder goes on with.
+    fn note(&mut self, elder: &mut OpenElder, bytes: &[u8], room: &mut Vec<u8>) -> usize {
+        let len = elder.common(bytes, room);
+        if self.key.is_none() || len > self.len {
+            *self = Best {
+                key: Some(elder.key),
+                len,
+                has_ended: elder.has_ended,
+            };
+        }
         len
     }
 }
