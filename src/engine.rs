@@ -27,7 +27,7 @@ use self::{
     crew::Crew,
     feed::{Feed, Portion, Spares},
     job::{Job, Part, behind_nuls, jobs},
-    same::{Beginnings, OpenArchives, Stream, Twin},
+    same::{Beginnings, ByLine, OpenArchives, Stream, Twin},
     source::name_directories,
     tally::{Lost, Tally},
     tracer::Shared,
@@ -276,12 +276,12 @@ impl World<'_> {
         (self.n_helpers > 0).then(|| Ahead::new(self.n_helpers, limits, &self.budget))
     }
 
-    /// The elder stream that one begins like; `is_member`, whether that is part of an archive. Its name does not tell: a path may
-    /// hold a `!` as well.
+    /// The elder stream that one begins like; `siblings` are the members before it, if it is part of an archive. Its name does not
+    /// tell that: a path may hold a `!` as well.
     fn twin(
         &self,
-        state: &SourceState,
-        is_member: bool,
+        state: &mut SourceState,
+        siblings: Option<&ByLine>,
         sample: &[u8],
         archives: &mut OpenArchives,
     ) -> Option<Twin> {
@@ -290,11 +290,15 @@ impl World<'_> {
         }
         let stream = Stream {
             state,
-            is_member,
+            siblings,
             sample,
         };
-        self.beginnings
-            .twin(self.found, &stream, self.config, archives)
+        let mut begins_like = None;
+        let twin =
+            self.beginnings
+                .twin(self.found, &stream, self.config, archives, &mut begins_like);
+        state.begins_like = begins_like.filter(|_| twin.is_none());
+        twin
     }
 }
 
@@ -476,16 +480,19 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
         return;
     };
     let bytes = mapped(file);
+    let mut is_apart = false;
     let common = same_file(state, before, world).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
-        let mut twin = world.twin(state, false, sample, &mut OpenArchives::default())?;
+        let mut twin = world.twin(state, None, sample, &mut OpenArchives::default())?;
         let common = twin.common_of_all(bytes);
+        is_apart = twin.is_apart;
         Some((twin.elder, common))
     });
     if let Some((elder, common)) = common {
         let common = common.min(bytes.len());
         let reading = &state.reading;
         state.same_len = feed::cut_at(reading, bytes, common, &mut Scratch::default());
+        state.is_apart = is_apart;
         state.same_as = (state.same_len > 0).then_some(elder);
     }
 }

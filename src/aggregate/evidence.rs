@@ -15,6 +15,11 @@ impl SourceKey {
     pub const fn stored(self) -> usize {
         (self.0 >> 32) as usize
     }
+
+    /// Number in that stream.
+    pub const fn member(self) -> u32 {
+        self.0 as u32
+    }
 }
 
 /// A place in a source. Ordered by source and offset, so the smallest of several is the same however they were found.

@@ -2,7 +2,7 @@
 //! complete.
 
 use crate::{
-    aggregate::{Ledger, LineClass, ledger::Reason},
+    aggregate::{Ledger, LineClass, SourceKey, ledger::Reason},
     engine::{Scanned, SourceState},
     error::Error,
     input::Kind,
@@ -116,22 +116,35 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
     let also = also
         .iter()
         .map(|name| format!("{} is the same file", name.to_string_lossy()));
-    let same = state.same_as.map(|elder| {
+    let name = |elder: SourceKey| {
         let index = scanned
             .sources
             .binary_search_by_key(&elder, |state| state.key);
         // An archive that changed meanwhile may have no such member any more.
-        let elder = match index {
+        match index {
             Ok(index) => String::from_utf8_lossy(&scanned.sources[index].name),
             Err(_) => scanned.found[elder.stored()].name.to_string_lossy(),
-        };
+        }
+    };
+    let same = state.same_as.map(|elder| {
+        let elder = name(elder);
         let (n, of) = (ledger.n_of(LineClass::Duplicate), ledger.n_lines());
-        format!("{n} of its {of} lines are the same as those of {elder} and counted there")
+        let mut note =
+            format!("{n} of its {of} lines are the same as those of {elder} and counted there");
+        if state.is_apart && n < of {
+            note.push_str("; what follows is not compared and may count twice");
+        }
+        note
+    });
+    let alike = state.begins_like.map(|(elder, n)| {
+        let elder = name(elder);
+        format!("its first {n} lines are the same as those of {elder} and counted twice: then they differ")
     });
     notes
         .map(ToString::to_string)
         .chain(also)
         .chain(same)
+        .chain(alike)
         .chain(changed.map(|change| change.to_string()))
         .collect()
 }

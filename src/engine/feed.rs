@@ -2,7 +2,7 @@
 
 use super::{
     FileState, SourceState, World, panic,
-    same::{OpenArchives, Twin},
+    same::{ByLine, OpenArchives, Twin, add_sibling},
     source::push_members,
 };
 use crate::{
@@ -65,6 +65,8 @@ pub(super) struct Feed<'a> {
     stream: Option<Stream>,
     /// The members so far, in order.
     pub(super) sources: Vec<SourceState>,
+    /// How the members so far begin, if it is an archive.
+    siblings: ByLine,
     /// Archives whose members those were compared with.
     elders: OpenArchives,
 }
@@ -115,6 +117,7 @@ impl<'a> Feed<'a> {
             ahead: world.ahead(),
             stream: None,
             sources: Vec::new(),
+            siblings: ByLine::default(),
             elders: OpenArchives::default(),
         }
     }
@@ -232,7 +235,8 @@ impl<'a> Feed<'a> {
                     state.troubles.append(&mut stream.early);
                     let elders = std::mem::take(&mut self.elders);
                     let unpacker = &mut stream.unpacker;
-                    let member = OpenMember::new(state, is_alone, unpacker, self.world, elders);
+                    let siblings = (!is_alone).then_some(&mut self.siblings);
+                    let member = OpenMember::new(state, siblings, unpacker, self.world, elders);
                     stream.member = Some(member);
                     return Some(());
                 }
@@ -353,7 +357,7 @@ impl OpenMember {
     /// Begins with the bytes that tell its kind and its envelope.
     fn new(
         mut state: SourceState,
-        is_alone: bool,
+        siblings: Option<&mut ByLine>,
         unpacker: &mut Unpacker,
         world: &World<'_>,
         mut elders: OpenArchives,
@@ -361,7 +365,11 @@ impl OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
-        let twin = world.twin(&state, !is_alone, sample, &mut elders);
+        let twin = world.twin(&mut state, siblings.as_deref(), sample, &mut elders);
+        let is_alone = siblings.is_none();
+        if let Some(siblings) = siblings {
+            add_sibling(siblings, &state, sample);
+        }
         OpenMember {
             state,
             blocks,
@@ -451,9 +459,14 @@ impl OpenMember {
         };
         let common = match (block.n_hole, block.n_omitted) {
             (0, 0) => twin.common(&block.bytes, &mut self.elders),
-            _ => 0, // what was left out cannot be compared
+            // What was left out cannot be compared.
+            _ => {
+                twin.is_apart = true;
+                0
+            }
         };
         let elder = twin.elder;
+        self.state.is_apart = twin.is_apart;
         if common < block.bytes.len()
             && let Some(twin) = self.twin.take()
         {

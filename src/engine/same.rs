@@ -2,16 +2,19 @@
 //! that `copytruncate` copied and did not cut.
 //!
 //! Every stream but the first of those that begin alike is compared with its elders byte for byte as it is read, and counts from
-//! where it parts from the last of them. Elder are plain files, then compressed ones, each in their order, then the members of archives, those of
-//! one archive not being compared with each other. So every byte is counted once, however much of it two have in common, and
-//! nothing is believed but the bytes. How members begin is known only once their archives were unpacked: where there are several
-//! of these, they are unpacked once more beforehand, on all threads.
+//! where it parts from the last of them. Elder are plain files, then compressed ones, each in their order, then the members of
+//! archives. So every byte is counted once, however much of it two have in common, and nothing is believed but the bytes.
+//!
+//! How members begin is known only once their archives were unpacked: where there are several of these, they are unpacked once
+//! more beforehand, on all threads. What one archive holds is compared as it comes, and unpacked once more only up to those that
+//! begin alike.
 //!
 //! An elder is one that is counted itself: its content is read as a log, and of the same kind. Where a filter asks for machines,
 //! those streams that it keeps by their path are elder to all others.
 //!
 //! Machines that start at the same second write the same first lines: what two have in common counts as the same only if one
-//! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin.
+//! of them goes no further, or it is long ([`SAME_LEN_MIN`]), and if it holds a client, whose connection number has no twin. Without
+//! a client they must be the same to their end, and either of one machine or one rotated set, or tell of more than one second.
 
 use super::{
     EngineConfig, SourceState,
@@ -54,11 +57,14 @@ const SAME_LEN_MIN: usize = 64 << 10;
 /// Bytes of a stream that are looked at beforehand.
 const HEAD_LEN: usize = 64 << 10;
 
+/// Streams by the hash of their first line.
+pub(super) type ByLine = HashMap<u64, Vec<Elder>>;
+
 /// The beginnings of all files and members, known before any is read.
 #[derive(Debug, Default)]
 pub(super) struct Beginnings {
     /// Files by the hash of their first line, in their order, then members.
-    by_line: HashMap<u64, Vec<Elder>>,
+    by_line: ByLine,
     /// Of each file whether it is plain: however it is read, this decides which of two is the elder.
     are_plain: Vec<bool>,
     /// The machines asked for.
@@ -67,13 +73,27 @@ pub(super) struct Beginnings {
 
 /// A file, or a member of an archive, that others may begin like.
 #[derive(Clone, Debug)]
-struct Elder {
+pub(super) struct Elder {
     stored: u32,
     /// Its number in an archive.
     member: Option<u32>,
     name: Vec<u8>,
     /// The machine its path names.
     machine: Option<Arc<str>>,
+    prefixes: Prefixes,
+}
+
+/// Hashes of the first bytes, as many as [`PREFIX_LENS`] says, where there are so many: two that both go on there and differ are
+/// not the same, and need not be read to see that. Many logs of containers begin with one line.
+type Prefixes = [Option<u64>; PREFIX_LENS.len()];
+
+/// The longest is one that is looked at beforehand, and not longer than what is [no chance](SAME_LEN_MIN).
+const PREFIX_LENS: [usize; 4] = [512, 4 << 10, 16 << 10, HEAD_LEN];
+const _: () = assert!(HEAD_LEN <= SAME_LEN_MIN);
+
+fn prefixes(bytes: &[u8]) -> Prefixes {
+    let hash = |bytes: &[u8]| FixedState::default().hash_one(bytes);
+    PREFIX_LENS.map(|len| bytes.get(..len).map(hash))
 }
 
 /// What comes before any reading: the order of files, and their beginnings.
@@ -104,7 +124,8 @@ pub(super) fn prepare<S: Send>(
     };
     for ((found, head), stored) in heads.iter().zip(0..) {
         if let Some(line) = head.line {
-            let elder = Elder::new(stored, None, found.name.as_os_str().as_encoded_bytes());
+            let name = found.name.as_os_str().as_encoded_bytes();
+            let elder = Elder::new(stored, None, name, head.prefixes);
             beginnings.by_line.entry(line).or_default().push(elder);
         }
     }
@@ -175,7 +196,7 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
             Item::Bytes(n) if is_wanted => len += n,
             Item::Seam => is_head = false,
             Item::EndOfMember(_) => {
-                let elder = Elder::new(stored, Some(n_members - 1), &name);
+                let elder = Elder::new(stored, Some(n_members - 1), &name, prefixes(&head[..len]));
                 members.extend(first_line(&head[..len]).map(|line| (line, elder)));
             }
             Item::Bytes(_) | Item::Problem(_) => {}
@@ -205,6 +226,7 @@ pub fn rotation_set(name: &str) -> (String, Option<u64>) {
 struct Head {
     /// Hash of its first line; `None` for archives, pipes, and what cannot be read.
     line: Option<u64>,
+    prefixes: Prefixes,
     is_plain: bool,
     is_archive: bool,
     /// Of its first record.
@@ -231,6 +253,7 @@ impl Head {
         bytes.truncate(len);
         Head {
             line: first_line(&bytes),
+            prefixes: prefixes(&bytes),
             is_plain: matches!(source, Source::Plain(_)),
             is_archive: false,
             time: first_time(&bytes),
@@ -245,9 +268,18 @@ fn first_line(bytes: &[u8]) -> Option<u64> {
 
 /// The time of the first record in `bytes`, whatever is wrapped around it: good enough to put files in order.
 fn first_time(bytes: &[u8]) -> Option<LocalTime> {
+    time_in(bytes, bytes.split(|&b| b == b'\n'))
+}
+
+fn last_time(bytes: &[u8]) -> Option<LocalTime> {
+    time_in(bytes, bytes.rsplit(|&b| b == b'\n'))
+}
+
+/// The first time that any of `lines` tells, which are of `bytes`.
+fn time_in<'a>(bytes: &[u8], mut lines: impl Iterator<Item = &'a [u8]>) -> Option<LocalTime> {
     let chain = told::chain_of(bytes);
     let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
-    bytes.split(|&b| b == b'\n').find_map(|line| {
+    lines.find_map(|line| {
         let text = wrapper::strip(&chain, line, &mut scratch).text;
         match heads.parse(text) {
             Ok(head) => head.time,
@@ -387,22 +419,35 @@ impl Read for Source {
 
 /// Archives whose members were compared with: the next is likely to be one of those that follow.
 #[derive(Default)]
-pub(super) struct OpenArchives(Vec<Box<Unpacked>>);
+pub(super) struct OpenArchives(Vec<Unpacked>);
 
 impl OpenArchives {
     /// One that has not come to a member of the file number `stored` yet.
     fn take(&mut self, stored: u32, member: u32) -> Option<Box<Unpacked>> {
         let is_before = |open: &Unpacked| open.stored == stored && open.n_members <= member;
-        let index = self.0.iter().position(|open| is_before(open))?;
-        Some(self.0.remove(index))
+        let index = self.0.iter().position(is_before)?;
+        Some(Box::new(self.0.remove(index)))
     }
 
     fn give_back(&mut self, source: Source) {
         if let Source::Member(unpacked) = source {
             self.0.retain(|open| open.stored != unpacked.stored);
-            self.0.push(unpacked);
+            self.0.push(*unpacked);
             let n_many = self.0.len().saturating_sub(ELDERS_MAX);
             self.0.drain(..n_many);
+        }
+    }
+}
+
+fn are_same(mut a: Source, mut b: Source) -> bool {
+    let (mut room_a, mut room_b) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
+    loop {
+        let (len_a, len_b) = (fill(&mut a, &mut room_a), fill(&mut b, &mut room_b));
+        if room_a[..len_a] != room_b[..len_b] {
+            return false;
+        }
+        if len_a < HEAD_LEN {
+            return !a.is_damaged() && !b.is_damaged();
         }
     }
 }
@@ -445,8 +490,8 @@ struct OpenElder {
 /// A stream that may have an elder.
 pub(super) struct Stream<'a> {
     pub(super) state: &'a SourceState,
-    /// It is part of an archive.
-    pub(super) is_member: bool,
+    /// The members before it, if it is part of an archive.
+    pub(super) siblings: Option<&'a ByLine>,
     /// Its first bytes.
     pub(super) sample: &'a [u8],
 }
@@ -479,24 +524,38 @@ impl Beginnings {
     fn is_elder(&self, elder: &Elder, stream: &Stream<'_>) -> bool {
         let (key, is_member) = (elder.key(), elder.member.is_some());
         let state = stream.state;
-        key.stored() != state.key.stored()
-            && stream.may_be_of_machine_of(elder)
+        stream.may_be_of_machine_of(elder)
             && self.rank(is_member, key, elder.machine.as_deref())
-                < self.rank(stream.is_member, state.key, state.machine.as_deref())
+                < self.rank(
+                    stream.siblings.is_some(),
+                    state.key,
+                    state.machine.as_deref(),
+                )
     }
 
-    /// The elder that a stream begins like. An `archive` that is open is used if it can be.
-    pub(super) fn twin(
-        &self,
+    /// The elders that a stream is the same as so far; `archives` that are open are used if they can be. In `begins_like` comes one
+    /// that has lines in common with it, and how many, but too few to be sure.
+    pub(super) fn twin<'e>(
+        &'e self,
         found: &[Found],
-        stream: &Stream<'_>,
+        stream: &Stream<'e>,
         config: &EngineConfig,
         archives: &mut OpenArchives,
+        begins_like: &mut Option<(SourceKey, u64)>,
     ) -> Option<Twin> {
+        if self.are_plain.is_empty() {
+            return None; // nothing is counted
+        }
         let sample = stream.sample;
         let line = first_line(sample)?;
-        let elders = self.by_line.get(&line).into_iter().flatten();
-        let is_elder = |elder: &&Elder| self.is_elder(elder, stream);
+        let of = |by_line: &'e ByLine| by_line.get(&line).into_iter().flatten();
+        // Those of the same archive are known as they come, whether or not it was unpacked beforehand.
+        let is_other = |elder: &&Elder| elder.stored as usize != stream.state.key.stored();
+        let elders = of(&self.by_line).filter(is_other);
+        let elders = elders.chain(stream.siblings.into_iter().flat_map(of));
+        let prefixes = prefixes(sample);
+        let is_elder =
+            |elder: &&Elder| elder.may_begin_like(&prefixes) && self.is_elder(elder, stream);
         let (mut alike, mut common_max) = (Vec::new(), 0);
         for elder in elders.filter(is_elder) {
             let Some(mut source) = elder.open(found, &config.limits, archives) else {
@@ -507,9 +566,17 @@ impl Beginnings {
             bytes.truncate(len);
             let common = common_len(sample, &bytes);
             let goes_no_further = common == bytes.len() || common == sample.len();
-            let is_same = (goes_no_further || common >= SAME_LEN_MIN)
-                && (!stream.needs_client() || record::has_tail(&sample[..common]))
-                && elder.counts_like(stream.state, found, &bytes, config);
+            let is_known = !stream.needs_client() || record::has_tail(&sample[..common]);
+            let is_copied =
+                || common == sample.len() && elder.is_copied(stream, found, &bytes, config);
+            let counts =
+                (is_known || is_copied()) && elder.counts_like(stream.state, found, &bytes, config);
+            let is_same = counts && (goes_no_further || common >= SAME_LEN_MIN);
+            if counts && !is_same {
+                let n_lines = memchr::memchr_iter(b'\n', &sample[..common]).count() as u64;
+                let alike = begins_like.filter(|&(_, n_most)| n_most >= n_lines);
+                *begins_like = alike.or((n_lines > 1).then_some((elder.key(), n_lines)));
+            }
             if !is_same || common < common_max {
                 archives.give_back(source);
                 continue;
@@ -543,6 +610,15 @@ impl Beginnings {
     }
 }
 
+/// Adds a member of an archive that those behind it may follow.
+pub(super) fn add_sibling(siblings: &mut ByLine, state: &SourceState, sample: &[u8]) {
+    if let Some(line) = first_line(sample).filter(|_| state.is_scanned()) {
+        let (stored, member) = (state.key.stored() as u32, state.key.member());
+        let elder = Elder::new(stored, Some(member), &state.name, prefixes(sample));
+        siblings.entry(line).or_default().push(elder);
+    }
+}
+
 fn give_back_all(elders: impl Iterator<Item = OpenElder>, archives: &mut OpenArchives) {
     for elder in elders {
         archives.give_back(elder.reader.into_inner().1);
@@ -555,17 +631,24 @@ fn common_len(a: &[u8], b: &[u8]) -> usize {
 }
 
 impl Elder {
-    fn new(stored: u32, member: Option<u32>, name: &[u8]) -> Elder {
+    fn new(stored: u32, member: Option<u32>, name: &[u8], prefixes: Prefixes) -> Elder {
         Elder {
             stored,
             member,
             name: name.to_vec(),
             machine: machine_of(name),
+            prefixes,
         }
     }
 
     fn key(&self) -> SourceKey {
         SourceKey::new(self.stored, self.member.unwrap_or(0))
+    }
+
+    fn may_begin_like(&self, prefixes: &Prefixes) -> bool {
+        let both = self.prefixes.iter().zip(prefixes);
+        both.into_iter()
+            .all(|(own, other)| own.is_none() || other.is_none() || own == other)
     }
 
     /// Whether it is read as `state` is, by its first `bytes`: what was met in a directory may be passed over as no log, though of
@@ -583,6 +666,35 @@ impl Elder {
         own.named &= self.member.is_none();
         own.recognise(behind_nuls(bytes, &[]), config);
         own.counts_like(state)
+    }
+
+    /// Whether the stream is the same from end to end, as far as the sample the same as `bytes`, and no machine that starts at the same
+    /// second writes just that.
+    fn is_copied(
+        &self,
+        stream: &Stream<'_>,
+        found: &[Found],
+        bytes: &[u8],
+        config: &EngineConfig,
+    ) -> bool {
+        let (state, sample) = (stream.state, stream.sample);
+        let set = |name: &[u8]| rotation_set(&String::from_utf8_lossy(name)).0;
+        let is_of_one = self.machine.is_some() && self.machine == state.machine
+            || set(&self.name) == set(&state.name);
+        if !is_of_one && first_time(sample) == last_time(sample) {
+            return false;
+        }
+        if sample.len() < SAMPLE_LEN {
+            return bytes.len() == sample.len(); // no more is there
+        }
+        let (stored, member) = (state.key.stored() as u32, state.key.member());
+        let member = stream.siblings.map(|_| member);
+        let own = Elder::new(stored, member, &state.name, Prefixes::default());
+        let open = |elder: &Elder| elder.open(found, &config.limits, &mut OpenArchives::default());
+        match (open(self), open(&own)) {
+            (Some(a), Some(b)) => are_same(a, b),
+            _ => false,
+        }
     }
 
     fn open(
@@ -623,44 +735,55 @@ impl Twin {
     /// How many of `bytes`, the next of the stream, any elder goes on with; whoever does not go on with all of them is none any
     /// more.
     pub(super) fn common(&mut self, bytes: &[u8], archives: &mut OpenArchives) -> usize {
-        let mut best = None;
-        let mut goes_on = Vec::new();
+        let (mut best, mut goes_on) = (Best::default(), Vec::new());
         for mut elder in self.elders.drain(..) {
-            let len = elder.common(bytes, &mut self.room);
-            if best.is_none_or(|(best, _, _)| best < len) {
-                best = Some((len, elder.key, elder.has_ended));
-            }
-            if len == bytes.len() {
+            if best.note(&mut elder, bytes, &mut self.room) == bytes.len() {
                 goes_on.push(elder);
             } else {
                 archives.give_back(elder.reader.into_inner().1);
             }
         }
         self.elders = goes_on;
-        self.note(best, bytes)
+        self.follow(&best, bytes)
     }
 
     /// The same of `bytes` that are all there is: the first elder that holds all of them will do.
     pub(super) fn common_of_all(&mut self, bytes: &[u8]) -> usize {
-        let mut best = None;
+        let mut best = Best::default();
         for mut elder in self.elders.drain(..) {
-            let len = elder.common(bytes, &mut self.room);
-            if best.is_none_or(|(best, _, _)| best < len) {
-                best = Some((len, elder.key, elder.has_ended));
-            }
-            if len == bytes.len() {
+            if best.note(&mut elder, bytes, &mut self.room) == bytes.len() {
                 break;
             }
         }
-        self.note(best, bytes)
+        self.follow(&best, bytes)
     }
 
-    fn note(&mut self, best: Option<(usize, SourceKey, bool)>, bytes: &[u8]) -> usize {
-        let Some((len, key, has_ended)) = best else {
-            return 0;
-        };
-        self.elder = key;
-        self.is_apart = len < bytes.len() && !has_ended;
+    fn follow(&mut self, best: &Best, bytes: &[u8]) -> usize {
+        self.elder = best.key.unwrap_or(self.elder);
+        self.is_apart = best.len < bytes.len() && !best.has_ended;
+        best.len
+    }
+}
+
+/// The first of those elders that have most in common with a part of a stream.
+#[derive(Default)]
+struct Best {
+    key: Option<SourceKey>,
+    len: usize,
+    has_ended: bool,
+}
+
+impl Best {
+    /// How much of `bytes` the elder goes on with.
+    fn note(&mut self, elder: &mut OpenElder, bytes: &[u8], room: &mut Vec<u8>) -> usize {
+        let len = elder.common(bytes, room);
+        if self.key.is_none() || len > self.len {
+            *self = Best {
+                key: Some(elder.key),
+                len,
+                has_ended: elder.has_ended,
+            };
+        }
         len
     }
 }

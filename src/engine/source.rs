@@ -47,6 +47,10 @@ pub struct SourceState {
     pub lost_from: Option<u64>,
     /// The source that holds its first bytes too, where they are counted.
     pub same_as: Option<SourceKey>,
+    /// One that has its first lines too, and how many, where these are too few to be the same content: they count in both.
+    pub begins_like: Option<(SourceKey, u64)>,
+    /// Both go on behind those of [`same_as`](Self::same_as), or the other is damaged there: then nothing is compared any more.
+    pub is_apart: bool,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
     /// It was scanned in place; else in blocks of a stream.
@@ -104,6 +108,8 @@ impl SourceState {
             changed: None,
             lost_from: None,
             same_as: None,
+            begins_like: None,
+            is_apart: false,
             same_len: 0,
             is_mapped: false,
         }

@@ -95,9 +95,9 @@ fn members_of_several_archives_count_once() {
             (n_events(dir, &["."]), of("1.tar.gz!a.log")),
             (want, n_lines(&a))
         );
-        // In one archive alone nothing is compared.
+        // Of one archive alone, too.
         fs::write(dir.join("twice"), tar_of(&[("a.log", &c), ("b.log", &c)])).expect("written");
-        assert_eq!(n_events(dir, &["twice"]), 2 * counts[2].0);
+        assert_eq!(n_events(dir, &["twice"]), counts[2].0);
     });
 }
 
@@ -394,4 +394,138 @@ fn copies_of_a_growing_log_count_once() {
             });
         }
     }
+}
+
+/// What `sources` notes of one.
+fn note(dir: &Path, source: &str, arguments: &[&str]) -> String {
+    let sources = ["export", "-q", "--table", "sources"];
+    let rows = Rows::parse(&stdout(&run(dir, &[&sources, arguments].concat())));
+    let row = (0..rows.len()).find(|&row| rows.get(row, "source") == source);
+    rows.get(row.expect("there"), "notes").to_owned()
+}
+
+/// Members of one archive are compared with those before them.
+#[test]
+fn members_of_one_archive_count_once() {
+    let log = sample();
+    let (packed, start) = (packed::gzip(&log), head(&log, 60));
+    let members: [&[(&str, &[u8])]; 4] = [
+        &[("x/error.log.1", &log), ("x/error.log.1.gz", &packed)],
+        &[("x/error.log.1", &log), ("x/error.log.1", &log)],
+        &[
+            ("a", &start),
+            ("notes", b"hello"),
+            ("b", &packed),
+            ("c", &start),
+            ("d", &log),
+        ],
+        &[("d/web1/var/log/nginx/a", &log), ("b", &log)],
+    ];
+    for members in members {
+        in_directory(|dir| {
+            write(dir, &[("all.tar.gz", &packed::gzip(&tar_of(members)))]);
+            for threads in ["1", "2", "5"] {
+                let arguments = ["--threads", threads, "all.tar.gz"];
+                assert_eq!(n_records(dir, &arguments), 127, "{threads}");
+            }
+            // Beside another archive, and where the same lies loose.
+            write(dir, &[("more.tar", &tar_of(members))]);
+            assert_eq!(n_records(dir, &["."]), 127);
+            write(dir, &[("error.log", &log)]);
+            assert_eq!(n_records(dir, &["."]), 127);
+        });
+    }
+    in_directory(|dir| {
+        write(dir, &[("all.tar", &tar_of(members[0]))]);
+        let note = note(dir, "all.tar!x/error.log.1.gz", &["all.tar"]);
+        assert_eq!(
+            note,
+            "127 of its 127 lines are the same as those of all.tar!x/error.log.1 and counted there"
+        );
+        // Machines that their paths tell apart, as loose files.
+        let two: [(&str, &[u8]); 2] = [
+            ("web1/var/log/nginx/error.log", &log),
+            ("web2/var/log/nginx/error.log", &log),
+        ];
+        write(dir, &[("two.tar", &tar_of(&two))]);
+        assert_eq!(n_records(dir, &["two.tar"]), 254);
+        assert_eq!(n_records(dir, &["--host", "web2", "two.tar"]), 127);
+    });
+}
+
+/// Where no client tells one log from another, the whole content does, if it tells of more than one start.
+#[test]
+fn copies_without_a_client_count_once() {
+    let crash = |n: usize| {
+        let (minute, second) = (n / 60 % 60, n % 60);
+        format!(
+            "2026/11/20 11:{minute:02}:{second:02} [alert] 1#1: worker process {n} exited on signal 11\n"
+        )
+    };
+    // Of the longer, more than is looked at beforehand.
+    for n in [5, 20_000] {
+        let log: String = (0..n).map(crash).collect();
+        let other = format!("{log}{}", crash(n));
+        in_directory(|dir| {
+            write(dir, &[("error.log", log.as_bytes())]);
+            let want = n_events(dir, &["."]);
+            assert_eq!(want, n as u64);
+            write(
+                dir,
+                &[
+                    ("copy.log", log.as_bytes()),
+                    ("c.gz", &packed::gzip(log.as_bytes())),
+                ],
+            );
+            for mmap in ["auto", "never"] {
+                assert_eq!(n_events(dir, &["--mmap", mmap, "."]), want, "{mmap}");
+            }
+            // One that goes on may be another's.
+            write(dir, &[("other.log", other.as_bytes())]);
+            assert_eq!(n_events(dir, &["."]), 2 * want + 1);
+        });
+    }
+    in_directory(|dir| {
+        // What a start is made of is the same only in one rotated set.
+        let start = crash(1);
+        write(
+            dir,
+            &[
+                ("error.log", start.as_bytes()),
+                ("error.log.1", start.as_bytes()),
+            ],
+        );
+        assert_eq!(n_events(dir, &["."]), 1);
+        write(dir, &[("other.log", start.as_bytes())]);
+        assert_eq!(n_events(dir, &["."]), 2);
+    });
+}
+
+/// What follows damage is not compared, and that is said.
+#[test]
+fn what_follows_damage_counts_twice_and_is_said() {
+    in_directory(|dir| {
+        let log = sample();
+        // A member of gzip that ends before its time, and another behind it.
+        let start = head(&log, 80);
+        let first = packed::gzip(&start);
+        let mut damaged = first[..first.len() - 200].to_vec();
+        damaged.extend(packed::gzip(&log[start.len()..]));
+        write(
+            dir,
+            &[("a.log.gz", &damaged), ("b.log.gz", &packed::gzip(&log))],
+        );
+        let files = ["a.log.gz", "b.log.gz"];
+        assert!(n_records(dir, &files) > 127);
+        let said = note(dir, "b.log.gz", &files);
+        assert!(said.contains("twice"), "{said}");
+        // Of a plain copy nobody knows that it is damaged.
+        let mut damaged = log.clone();
+        damaged[start.len()..start.len() + 20].fill(b'x');
+        write(dir, &[("c.log", &damaged), ("d.log", &log)]);
+        let said = note(dir, "d.log", &["c.log", "d.log"]);
+        let want =
+            "its first 80 lines are the same as those of c.log and counted twice: then they differ";
+        assert_eq!(said, want);
+    });
 }
