@@ -551,22 +551,25 @@ fn requests_stand_between_lines_of_other_programs() {
     }
 }
 
+/// Line with a number, or what stands before it.
+type Line = fn(usize) -> String;
+
 /// Formats that were given, and JSON, are found behind a time and behind colours that only they prove.
 #[test]
 fn what_stands_around_lines_of_given_formats_is_taken_off() {
     let directory = tempfile::tempdir().expect("a directory");
     let piped = "$remote_addr|$time_iso8601|$request|$status|$upstream_addr|$upstream_status|$upstream_response_time";
-    let piped: (&[&str], fn(usize) -> String) = (&["--log-format", piped], |n| {
+    let piped: (&[&str], Line) = (&["--log-format", piped], |n| {
         format!(
             "192.0.2.{n}|2026-11-20T10:00:{n:02}+00:00|GET /{n} HTTP/1.1|502|10.0.0.1:80|502|0.100"
         )
     });
-    let json: (&[&str], fn(usize) -> String) = (&[], |n| {
+    let json: (&[&str], Line) = (&[], |n| {
         format!(
             r#"{{"time_iso8601":"2026-11-20T10:00:{n:02}+00:00","remote_addr":"192.0.2.{n}","request":"GET /{n} HTTP/1.1","status":"502","upstream_addr":"10.0.0.1:80"}}"#
         )
     });
-    let wrappers: [(&str, fn(usize) -> String); 5] = [
+    let wrappers: [(&str, Line); 5] = [
         ("", |_| String::new()),
         ("timestamp", |n| {
             format!("2026-11-20T10:00:{n:02}.123456789Z ")
