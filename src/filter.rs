@@ -86,8 +86,9 @@ impl Filter {
             && self.servers.matches(server.unwrap_or_default())
     }
 
+    /// Whether what is of this machine is asked for.
     #[cold]
-    fn is_on_host(&self, machine: Option<&[u8]>) -> bool {
+    pub fn is_on_host(&self, machine: Option<&[u8]>) -> bool {
         self.hosts.matches(machine.unwrap_or_default())
     }
 }

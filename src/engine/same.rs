@@ -27,7 +27,7 @@ use super::{
 use crate::{
     aggregate::SourceKey,
     event::LocalTime,
-    glob::Globs,
+    filter::Filter,
     input::{
         Content, Found, Kind, Mmap, Place, Stored, Unpacker,
         kind::SAMPLE_LEN,
@@ -67,8 +67,8 @@ pub(super) struct Beginnings {
     by_line: ByLine,
     /// Of each file whether it is plain: however it is read, this decides which of two is the elder.
     are_plain: Vec<bool>,
-    /// The machines asked for.
-    hosts: Globs,
+    /// What is asked for.
+    filter: Filter,
 }
 
 /// A file, or a member of an archive, that others may begin like.
@@ -120,7 +120,7 @@ pub(super) fn prepare<S: Send>(
     let mut beginnings = Beginnings {
         by_line: HashMap::new(),
         are_plain: heads.iter().map(|(_, head)| head.is_plain).collect(),
-        hosts: config.filter.hosts.clone(),
+        filter: config.filter.clone(),
     };
     for ((found, head), stored) in heads.iter().zip(0..) {
         if let Some(line) = head.line {
@@ -512,7 +512,7 @@ impl Stream<'_> {
 impl Beginnings {
     /// Whether a filter keeps what lies at a machine.
     pub(super) fn keeps(&self, machine: Option<&str>) -> bool {
-        self.hosts.matches(machine.unwrap_or_default().as_bytes())
+        self.filter.is_on_host(machine.map(str::as_bytes))
     }
 
     /// The smaller is the elder. What a filter keeps must not be left to what it drops.
