@@ -11,6 +11,7 @@ mod torn;
 mod wrapped;
 
 pub use requests::Request;
+pub use texts::TEXTS_MAX;
 
 use self::wrapped::Unwrapper;
 use crate::{

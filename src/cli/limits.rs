@@ -6,6 +6,7 @@ use crate::{
     input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
     report::html,
+    scan,
 };
 
 /// What is limited, the limit, and what happens past it.
@@ -128,6 +129,16 @@ pub fn rows() -> Vec<[String; 3]> {
             "writers of one source whose lines wait for parts at once",
             number(wrapper::PIECE_WRITERS_MAX),
             "the parts of the first are lines of their own",
+        ),
+        row(
+            "records of several lines, in envelopes of several writers, that may be open at once",
+            grouped(scan::TEXTS_MAX),
+            "the first is taken for over: its further lines count as unparsed, exit status 1",
+        ),
+        row(
+            "first lines of a source that decide which envelopes it has",
+            number(wrapper::N_VOTERS),
+            "later lines have no say; those in other envelopes are taken out of them one by one",
         ),
         row(
             "layers of envelopes around a line",

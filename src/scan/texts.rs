@@ -24,7 +24,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 /// Texts that may begin before one no more goes on. So many machines or streams may write into one source at a time before a
 /// record over several lines is torn apart.
-const TEXTS_MAX: u64 = 16;
+pub const TEXTS_MAX: u64 = 16;
 
 /// Texts in the order of their first lines.
 #[derive(Debug, Default)]

@@ -10,7 +10,7 @@ use super::{
 use crate::parse::record;
 
 /// Lines that vote.
-const N_VOTERS: usize = 200;
+pub const N_VOTERS: usize = 200;
 
 /// A wrapper wins with this share of the voters, in percent.
 const SHARE_PERCENT: usize = 60;

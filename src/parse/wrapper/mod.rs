@@ -29,7 +29,7 @@ mod start;
 mod syslog;
 
 pub use ansi::without_colours;
-pub use detect::{detect, detect_around};
+pub use detect::{N_VOTERS, detect, detect_around};
 pub use glued::glued;
 pub use journal::block_len;
 pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
