@@ -143,7 +143,7 @@ pub fn rows() -> Vec<[String; 3]> {
         row(
             "layers of envelopes around a line",
             number(wrapper::LAYERS_MAX),
-            "the rest is text",
+            "the rest is text, exit status 1",
         ),
         row(
             "years of records",

@@ -166,6 +166,13 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     if is_much || is_all || may_hide.into_iter().any(has) {
         problems.push(unparsed(ledger, n_lines));
     }
+    let chain = &state.reading.chain;
+    if chain.goes_on() {
+        let n = chain.layers().count();
+        problems.push(format!(
+            "its lines lie in more than {n} envelopes: those further in are taken for text"
+        ));
+    }
     if ledger.n_of(LineClass::Torn) > 0 {
         let n = ledger.n_of(LineClass::Torn);
         problems.push(format!(

@@ -1,7 +1,8 @@
 //! Envelopes of lines: `tests/cases/wrappers.log` line by line and as whole sources, votes, pieces, entries of the journal.
 
+use crate::support::{Rows, run, status, stdout};
 use coroner::parse::wrapper::{
-    Chain, Fit, Outer, OuterTime, Part, Scratch, Stream, Stripped, Wrapper, block_len,
+    Chain, Fit, LAYERS_MAX, Outer, OuterTime, Part, Scratch, Stream, Stripped, Wrapper, block_len,
     continuation, detect, is_payload, strip, strip_by_shape,
 };
 use std::fmt::Write;
@@ -587,5 +588,25 @@ fn a_broken_entry_swallows_no_neighbour() {
             _ => without(entries[1].clone(), lost),
         };
         assert_eq!(messages_of(entries.concat().as_bytes()), all, "{lost:?}");
+    }
+}
+
+#[test]
+fn more_layers_than_are_taken_off_are_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    for (n_layers, is_told) in [(LAYERS_MAX, false), (LAYERS_MAX + 1, true)] {
+        let line = "2026-11-20T11:24:48.5+00:00 web1 nginx: ".repeat(n_layers) + RECORD + "\n";
+        let path = directory.path().join("error.log");
+        std::fs::write(path, line.repeat(20)).expect("written");
+        let arguments = ["export", "error.log", "--table", "sources"];
+        let output = run(directory.path(), &arguments);
+        let sources = Rows::parse(&stdout(&output));
+        let problems = sources.get(0, "problems");
+        assert_eq!(
+            problems.contains("its lines lie in more than 6 envelopes"),
+            is_told,
+            "{n_layers}: {problems}"
+        );
+        assert_eq!(status(&output), i32::from(is_told));
     }
 }

@@ -40,7 +40,8 @@ pub fn detect_around(
         }
         None => voters(sample),
     };
-    while layers.len() < LAYERS_MAX {
+    // One more than is taken off, so that it is told.
+    while layers.len() <= LAYERS_MAX {
         if n_needed(texts.len()) <= texts.iter().filter(|text| is_given(text)).count() {
             break;
         }

@@ -159,6 +159,7 @@ impl fmt::Display for Wrapper {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Chain {
     layers: [Option<Wrapper>; LAYERS_MAX],
+    goes_on: bool,
 }
 
 impl Chain {
@@ -168,7 +169,13 @@ impl Chain {
         for (slot, layer) in chain.layers.iter_mut().zip(layers) {
             *slot = Some(*layer);
         }
+        chain.goes_on = layers.len() > LAYERS_MAX;
         chain
+    }
+
+    /// Whether there are layers that were left out.
+    pub fn goes_on(&self) -> bool {
+        self.goes_on
     }
 
     /// Whether nothing is wrapped around the lines.
