@@ -52,7 +52,8 @@ pub enum Reason {
     BadValue,
     /// It is longer than the limit; only its beginning was looked at.
     Overlong,
-    /// An entry of the journal without its message: over 4,096 bytes, which `journalctl -o json` prints with `--all` only.
+    /// An entry of the journal without its message, which `journalctl` prints with `--all` only: over 4,096 bytes in JSON, or with bytes
+    /// that are not printable.
     LeftOut,
     /// This program failed in its chunk.
     Internal,
@@ -77,7 +78,7 @@ impl Reason {
             Reason::BadValue => "with a value that cannot be one",
             Reason::Overlong => "longer than 1 MiB",
             Reason::LeftOut => {
-                "whose message journalctl left out (over 4,096 bytes; `journalctl -o json --all` prints it)"
+                "whose message journalctl left out (over 4,096 bytes in JSON, or unprintable; `journalctl --all` prints it)"
             }
             Reason::Internal => "lost by an internal error",
         }

@@ -342,6 +342,8 @@ fn what_is_not_there_is_told() {
     let null = b"{\"_PID\":\"7\",\"__REALTIME_TIMESTAMP\":\"1795173888123456\",\"MESSAGE\":null}\n";
     let (left_out, overlong) = (Reason::LeftOut, Reason::Overlong);
     let mut sources = vec![(left_out, [&json[..], null].concat())];
+    let blob = [&log[..], b"[16B blob data]\n"].concat();
+    sources.push((left_out, prefixed(&blob, |_| SHORT.to_owned())));
     for wrap in [
         |log: &[u8]| docker(log, usize::MAX),
         journal_json,

@@ -326,3 +326,12 @@ fn without_return(line: &[u8]) -> &[u8] {
 fn line_len(bytes: &[u8]) -> usize {
     memchr(b'\n', bytes).map_or(bytes.len(), |newline| newline + 1)
 }
+
+/// Whether `journalctl` shows instead of a message only how long it is, `[16B blob data]`, since it has bytes that are not printable
+/// (systemd `shared/logs-show.c`, `output_short`).
+pub(super) fn is_blob(text: &[u8]) -> bool {
+    let len = text
+        .strip_prefix(b"[")
+        .and_then(|text| text.strip_suffix(b" blob data]"));
+    len.is_some_and(|len| len.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'.'))
+}

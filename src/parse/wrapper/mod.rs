@@ -471,7 +471,11 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
         state.enter(peeled);
     }
     if last.is_syslog() && !shape::is_payload(state.text) {
-        state.enter_nested(&mut pool, LAYERS_MAX - n_layers);
+        if journal::is_blob(state.text) {
+            state.part = Part::LeftOut;
+        } else {
+            state.enter_nested(&mut pool, LAYERS_MAX - n_layers);
+        }
     }
     state.finish(line)
 }
