@@ -141,6 +141,11 @@ pub fn rows() -> Vec<[String; 3]> {
             "later lines have no say; those in other envelopes are taken out of them one by one",
         ),
         row(
+            "JSON objects of one line that were cut before the next",
+            number(wrapper::CUT_OBJECTS_MAX),
+            "the rest of the line is one object, which is none",
+        ),
+        row(
             "layers of envelopes around a line",
             number(wrapper::LAYERS_MAX),
             "the rest is text, exit status 1",

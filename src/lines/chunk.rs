@@ -70,6 +70,11 @@ impl Line {
     }
 }
 
+/// A line without the carriage return at its end, which a copy on Windows leaves.
+pub fn without_return(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
 /// The lines of `bytes[range]`.
 pub fn lines(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = Line> {
     let mut at = range.start;

@@ -8,7 +8,7 @@ pub mod pair;
 pub mod quotes;
 pub mod window;
 
-pub use chunk::{Line, chunks, lines};
+pub use chunk::{Line, chunks, lines, without_return};
 pub use marks::{Cpu, Marks, Work, with_best_cpu};
 pub use quotes::Quotes;
 pub use window::Window;

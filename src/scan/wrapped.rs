@@ -133,7 +133,11 @@ impl Scanner<'_> {
         ledger: &mut Ledger,
         sink: &mut impl Sink,
     ) -> (&'b [u8], Place) {
-        while let Some(len) = wrapper::glued(chain, line) {
+        let mut n_cut = 0;
+        while n_cut < wrapper::CUT_OBJECTS_MAX
+            && let Some((len, is_whole)) = wrapper::glued(chain, line)
+        {
+            n_cut += usize::from(!is_whole);
             let (first, rest) = line.split_at(len);
             let own = Place {
                 len_bytes: len as u64,

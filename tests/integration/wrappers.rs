@@ -2,8 +2,8 @@
 
 use crate::support::{Rows, run, status, stdout};
 use coroner::parse::wrapper::{
-    Chain, Fit, LAYERS_MAX, Outer, OuterTime, Part, Scratch, Stream, Stripped, Wrapper, block_len,
-    continuation, detect, is_payload, strip, strip_by_shape,
+    CUT_OBJECTS_MAX, Chain, Fit, LAYERS_MAX, Outer, OuterTime, Part, Scratch, Stream, Stripped,
+    Wrapper, block_len, continuation, detect, glued, is_payload, strip, strip_by_shape,
 };
 use std::fmt::Write;
 
@@ -609,4 +609,24 @@ fn more_layers_than_are_taken_off_are_told() {
         );
         assert_eq!(status(&output), i32::from(is_told));
     }
+}
+
+/// A line of objects that each were cut before the next is no accident: few are taken apart, so that it takes no longer than others.
+#[test]
+fn objects_that_were_cut_are_few() {
+    let chain = Chain::new(&[Wrapper::DockerJson]);
+    let whole = r#"{"log":"a","stream":"stderr"}"#;
+    let twice = whole.repeat(2);
+    assert_eq!(glued(&chain, whole.as_bytes()), None);
+    assert_eq!(glued(&chain, twice.as_bytes()), Some((whole.len(), true)));
+    let cut = format!("{{\"log\":\"a{whole}");
+    assert_eq!(glued(&chain, cut.as_bytes()), Some((9, false)));
+    let directory = tempfile::tempdir().expect("a directory");
+    let record = r#"{"log":"2026/11/20 11:24:48 [alert] 1#1: a\n","stream":"stderr"}"#;
+    let log = format!("{record}\n").repeat(20) + &r#"{"log":"#.repeat(100_000) + "\n";
+    std::fs::write(directory.path().join("error.log"), log).expect("written");
+    let arguments = ["export", "error.log", "--table", "sources"];
+    let sources = Rows::parse(&stdout(&run(directory.path(), &arguments)));
+    let unparsed = CUT_OBJECTS_MAX + 1;
+    assert_eq!(sources.get(0, "n_unparsed"), unparsed.to_string());
 }

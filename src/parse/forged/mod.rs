@@ -34,7 +34,10 @@ use super::{
     record::{NGINX_RECORD_LEN, RECORD_LEN_MAX, TAIL, has_tail, is_access_line},
     tail,
 };
-use crate::{event::Level, lines::Line};
+use crate::{
+    event::Level,
+    lines::{Line, without_return},
+};
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 /// A record over several lines that are not all nginx's.
@@ -616,11 +619,6 @@ fn find_path<T>(
 /// may say that his request was another.
 fn is_first_request(text: &[u8]) -> bool {
     has_tail(text) && memmem::find_iter(text, b", request").count() == 1
-}
-
-/// Without the carriage return at its end.
-fn without_return(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"\r").unwrap_or(text)
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {

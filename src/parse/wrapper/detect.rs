@@ -7,7 +7,7 @@ use super::{
     shape::{self, is_indented, leads_to_payload},
     syslog,
 };
-use crate::parse::record;
+use crate::{lines::without_return, parse::record};
 
 /// Lines that vote.
 pub const N_VOTERS: usize = 200;
@@ -138,9 +138,7 @@ fn voters(sample: &[u8]) -> Vec<Vec<u8>> {
         Some(end) => &sample[..end],
         None => sample,
     };
-    let lines = whole
-        .split(|b| *b == b'\n')
-        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let lines = whole.split(|b| *b == b'\n').map(without_return);
     lines
         .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line))
         .take(N_VOTERS)

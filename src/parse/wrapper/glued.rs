@@ -11,9 +11,13 @@ use super::{Chain, Wrapper};
 use crate::parse::json::Members;
 use memchr::{memchr, memmem};
 
-/// Where a second object begins in a line of a source whose outermost layer is JSON; each is a line of its own.
+/// Objects of one line that were cut before the next: more are no accident, and each has the rest of the line read once more.
+pub const CUT_OBJECTS_MAX: usize = 16;
+
+/// Where a second object begins in a line of a source whose outermost layer is JSON, and whether the first is whole; each is a line
+/// of its own.
 #[inline]
-pub fn glued(chain: &Chain, line: &[u8]) -> Option<usize> {
+pub fn glued(chain: &Chain, line: &[u8]) -> Option<(usize, bool)> {
     let is_json = matches!(
         chain.layers[0],
         Some(Wrapper::DockerJson | Wrapper::JournalJson | Wrapper::GenericJson)
@@ -26,12 +30,13 @@ pub fn glued(chain: &Chain, line: &[u8]) -> Option<usize> {
 
 /// The second object, if it begins at `from` or behind: what a member holds is none.
 #[cold]
-fn second_object(line: &[u8], from: usize) -> Option<usize> {
+fn second_object(line: &[u8], from: usize) -> Option<(usize, bool)> {
     let mut starts = memmem::find_iter(&line[from..], b"{\"").map(|at| from + at);
     if let Some(end) = Members::object_end(line) {
-        return starts.find(|at| *at >= end);
+        return starts.find(|at| *at >= end).map(|at| (at, true));
     }
     // Of an object that was cut, the next one begins with the same key.
     let start = &line[..=memchr(b':', line)?];
-    starts.find(|at| start.starts_with(b"{\"") && line[*at..].starts_with(start))
+    let second = starts.find(|at| start.starts_with(b"{\"") && line[*at..].starts_with(start));
+    second.map(|at| (at, false))
 }

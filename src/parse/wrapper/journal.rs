@@ -13,6 +13,7 @@
 use super::{Outer, Part, Peeled, Pool, Wrapper, stamp, syslog};
 use crate::{
     event::Level,
+    lines::without_return,
     parse::json::{self, Members, Value},
 };
 use memchr::{memchr, memmem};
@@ -317,10 +318,6 @@ fn verbose_len(bytes: &[u8]) -> usize {
         at += len;
     }
     at
-}
-
-fn without_return(line: &[u8]) -> &[u8] {
-    line.strip_suffix(b"\r").unwrap_or(line)
 }
 
 fn line_len(bytes: &[u8]) -> usize {

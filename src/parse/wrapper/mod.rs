@@ -30,7 +30,7 @@ mod syslog;
 
 pub use ansi::without_colours;
 pub use detect::{N_VOTERS, detect, detect_around};
-pub use glued::glued;
+pub use glued::{CUT_OBJECTS_MAX, glued};
 pub use journal::block_len;
 pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
 pub use place::{Place, place};
@@ -480,7 +480,8 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
     state.finish(line)
 }
 
-/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare. Shapes that are weak by themselves count only before a payload. `fit` is `Strange` if anything was taken off.
+/// Takes off what looks like an envelope without being told of one: for odd lines in a source that is bare. Shapes that are weak by
+/// themselves count only before a payload. `fit` is `Strange` if anything was taken off.
 pub fn strip_by_shape<'a>(line: &'a [u8], scratch: &'a mut Scratch) -> Stripped<'a> {
     let mut state = State::new(line);
     state.enter_by_shape(&mut Pool(&mut scratch.buffers));
