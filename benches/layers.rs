@@ -150,7 +150,7 @@ fn line_ends(bencher: Bencher<'_, '_>) {
 fn chunks(bencher: Bencher<'_, '_>) {
     bencher.counter(BytesCount::of_slice(&**LOG)).bench(|| {
         lines::chunks(&LOG, 1 << 16, 1 << 16, |bytes, at| {
-            record::may_start(bytes, at, None)
+            record::blocked(bytes, at, None)
         })
         .len()
     });

@@ -15,7 +15,7 @@ mod told;
 mod tracer;
 mod walk;
 
-pub use same::rotation_set;
+pub use same::{ELDERS_MAX, OVERLAP_PAIRS_MAX, SAME_LEN_MIN, rotation_set};
 pub use source::{FileState, SourceState};
 pub use tally::Wanted;
 pub use told::KnownFormats;
@@ -110,6 +110,11 @@ pub struct Scanned {
 }
 
 impl Scanned {
+    /// All but the order of the files is given up.
+    fn into_order(self) -> (Vec<Found>, Beginnings) {
+        (self.found, self.beginnings)
+    }
+
     /// Index of a source in `sources` and `ledgers`.
     pub fn index_of(&self, source: SourceKey) -> usize {
         let found = self
@@ -120,38 +125,42 @@ impl Scanned {
 }
 
 /// Reads all of `found` and counts; tells `progress` how far it is. Once; again where records of level debug are, and clients tried to
-/// smuggle lines into them: what these are must be known before.
+/// smuggle lines into them: what these are must be known before; and where one log begins inside of another.
 pub fn scan(
     found: &[Found],
     classifier: &Classifier,
     config: &EngineConfig,
     progress: &Progress,
 ) -> Scanned {
-    let scanned = scan_once(found, classifier, config, progress);
-    if !scanned.aggregate.has_debug {
+    let mut scanned = scan_once(found, None, classifier, config, progress);
+    let has_debug = scanned.aggregate.has_debug;
+    let can_repeat = found.iter().all(Found::can_be_read_again);
+    let mut overlaps = same::find_overlaps(&scanned, config);
+    if !can_repeat {
+        overlaps.give_up();
+        scanned.is_debug_believed = has_debug;
+    }
+    overlaps.note(&mut scanned.sources);
+    let smuggled = Some(found)
+        .filter(|_| has_debug && can_repeat)
+        .and_then(|found| smuggled(found, config));
+    if smuggled.is_none() && overlaps.is_empty() {
         return scanned;
     }
-    if !found.iter().all(Found::can_be_read_again) {
-        return Scanned {
-            is_debug_believed: true,
-            ..scanned
-        };
-    }
-    let Some(smuggled) = smuggled(found, config) else {
-        return scanned;
-    };
     for state in &scanned.sources {
         progress.expect(1, state.size_bytes);
     }
-    let is_debug_believed = !smuggled.is_whole;
+    let is_debug_believed = smuggled.as_ref().is_some_and(|smuggled| !smuggled.is_whole);
     let config = EngineConfig {
-        smuggled: Some(Arc::new(smuggled)),
+        smuggled: smuggled.map(Arc::new).or(config.smuggled.clone()),
         ..config.clone()
     };
-    Scanned {
-        is_debug_believed,
-        ..scan_once(found, classifier, &config, progress)
-    }
+    let (found, beginnings) = scanned.into_order();
+    let beginnings = beginnings.with(&overlaps);
+    let mut scanned = scan_once(&found, Some(beginnings), classifier, &config, progress);
+    overlaps.note(&mut scanned.sources);
+    scanned.is_debug_believed = is_debug_believed;
+    scanned
 }
 
 /// The lines that clients tried to smuggle into error logs, by all requests that any of `found` tells of.
@@ -166,15 +175,20 @@ pub fn smuggled(found: &[Found], config: &EngineConfig) -> Option<Smuggled> {
     gathered.finish()
 }
 
+/// `beginnings` are known if `found` is in its order already.
 fn scan_once(
     found: &[Found],
+    beginnings: Option<Beginnings>,
     classifier: &Classifier,
     config: &EngineConfig,
     progress: &Progress,
 ) -> Scanned {
     let traces = Shared::default();
     let mut crew = Crew::new(config.n_threads, || Tally::new(classifier, config, &traces));
-    let (found, beginnings) = same::prepare(found, config, &mut crew, progress);
+    let (found, beginnings) = match beginnings {
+        Some(beginnings) => (found.to_vec(), beginnings),
+        None => same::prepare(found, config, &mut crew, progress),
+    };
     let world = World {
         config,
         found: &found,
@@ -342,7 +356,9 @@ fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> 
     let mut state = SourceState::new(SourceKey::new(stored, 0), found, Kind::Empty);
     match Stored::open(path, config.mmap) {
         Ok(file) if matches!(file.content, Content::Stream(_)) => Opened::Stream(found, stored),
-        Ok(file) if container::recognise(mapped(&file)).is_some() => Opened::Stream(found, stored),
+        Ok(file) if container::tell(&state.name, mapped(&file)).is_some() => {
+            Opened::Stream(found, stored)
+        }
         Ok(file) => {
             let bytes = mapped(&file);
             let sample = behind_nuls(bytes, &file.holes(limits::LINE_LEN_MAX));
@@ -392,7 +408,7 @@ fn scan_batch(
                 job.block,
                 job.range.clone(),
                 &job.reading,
-                job.machine.as_deref(),
+                job.path.asked(),
                 is_traced,
             ),
             Part::Same => tally.skip(job.block),
@@ -459,7 +475,7 @@ fn is_joinable(portion: &Portion) -> bool {
 
 fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares: &Spares) {
     let block = portion.block();
-    let (reading, machine) = (&portion.reading, portion.machine.as_deref());
+    let (reading, path) = (&portion.reading, portion.path.asked());
     let n_hole = portion.block.n_hole;
     if n_hole > 0 {
         let is_last = block.bytes.is_empty();
@@ -468,7 +484,7 @@ fn scan_portion(tally: &mut Tally<'_>, portion: Portion, is_traced: bool, spares
     if portion.is_same {
         tally.skip(block);
     } else {
-        tally.scan(block, 0..block.bytes.len(), reading, machine, is_traced);
+        tally.scan(block, 0..block.bytes.len(), reading, path, is_traced);
     }
     let mut spares = spares.lock().unwrap_or_else(PoisonError::into_inner);
     spares.push(portion.block.bytes);
@@ -505,7 +521,7 @@ fn same_file(
     world: &World<'_>,
 ) -> Option<(SourceKey, usize)> {
     let file = state.file.filter(|_| state.is_scanned())?;
-    let keeps = |state: &SourceState| world.beginnings.keeps(state.machine.as_deref());
+    let keeps = |state: &SourceState| world.beginnings.keeps(&state.machine);
     before.iter().find_map(|opened| match opened {
         Opened::File(elder, stored)
             if elder.file.is_some_and(|elder| elder.is(&file))

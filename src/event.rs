@@ -246,6 +246,35 @@ impl Moment {
     }
 }
 
+/// What names the machine that a line was written on: the line, its envelope or the path of its source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Machine<'a> {
+    pub host: Option<&'a [u8]>,
+    pub pod: Option<&'a [u8]>,
+    pub container: Option<&'a [u8]>,
+}
+
+impl<'a> Machine<'a> {
+    /// What tells it from others: its host, pod or container.
+    pub fn name(&self) -> Option<&'a [u8]> {
+        self.names().next()
+    }
+
+    /// All that it is called, the widest first.
+    pub fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        [self.host, self.pod, self.container].into_iter().flatten()
+    }
+
+    /// The same, with what `outer` says of what is not known here.
+    pub fn or(self, outer: Machine<'a>) -> Machine<'a> {
+        Machine {
+            host: self.host.or(outer.host),
+            pod: self.pod.or(outer.pod),
+            container: self.container.or(outer.container),
+        }
+    }
+}
+
 /// A civil time without zone, as error logs print it: seconds from 1970-01-01 00:00:00 on the writer's own clock face.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LocalTime(pub i64);

@@ -1,7 +1,7 @@
 //! Which events a question is about. The ledger counts all of them; tables and reports hold those kept.
 
 use crate::{
-    event::Category,
+    event::{Category, Machine},
     glob::Globs,
     parse::access::{Field, attempts},
     scan::{Event, Request},
@@ -12,21 +12,21 @@ use crate::{
 pub struct Filter {
     pub upstreams: Globs,
     pub servers: Globs,
-    /// Hosts, pods or containers.
+    /// Names of hosts, pods and containers.
     pub hosts: Globs,
     /// Empty: all.
     pub categories: Vec<Category>,
 }
 
 impl Filter {
-    /// Whether to keep an event; `machine` is where its source lies, if its line does not say.
+    /// Whether to keep an event; `path` is what that of its source names, for what its line does not.
     #[inline(always)]
-    pub fn keeps(&self, event: &Event<'_>, machine: Option<&[u8]>) -> bool {
+    pub fn keeps(&self, event: &Event<'_>, path: Machine<'_>) -> bool {
         // Only what is asked for, so that the rest of the event need not be made where no filter is set.
         let known = &event.known;
         self.is_open()
             || (self.matches(known.category, known.upstream, known.tail.server)
-                && self.is_on_host(event.machine.or(machine)))
+                && self.is_on_host(event.machine.or(path)))
     }
 
     /// Whether to keep a request of this category; of its upstreams one must be asked for.
@@ -34,14 +34,14 @@ impl Filter {
         &self,
         request: &Request<'_>,
         category: Option<Category>,
-        machine: Option<&[u8]>,
+        path: Machine<'_>,
     ) -> bool {
         let is_asked_for = || {
             self.upstreams.is_empty()
                 || attempts(request.line).any(|attempt| self.keeps_upstream(attempt.addr))
         };
         self.is_open()
-            || (self.keeps_line(request, machine) && is_asked_for() && self.keeps_verdict(category))
+            || (self.keeps_line(request, path) && is_asked_for() && self.keeps_verdict(category))
     }
 
     pub fn keeps_upstream(&self, upstream: Option<&[u8]>) -> bool {
@@ -61,13 +61,16 @@ impl Filter {
     }
 
     /// Whether a request is of a server and a host that are asked for.
-    pub fn keeps_line(&self, request: &Request<'_>, machine: Option<&[u8]>) -> bool {
+    pub fn keeps_line(&self, request: &Request<'_>, path: Machine<'_>) -> bool {
         let told = |field| request.line.value(field);
         let server = told(Field::Server)
             .or(told(Field::Host))
             .unwrap_or_default();
-        self.servers.matches(server)
-            && self.is_on_host(request.machine.or(told(Field::Machine)).or(machine))
+        let own = Machine {
+            host: told(Field::Machine),
+            ..Machine::default()
+        };
+        self.servers.matches(server) && self.is_on_host(request.machine.or(own).or(path))
     }
 
     /// Keeps everything.
@@ -86,9 +89,11 @@ impl Filter {
             && self.servers.matches(server.unwrap_or_default())
     }
 
-    /// Whether what is of this machine is asked for.
+    /// Whether what is of this machine is asked for, by any of its names.
     #[cold]
-    pub fn is_on_host(&self, machine: Option<&[u8]>) -> bool {
-        self.hosts.matches(machine.unwrap_or_default())
+    pub fn is_on_host(&self, machine: Machine<'_>) -> bool {
+        let is_nameless = machine.name().is_none();
+        machine.names().any(|name| self.hosts.matches(name))
+            || (is_nameless && self.hosts.matches(b""))
     }
 }

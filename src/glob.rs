@@ -2,30 +2,37 @@
 //! expands them, which are those of `glob(3)`.
 
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 /// A set of globs; empty, it matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Globs {
     set: Option<GlobSet>,
+    /// Characters of the patterns that are not of ASCII.
+    wide: Vec<char>,
 }
 
 impl Globs {
-    /// Compiles `patterns`; `*` matches any text, slashes too.
+    /// Compiles `patterns`; `*` matches any text, slashes too, `?` any character.
     pub fn new(patterns: &[String]) -> Result<Globs, String> {
         if patterns.is_empty() {
             return Ok(Globs::default());
         }
+        let wide = patterns.iter().flat_map(|pattern| pattern.chars());
+        let wide: Vec<char> = wide.filter(|c| !c.is_ascii()).collect();
         let mut builder = GlobSetBuilder::new();
         for pattern in patterns {
-            let glob = GlobBuilder::new(pattern)
+            let glob = GlobBuilder::new(&narrow(pattern, &wide))
                 .build()
                 .map_err(|error| format!("`{pattern}`: {}", error.kind()))?;
             builder.add(glob);
         }
         builder
             .build()
-            .map(|set| Globs { set: Some(set) })
+            .map(|set| Globs {
+                set: Some(set),
+                wide,
+            })
             .map_err(|error| error.to_string())
     }
 
@@ -37,8 +44,23 @@ impl Globs {
     pub fn matches(&self, text: &[u8]) -> bool {
         self.set
             .as_ref()
-            .is_none_or(|set| set.is_match(&*String::from_utf8_lossy(text)))
+            .is_none_or(|set| set.is_match(&*narrow(&String::from_utf8_lossy(text), &self.wide)))
     }
+}
+
+/// `text` with one byte for each character, since that is what globset takes for one: of those beyond ASCII, control characters stand
+/// for the first of `wide`, and DEL for all others.
+fn narrow<'t>(text: &'t str, wide: &[char]) -> Cow<'t, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let code = |c: char| wide.iter().take(31).position(|known| *known == c);
+    let byte = |c: char| match code(c) {
+        _ if c.is_ascii() => c,
+        Some(n) => char::from(n as u8 + 1),
+        None => '\x7f',
+    };
+    Cow::Owned(text.chars().map(byte).collect())
 }
 
 /// A glob of paths: `*` stays within a directory, `**` crosses them.
@@ -143,6 +165,25 @@ fn class(pattern: &[u8], byte: u8) -> Option<(usize, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_character_of_several_bytes_is_one() {
+        for (pattern, text, want) in [
+            ("h?st1", "hôst1", true),
+            ("h??st1", "hôst1", false),
+            ("hôst?", "hôsté", true),
+            ("hôst1", "hêst1", false),
+            ("h[ôê]st1", "hêst1", true),
+            ("h[!ô]st1", "hôst1", false),
+            ("{hôst,web}*", "hôst1", true),
+            ("*", "hôst1", true),
+            ("?", "\u{1f600}", true),
+            ("h?st1", "host1", true),
+        ] {
+            let globs = Globs::new(&[pattern.to_owned()]).expect("a glob");
+            assert_eq!(globs.matches(text.as_bytes()), want, "{pattern} {text}");
+        }
+    }
 
     #[test]
     fn globs_of_nginx_are_those_of_glob3() {

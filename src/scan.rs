@@ -20,7 +20,7 @@ use crate::{
         limits::LINE_LEN_MAX,
     },
     classify::{Classified, Classifier, Searcher, loose},
-    event::{Clock, LocalTime, Trust},
+    event::{Clock, LocalTime, Machine, Trust},
     lines::{self, Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
     parse::{
         Head, HeadParser,
@@ -45,8 +45,8 @@ pub struct Event<'a> {
     /// Who sent it, if it is injected and the record that holds it tells.
     pub sender: Option<Sender<'a>>,
     pub evidence: Evidence,
-    /// The host, pod or container that the envelope of the line names.
-    pub machine: Option<&'a [u8]>,
+    /// What the envelope of the line names.
+    pub machine: Machine<'a>,
 }
 
 /// Who sent a line that is no record.
@@ -183,6 +183,7 @@ impl Run<'_> {
             len_bytes: (line.next - line.start) as u64 + omitted,
             is_exact: true,
             is_message: false,
+            is_further: false,
         }
     }
 }
@@ -197,9 +198,22 @@ struct Place {
     is_exact: bool,
     /// It came to a log daemon as one message, so that it is one record at most.
     is_message: bool,
+    /// Another entry stands before it on its line, which counts as that one's.
+    is_further: bool,
 }
 
 impl Place {
+    /// Tells the ledger what became of it.
+    #[inline]
+    fn count(&self, class: LineClass, ledger: &mut Ledger) {
+        ledger.collect_lines(class, u64::from(!self.is_further), self.len_bytes);
+    }
+
+    /// Its text ends where the source does, or is damaged, and not with a newline, which nginx writes with each record at once.
+    fn is_unterminated(&self, text: &[u8]) -> bool {
+        self.is_exact && self.len_bytes == text.len() as u64 && !text.ends_with(b"\n")
+    }
+
     /// More of the line follows, which is not looked at; in an envelope, the text is shorter than that.
     fn is_overlong(&self) -> bool {
         self.len_bytes > LINE_LEN_MAX as u64
@@ -223,8 +237,8 @@ impl<'c> Scanner<'c> {
         }
     }
 
-    /// Reads `block.bytes[range]`, which begins where a chunk of such a source can (`parse::record::may_start`,
-    /// `parse::wrapper::may_start`).
+    /// Reads `block.bytes[range]`, which begins where a chunk of such a source can (`parse::record::blocked`,
+    /// `parse::wrapper::blocked`).
     pub fn scan(
         &mut self,
         block: Block<'_>,
@@ -400,6 +414,10 @@ impl<'c> Scanner<'c> {
             let known = self.classifier.classify(&mut self.searcher, &head, &own);
             return emit_record(head, known, text.len(), place, ledger, sink);
         }
+        if place.is_unterminated(text) && known.tail.request.is_none() {
+            // Of values without quotes nothing tells whether they are whole.
+            return emit_whole_or_cut(false, head, known, place, ledger, sink);
+        }
         emit_record(head, known, text.len(), place, ledger, sink);
     }
 
@@ -442,7 +460,7 @@ impl<'c> Scanner<'c> {
         sink: &mut impl Sink,
     ) {
         if is_blank(line) {
-            return ledger.collect_line(LineClass::Blank, place.len_bytes);
+            return place.count(LineClass::Blank, ledger);
         }
         if is_head(line) {
             return self.read_record(line, place, ledger, sink);
@@ -488,10 +506,16 @@ impl<'c> Scanner<'c> {
                 emit_whole_or_cut(is_whole, found.head, known, place, ledger, sink);
             }
             None if place.is_overlong() => refuse(Reason::Overlong, place, ledger),
-            None => refuse(Reason::NoRecord, place, ledger),
+            None if line.len() < BINARY_LEN_MIN || lines::is_text(line) => {
+                refuse(Reason::NoRecord, place, ledger);
+            }
+            None => refuse(Reason::Binary, place, ledger),
         }
     }
 }
+
+/// A shorter line is no piece of something packed: of its newlines one stands in every 256 bytes.
+const BINARY_LEN_MIN: usize = 64;
 
 /// What [`Scanner::scan`] was asked for, so that it can be compiled for each instruction set.
 struct Chunk<'a, 'c, S> {
@@ -553,7 +577,7 @@ fn refuse_head(unparsed: Unparsed, place: Place, ledger: &mut Ledger) {
 
 #[cold]
 fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
-    ledger.collect_line(LineClass::Unparsed, place.len_bytes);
+    place.count(LineClass::Unparsed, ledger);
     ledger.collect_unparsed(reason, place.evidence.offset);
 }
 
@@ -585,7 +609,7 @@ fn emit_whole_or_cut(
     } else {
         (LineClass::Cut, Trust::Cut)
     };
-    ledger.collect_line(class, place.len_bytes);
+    place.count(class, ledger);
     emit(
         Event {
             head,
@@ -594,7 +618,7 @@ fn emit_whole_or_cut(
             is_doubtful: false,
             sender: None,
             evidence: place.evidence,
-            machine: None,
+            machine: Machine::default(),
         },
         ledger,
         sink,

@@ -44,6 +44,8 @@ impl LineClass {
 pub enum Reason {
     /// It does not begin like a record, and nothing in it is known.
     NoRecord,
+    /// Most likely a piece of something packed: it holds many control characters.
+    Binary,
     /// Its date does not exist or lies outside 2001 to 2099.
     BadTime,
     /// An access-log line, in no format that is known for its source.
@@ -60,8 +62,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 7] = [
+    pub const ALL: [Reason; 8] = [
         Reason::NoRecord,
+        Reason::Binary,
         Reason::BadTime,
         Reason::AccessLine,
         Reason::BadValue,
@@ -73,6 +76,7 @@ impl Reason {
     pub const fn text(self) -> &'static str {
         match self {
             Reason::NoRecord => "neither error records nor requests",
+            Reason::Binary => "binary data in the text, of which nothing is read",
             Reason::BadTime => "with a date that does not exist or lies outside 2001-2099",
             Reason::AccessLine => "access-log lines of no known format",
             Reason::BadValue => "with a value that cannot be one",

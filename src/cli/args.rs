@@ -217,7 +217,8 @@ pub struct InputArgs {
     /// Keep only events of servers (server_name) that match this glob; may repeat
     #[arg(long, value_name = "P", env = "CORONER_SERVER")]
     pub server: Vec<String>,
-    /// Keep only events of hosts, pods or containers that match this glob; may repeat
+    /// Keep only events of which the host, the pod or the container matches this glob: all that line and envelope name, and what the
+    /// path names beside; may repeat
     #[arg(long, value_name = "P", env = "CORONER_HOST")]
     pub host: Vec<String>,
     /// Keep only this category; may repeat

@@ -210,8 +210,7 @@ fn export(args: &ExportArgs) -> Result<Status, Failure> {
         written.push(output);
         read.errors.extend(missed);
     }
-    // All together, so that whatever ends the run leaves the set of this one or of an earlier one.
-    written.into_iter().try_for_each(Output::finish)?;
+    Output::finish_all(written)?;
     let status = read.status(args.input.quiet);
     // The process ends here: to give back hundreds of thousands of rows one by one would only take time.
     std::mem::forget(read);

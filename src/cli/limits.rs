@@ -3,6 +3,7 @@
 use crate::{
     aggregate::{denials, forged, ledger, limits},
     config,
+    engine::{self, ELDERS_MAX, OVERLAP_PAIRS_MAX},
     input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
     report::html,
@@ -131,9 +132,9 @@ pub fn rows() -> Vec<[String; 3]> {
             "the parts of the first are lines of their own",
         ),
         row(
-            "records of several lines, in envelopes of several writers, that may be open at once",
+            "records in envelopes, of all writers, that may begin before one over several lines ends",
             grouped(scan::TEXTS_MAX),
-            "the first is taken for over: its further lines count as unparsed, exit status 1",
+            "that one is taken for over: its further lines count as unparsed, exit status 1 where they are many",
         ),
         row(
             "first lines of a source that decide which envelopes it has",
@@ -154,6 +155,21 @@ pub fn rows() -> Vec<[String; 3]> {
             "years of records",
             "2001 to 2099".into(),
             "the line counts as unparsed",
+        ),
+        row(
+            "bytes that two logs have in common which then differ",
+            bytes(engine::SAME_LEN_MIN as u64),
+            "these count once; up to it they count in both, and that is noted",
+        ),
+        row(
+            "logs that begin as another does, compared with it at a time",
+            number(ELDERS_MAX),
+            "those in the middle of their order are passed over: what only they hold of it counts twice",
+        ),
+        row(
+            "pairs of logs of the same time in which overlaps are looked for",
+            number(OVERLAP_PAIRS_MAX),
+            "the rest is not compared, and that is noted",
         ),
         row(
             "bytes decoded from one file",

@@ -298,17 +298,17 @@ impl Read {
     pub(super) fn keeps_request(&self, request: &Request<'_>, category: Option<Category>) -> bool {
         let filter = &self.plan.engine.filter;
         let index = || self.scanned.index_of(request.evidence.source);
-        let machine = || self.scanned.sources[index()].machine.as_deref();
-        filter.is_open() || filter.keeps_request(request, category, machine().map(str::as_bytes))
+        let path = || self.scanned.sources[index()].machine.asked();
+        filter.is_open() || filter.keeps_request(request, category, path())
     }
 
     pub(super) fn keeps(&self, event: &Event<'_>) -> bool {
         let filter = &self.plan.engine.filter;
-        let machine = || {
+        let path = || {
             let index = self.scanned.index_of(event.evidence.source);
-            self.scanned.sources[index].machine.as_deref()
+            self.scanned.sources[index].machine.asked()
         };
-        filter.is_open() || filter.keeps(event, machine().map(str::as_bytes))
+        filter.is_open() || filter.keeps(event, path())
     }
 
     /// Says what went wrong, unless the report itself `is_shown` and says it, and how complete the results are.

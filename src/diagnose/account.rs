@@ -140,11 +140,15 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
         let elder = name(elder);
         format!("its first {n} lines are the same as those of {elder} and counted twice: then they differ")
     });
+    let uncompared = state
+        .uncompared
+        .map(|why| format!("what others hold of it too may count twice: {why}"));
     notes
         .map(ToString::to_string)
         .chain(also)
         .chain(same)
         .chain(alike)
+        .chain(uncompared)
         .chain(changed.map(|change| change.to_string()))
         .collect()
 }
@@ -156,8 +160,9 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
     let is_much = n_unparsed > UNPARSED_FEW && n_unparsed * UNPARSED_SHARE_MAX > n_lines;
     let is_all = n_unparsed > 0 && ledger.n_events + ledger.n_requests == 0;
     let has = |reason: Reason| ledger.reasons[reason as usize] > 0;
-    // A line that is not read to its end may hide any number of records.
+    // A line that is not read to its end may hide any number of records, and so may something packed.
     let may_hide = [
+        Reason::Binary,
         Reason::BadTime,
         Reason::Overlong,
         Reason::LeftOut,
@@ -215,11 +220,11 @@ fn unparsed(ledger: &Ledger, n_lines: u64) -> String {
             )
         })
         .collect();
-    let n_unparsed = ledger.n_of(LineClass::Unparsed);
-    format!(
-        "{n_unparsed} of {n_lines} lines could not be parsed: {}",
-        reasons.join(", ")
-    )
+    let what = match ledger.n_of(LineClass::Unparsed) {
+        0 => "entries behind others on their lines".to_owned(),
+        n_unparsed => format!("{n_unparsed} of {n_lines} lines"),
+    };
+    format!("{what} could not be parsed: {}", reasons.join(", "))
 }
 
 /// An error and its causes in one line.

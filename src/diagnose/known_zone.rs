@@ -164,7 +164,7 @@ impl KnownZone {
             .map(|own| (own.machine.clone(), clock(&own.zone)))
             .collect();
         let of_source = |state: &SourceState| {
-            let clock = by_machine.get(state.machine.as_deref()?.as_bytes())?;
+            let clock = by_machine.get(state.machine.name()?.as_bytes())?;
             Some((state.name.clone(), Arc::clone(clock)))
         };
         Clocks {
@@ -189,7 +189,7 @@ impl KnownZone {
             };
             let of_source = || {
                 let state = &scanned.sources[scanned.index_of(error.evidence.source)];
-                let machine = state.machine.as_deref()?;
+                let machine = state.machine.name()?;
                 by_machine.get(&TextHash::of(machine.as_bytes()))
             };
             let named = by_machine.get(&error.machine).or_else(of_source);
@@ -245,7 +245,7 @@ impl KnownZone {
         let of = |machine: &[u8]| self.machines.iter().find(|own| *own.machine == *machine);
         let of_path = state
             .machine
-            .as_deref()
+            .name()
             .and_then(|machine| of(machine.as_bytes()));
         if ledger.machines.is_empty() {
             return vec![of_path];
@@ -280,7 +280,7 @@ fn records_by_machine(scanned: &Scanned) -> BTreeMap<Box<[u8]>, Vec<ErrorTrace>>
     for error in scanned.errors.as_slice() {
         let of_path = || {
             let state = &scanned.sources[scanned.index_of(error.evidence.source)];
-            state.machine.as_deref().map(str::as_bytes)
+            state.machine.name().map(str::as_bytes)
         };
         if let Some(machine) = by_hash.get(&error.machine).copied().or_else(of_path) {
             records.entry(machine.into()).or_default().push(*error);
@@ -293,7 +293,7 @@ fn records_by_machine(scanned: &Scanned) -> BTreeMap<Box<[u8]>, Vec<ErrorTrace>>
 fn written_by(scanned: &Scanned, machine: &[u8]) -> Vec<i32> {
     let all = || scanned.sources.iter().zip(&scanned.ledgers);
     let is_own = |state: &SourceState, ledger: &Ledger| {
-        state.machine.as_deref().map(str::as_bytes) == Some(machine)
+        state.machine.name().map(str::as_bytes) == Some(machine)
             || ledger.machines.contains_key(machine)
     };
     let own: BTreeSet<i32> = all()
@@ -318,7 +318,7 @@ fn told_of_machines(scanned: &Scanned) -> BTreeMap<Box<[u8]>, (i32, u64)> {
     for (state, ledger) in scanned.sources.iter().zip(&scanned.ledgers) {
         let in_envelopes = ledger.offsets_of_machines.iter();
         let in_envelopes = in_envelopes.map(|(machine, told)| (&**machine, told));
-        let of_path = state.machine.as_deref().map(str::as_bytes);
+        let of_path = state.machine.name().map(str::as_bytes);
         let of_path = of_path.filter(|_| ledger.machines.is_empty());
         let of_path = of_path.map(|machine| (machine, &ledger.zone_offsets));
         for (machine, told) in in_envelopes.chain(of_path) {

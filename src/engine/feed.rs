@@ -3,15 +3,15 @@
 use super::{
     FileState, SourceState, World, panic,
     same::{ByLine, OpenArchives, Twin, add_sibling},
-    source::push_members,
+    source::{PathNames, push_members},
 };
 use crate::{
     aggregate::{SourceKey, limits},
     engine::crew::{Errand, Spring},
     error::Error,
     input::{
-        Content, Found, Kind, MappedFile, Mmap, Place, Stored, Unpacker,
-        digest::{Digest, Digesting, sha256},
+        Content, Found, Kind, Mmap, Place, Stored, Unpacker,
+        digest::{Digest, Digesting},
         stream::{Blocks, Filled, StreamBlock, last_start},
         unpack::{Ahead, Item, Member, Problem, ahead},
     },
@@ -24,7 +24,7 @@ use crate::{
 };
 use std::{
     io::{BufRead, BufReader, Cursor, Read},
-    path::Path,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -32,7 +32,7 @@ use std::{
 pub(super) struct Portion {
     pub(super) source: SourceKey,
     pub(super) reading: Reading,
-    pub(super) machine: Option<Arc<str>>,
+    pub(super) path: PathNames,
     pub(super) block: StreamBlock,
     /// Another source holds it too.
     pub(super) is_same: bool,
@@ -139,11 +139,12 @@ impl<'a> Feed<'a> {
         };
         let (reader, digest) = Digesting::new(reader);
         let limits = self.world.config.limits.clone();
-        let (mut unpacker, digest) = if self.world.config.digests {
+        let (unpacker, digest) = if self.world.config.digests {
             (Unpacker::new(Box::new(reader), limits), Some(digest))
         } else {
             (Unpacker::new(reader.into_inner(), limits), None)
         };
+        let mut unpacker = unpacker.named(self.found.name.as_os_str().as_encoded_bytes());
         if let Some(ahead) = &self.ahead {
             unpacker = unpacker.with_ahead(Arc::clone(ahead));
         }
@@ -198,7 +199,7 @@ impl<'a> Feed<'a> {
                     return Some(Portion {
                         source: member.state.key,
                         reading: member.state.reading.clone(),
-                        machine: member.state.machine.clone(),
+                        path: member.state.machine.clone(),
                         block,
                         is_same,
                         is_alone: member.is_alone && self.world.found.len() == 1,
@@ -265,26 +266,25 @@ impl<'a> Feed<'a> {
             let mut state = self.state(0, Kind::Unread("unreadable"));
             state.troubles = stream.early;
             if state.troubles.is_empty() {
-                state.kind = Kind::NoLog;
+                state.kind = Kind::Empty;
             }
             self.sources.push(state);
         }
         let n_read = stream.unpacker.stored_offset();
         self.world.progress.read(n_read - stream.n_told);
         self.world.progress.file_done();
-        let size_bytes = match &self.found.place {
-            Place::File(path) => std::fs::metadata(path).map_or(0, |meta| meta.len()),
-            Place::Pipe(_) | Place::Stdin => 0,
-        };
-        // Files in /proc have no size either.
-        let size_bytes = if size_bytes == 0 { n_read } else { size_bytes };
-        // A digest of less than the file would be none of it: then it is read by itself.
-        let sha256 = stream.digest.and_then(|digest| match &self.found.place {
-            Place::File(path) if digest.len() != size_bytes => file_digest(path),
+        let stored = stream.stored.as_ref();
+        // Pipes and files in /proc have no size.
+        let size_bytes = stored
+            .and_then(Stored::snapshot)
+            .map_or(n_read, |snapshot| snapshot.len);
+        // A digest of less than the file would be none of it: then that is read by itself, as it was when it was opened.
+        let sha256 = stream.digest.and_then(|digest| match stored {
+            Some(stored) if digest.len() != size_bytes => stored.sha256(),
             _ => Some(digest.finish()),
         });
-        let file = stream.stored.as_ref().and_then(FileState::of);
-        let changed = stream.stored.and_then(|stored| stored.change());
+        let file = stored.and_then(FileState::of);
+        let changed = stored.and_then(Stored::change);
         for state in &mut self.sources {
             state.file = file;
             state.changed = changed;
@@ -400,14 +400,14 @@ impl OpenMember {
             None if chain.is_bare() => {
                 let n_known = bytes.len().saturating_sub(record::START_KNOWN_LEN);
                 last_start(&bytes[..n_known], |_, at| {
-                    record::may_start(bytes, at, smuggled)
+                    record::blocked(bytes, at, smuggled)
                 })
             }
             None => {
                 // What comes behind the cut must be at hand to see that it goes on with nothing before.
                 let n_known = bytes.len().saturating_sub(PIECE_GAP_MAX as usize + 1);
                 last_start(&bytes[..n_known], |_, at| {
-                    wrapper::may_start(&chain, bytes, at, smuggled, scratch)
+                    wrapper::blocked(&chain, bytes, at, smuggled, scratch)
                 })
             }
         };
@@ -431,7 +431,7 @@ pub(super) fn cut_at(
         Some(_) => last_entry_end(&reading.chain, &bytes[..common], smuggled, scratch).unwrap_or(0),
         // A line that starts where they part may begin a record as well.
         None => last_start(&bytes[..bytes.len().min(common + 1)], |_, at| {
-            may_start(reading, bytes, at, scratch)
+            blocked(reading, bytes, at, scratch)
         })
         .unwrap_or(0),
     }
@@ -508,13 +508,18 @@ fn fill(unpacker: &mut Unpacker, state: &mut SourceState, room: &mut [u8]) -> Fi
     }
 }
 
-/// Whether a chunk may begin at the line that starts at `at`, in a source that is read so.
-pub(super) fn may_start(reading: &Reading, bytes: &[u8], at: usize, scratch: &mut Scratch) -> bool {
+/// Where around the line that starts at `at` no chunk may begin, in a source that is read so; `None` if one may begin there.
+pub(super) fn blocked(
+    reading: &Reading,
+    bytes: &[u8],
+    at: usize,
+    scratch: &mut Scratch,
+) -> Option<Range<usize>> {
     let smuggled = reading.smuggled.as_deref();
     if reading.chain.is_bare() {
-        record::may_start(bytes, at, smuggled)
+        record::blocked(bytes, at, smuggled)
     } else {
-        wrapper::may_start(&reading.chain, bytes, at, smuggled, scratch)
+        wrapper::blocked(&reading.chain, bytes, at, smuggled, scratch)
     }
 }
 
@@ -560,7 +565,3 @@ impl SourceState {
 
 /// Bytes of a stored stream that are read at once.
 const READ_LEN: usize = 256 << 10;
-
-fn file_digest(path: &Path) -> Option<String> {
-    MappedFile::open(path).ok().map(|file| sha256(&file))
-}

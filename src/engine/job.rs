@@ -1,20 +1,20 @@
 //! What there is to do with a mapped file: its chunks, its holes, and what another file holds too.
 
-use super::{EngineConfig, SourceState, feed};
+use super::{EngineConfig, SourceState, feed, source::PathNames};
 use crate::{
     aggregate::limits,
     lines::{self, nuls},
     parse::wrapper::Scratch,
     scan::{Block, Reading},
 };
-use std::{cell::RefCell, ops::Range, sync::Arc};
+use std::{cell::RefCell, ops::Range};
 
 /// One chunk to scan.
 pub(super) struct Job<'a> {
     pub(super) block: Block<'a>,
     pub(super) range: Range<usize>,
     pub(super) reading: Reading,
-    pub(super) machine: Option<Arc<str>>,
+    pub(super) path: PathNames,
     pub(super) part: Part,
 }
 
@@ -56,8 +56,8 @@ pub(super) fn jobs<'a>(
         return vec![];
     }
     let scratch = RefCell::new(Scratch::default());
-    let may_start = |bytes: &[u8], at: usize| {
-        feed::may_start(&state.reading, bytes, at, &mut scratch.borrow_mut())
+    let blocked = |bytes: &[u8], at: usize| {
+        feed::blocked(&state.reading, bytes, at, &mut scratch.borrow_mut())
     };
     let block_of = |range: Range<usize>| Block {
         source: state.key,
@@ -69,7 +69,7 @@ pub(super) fn jobs<'a>(
         block,
         range,
         reading: state.reading.clone(),
-        machine: state.machine.clone(),
+        path: state.machine.clone(),
         part,
     };
     let mut jobs = Vec::new();
@@ -86,7 +86,7 @@ pub(super) fn jobs<'a>(
         .chain([end])
     {
         let block = block_of(at..hole.start);
-        let ranges = lines::chunks(block.bytes, chunk_len, limits::CHUNKS_MAX, may_start);
+        let ranges = lines::chunks(block.bytes, chunk_len, limits::CHUNKS_MAX, blocked);
         jobs.extend(ranges.into_iter().map(|range| job(block, range, Part::New)));
         at = hole.end;
         if !hole.is_empty() {

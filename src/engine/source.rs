@@ -3,7 +3,7 @@
 use crate::{
     aggregate::SourceKey,
     error::Error,
-    event::Timestamp,
+    event::{Machine, Timestamp},
     input::{Change, Found, Kind, Place, Stored, unpack::Problem},
     parse::wrapper,
     scan::Reading,
@@ -28,8 +28,8 @@ pub struct SourceState {
     pub decode: String,
     /// Compressed members, frames or streams of each layer.
     pub units: Vec<(&'static str, u64)>,
-    /// The machine that its path names, or its directory where sources lie in several.
-    pub machine: Option<Arc<str>>,
+    /// What its path names, or its directory where sources lie in several.
+    pub machine: PathNames,
     /// What the file was when it was opened: device and inode, and when it was last changed. Of a pipe nothing.
     pub file: Option<FileState>,
     /// Bytes of the stored stream when it was opened; of a pipe, those read.
@@ -53,6 +53,8 @@ pub struct SourceState {
     pub is_apart: bool,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
+    /// Why it may hold what others hold too, and count it again, as nobody looked.
+    pub uncompared: Option<&'static str>,
     /// It was scanned in place; else in blocks of a stream.
     pub is_mapped: bool,
 }
@@ -98,7 +100,7 @@ impl SourceState {
             refusal: None,
             decode: String::new(),
             units: Vec::new(),
-            machine: None,
+            machine: PathNames::default(),
             file: None,
             size_bytes: 0,
             decoded_bytes: 0,
@@ -110,6 +112,7 @@ impl SourceState {
             same_as: None,
             begins_like: None,
             is_apart: false,
+            uncompared: None,
             same_len: 0,
             is_mapped: false,
         }
@@ -132,15 +135,49 @@ impl SourceState {
 
     /// Takes the machine from the name, if it lies where machines keep their logs.
     pub(super) fn name_machine(&mut self) {
-        self.machine = machine_of(&self.name);
+        self.machine = PathNames::of(&self.name);
     }
 }
 
-/// The machine that the name of a source tells of.
-pub(super) fn machine_of(name: &[u8]) -> Option<Arc<str>> {
-    let name = String::from_utf8_lossy(name).replace('!', "/");
-    let place = wrapper::place(&name);
-    place.host.or(place.pod).or(place.container).map(Arc::from)
+/// What the path of a source names.
+#[derive(Clone, Debug, Default)]
+pub struct PathNames {
+    host: Option<Arc<str>>,
+    pod: Option<Arc<str>>,
+    container: Option<Arc<str>>,
+    /// The directory, which may stand for a machine ([`name_directories`]).
+    directory: Option<Arc<str>>,
+}
+
+impl PathNames {
+    pub(super) fn of(name: &[u8]) -> PathNames {
+        let name = String::from_utf8_lossy(name).replace('!', "/");
+        let place = wrapper::place(&name);
+        PathNames {
+            host: place.host.map(Arc::from),
+            pod: place.pod.map(Arc::from),
+            container: place.container.map(Arc::from),
+            directory: place.directory.map(Arc::from),
+        }
+    }
+
+    /// [`Machine::name`].
+    pub fn name(&self) -> Option<&str> {
+        let name = self.host.as_ref().or(self.pod.as_ref());
+        name.or(self.container.as_ref()).map(Arc::as_ref)
+    }
+
+    /// What may be asked for by name: the directory, too, though whether it stands for a machine is known once all are counted.
+    pub fn asked(&self) -> Machine<'_> {
+        let host = self.host.as_ref().or(self.directory.as_ref());
+        let [host, pod, container] = [host, self.pod.as_ref(), self.container.as_ref()]
+            .map(|name| name.map(|name| name.as_bytes()));
+        Machine {
+            host,
+            pod,
+            container,
+        }
+    }
 }
 
 /// Adds the names of members of archives, from outside in.
@@ -167,6 +204,7 @@ pub(super) fn name_directories(sources: &mut [SourceState]) {
         return;
     }
     for (state, directory) in sources.iter_mut().zip(&mut directories) {
-        state.machine = state.machine.take().or(directory.take());
+        let host = &mut state.machine.host;
+        *host = host.take().or(directory.take());
     }
 }

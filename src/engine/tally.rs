@@ -18,7 +18,7 @@ use crate::{
         Classifier, Origin, Outcome, Verdict, aspect, classify_request, moment::moment, residue,
         taxonomy::ROWS,
     },
-    event::{Basis, Category, Level, LocalTime, Moment, Phase, Severity, Trust},
+    event::{Basis, Category, Level, LocalTime, Machine, Moment, Phase, Severity, Trust},
     filter::Filter,
     parse::{
         access::{Attempt, Field, FieldSet, value, write_route},
@@ -175,21 +175,21 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Scans one chunk of a source, on the machine `machine` if its lines do not tell; keeps its failures one by one if it
+    /// Scans one chunk of a source, of which the `path` names what its lines do not; keeps its failures one by one if it
     /// `is_traced`. A panic costs what is left of the chunk.
     pub(super) fn scan(
         &mut self,
         block: Block<'_>,
         range: Range<usize>,
         reading: &Reading,
-        machine: Option<&str>,
+        path: Machine<'_>,
         is_traced: bool,
     ) {
         let ledger = self.ledgers.entry(block.source).or_default();
         let before = (ledger.n_lines(), ledger.n_bytes());
-        let mut sink = OnMachine {
+        let mut sink = OfSource {
             counts: &mut self.counts,
-            machine: machine.map(str::as_bytes),
+            path,
             tracer: is_traced.then_some(&mut self.tracer),
         };
         let scanner = &mut self.scanner;
@@ -228,18 +228,18 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Counts the events of a source that lies on one machine.
-struct OnMachine<'s, 'a> {
+/// Counts the events of one source.
+struct OfSource<'s, 'a> {
     counts: &'s mut Counts<'a>,
-    machine: Option<&'s [u8]>,
+    path: Machine<'s>,
     tracer: Option<&'s mut Tracer<'a>>,
 }
 
-impl Sink for OnMachine<'_, '_> {
+impl Sink for OfSource<'_, '_> {
     #[inline(always)] // the event is large: this way most of it is never written
     fn collect(&mut self, event: &Event<'_>) {
         self.counts.aggregate.has_debug |= event.head.level == Some(Level::Debug);
-        let is_kept = |filter: &Filter| filter.keeps(event, self.machine);
+        let is_kept = |filter: &Filter| filter.keeps(event, self.path);
         let is_kept = self.counts.filter.is_none_or(is_kept);
         if is_kept {
             self.counts.collect(event);
@@ -257,7 +257,7 @@ impl Sink for OnMachine<'_, '_> {
     }
 
     fn request(&mut self, request: &Request<'_>) {
-        let is_kept = |filter: &Filter| filter.keeps_line(request, self.machine);
+        let is_kept = |filter: &Filter| filter.keeps_line(request, self.path);
         let is_kept = self.counts.filter.is_none_or(is_kept);
         let outcome = match is_kept {
             true => self.counts.collect_request(request),

@@ -67,9 +67,18 @@ impl SourceState {
         }
         let is_meant = (self.named && known.n_given > 0 || known.is_access_log) && !has_records;
         let is_certain = self.kind == Kind::NginxAccess || is_meant;
-        let recognise = |lines: &[&[u8]]| recognise(lines, &known, config.wanted.fields);
+        let all = |lines: &[&[u8]]| recognise(lines, &known, config.wanted.fields);
+        // The first line may be the rest of one: of what `tail -c` or `split` left.
+        let recognise = |lines: &[&[u8]]| match (all(lines), lines) {
+            (Err(refusal), [_, rest @ ..]) if !rest.is_empty() => all(rest).map_err(|_| refusal),
+            (found, _) => found,
+        };
         let found = recognise(&asked_for)
-            .or_else(|refusal| lines.by_program(self.kind, recognise).ok_or(refusal));
+            .or_else(|refusal| lines.by_program(self.kind, recognise).ok_or(refusal))
+            .or_else(|refusal| {
+                let apart = || apart(&asked_for, recognise);
+                has_records.then(apart).flatten().ok_or(refusal)
+            });
         match found {
             // What tells neither when nor how it ended is no request, unless an access log is asked for.
             Ok(formats) if !is_certain && !formats.tells_requests() => {}
@@ -92,7 +101,7 @@ impl SourceState {
     /// the name of a log, and is no text.
     fn broken_promise(&self, sample: &[u8]) -> Option<String> {
         let name = self.name.rsplit(|b| b"/!".contains(b)).next()?;
-        if let Some(container) = container::promised(name) {
+        if let Some(container) = container::promised(name).next() {
             let packed = container.name();
             // Before the archive that it lies in are layers of that.
             let mut own = self
@@ -112,6 +121,20 @@ impl SourceState {
             "its name is that of a log, and it is binary data of no known format".to_owned()
         })
     }
+}
+
+/// What reads the text among `lines`, or else the JSON: beside nginx an application may write into the same container.
+fn apart(
+    lines: &[&[u8]],
+    recognise: impl Fn(&[&[u8]]) -> Result<Formats, String>,
+) -> Option<Formats> {
+    let is_json = |line: &&[u8]| line.starts_with(b"{");
+    let (json, text): (Vec<&[u8]>, Vec<&[u8]>) = lines.iter().copied().partition(is_json);
+    let found = |lines: &Vec<&[u8]>| recognise(lines).ok().filter(Formats::tells_requests);
+    if json.is_empty() || text.is_empty() {
+        return None;
+    }
+    [text, json].iter().find_map(found)
 }
 
 /// Parts of names that gateways give to their logs. `wtmp` and `lastlog`, which lie beside them and are binary, have none.

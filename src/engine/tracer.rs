@@ -90,7 +90,7 @@ impl<'a> Tracer<'a> {
             },
             is_cut,
             is_kept,
-            machine: event.machine.map_or(TextHash::NONE, TextHash::of),
+            machine: event.machine.name().map_or(TextHash::NONE, TextHash::of),
         });
         if self.errors.len() >= BUFFER_LEN {
             self.flush();

@@ -427,16 +427,16 @@ impl<'c> Finder<'c> {
         let (bytes, chain) = (block.bytes, &reading.chain);
         let (mut scratch, mut from) = (Scratch::default(), start);
         let smuggled = reading.smuggled.as_deref();
-        let mut may_start = |at: usize| match chain.is_bare() {
-            true => record::may_start(bytes, at, smuggled),
-            false => wrapper::may_start(chain, bytes, at, smuggled, &mut scratch),
+        let mut blocked = |at: usize| match chain.is_bare() {
+            true => record::blocked(bytes, at, smuggled),
+            false => wrapper::blocked(chain, bytes, at, smuggled, &mut scratch),
         };
         let reach = PIECE_GAP_MAX as usize;
         let to;
         if chain.block().is_some() {
             (from, to) = entries_around(bytes, start, reach, reading);
         } else {
-            while from > 0 && start - from < reach && !may_start(from) {
+            while from > 0 && start - from < reach && blocked(from).is_some() {
                 from = memrchr(b'\n', &bytes[..from - 1]).map_or(0, |newline| newline + 1);
             }
             to = line_end(bytes, bytes.len().min(start + reach));

@@ -74,7 +74,7 @@ impl Look {
 impl Sink for Look {
     fn collect(&mut self, event: &Event<'_>) {
         self.is_event = true;
-        self.machine = event.machine.map(<[u8]>::to_vec);
+        self.machine = event.machine.name().map(<[u8]>::to_vec);
         let known = &event.known;
         let redactor = self.redactor.clone();
         let upstream = |name| redactor.upstream(name).into_owned();

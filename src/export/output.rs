@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all, and never over something the user did not offer; devices and pipes are written to.
 
-use super::temporary::{self, Temporary};
+use super::temporary::{self, Naming, Temporary};
 use crate::error::Error;
 use std::{
     fs::{self, File},
@@ -102,6 +102,20 @@ impl Output {
 
     /// Brings the file to disk under its name.
     pub fn finish(self) -> Result<(), Error> {
+        Output::finish_all([self])
+    }
+
+    /// The same for all that one run writes: whatever ends it leaves the set of this one or of an earlier one.
+    pub fn finish_all(outputs: impl IntoIterator<Item = Output>) -> Result<(), Error> {
+        let mut naming = Naming::begin();
+        let mut outputs = outputs.into_iter();
+        let done = outputs.try_for_each(|output| output.name(&mut naming));
+        // Those left are removed, and that waits for it.
+        drop(naming);
+        done
+    }
+
+    fn name(self, naming: &mut Naming) -> Result<(), Error> {
         match self {
             Output::Stdout(mut out) => out
                 .flush()
@@ -113,9 +127,8 @@ impl Output {
                 temporary,
                 path,
                 overwrite,
-            } => {
-                persist(temporary, &path, overwrite).map_err(|source| Error::Write { path, source })
-            }
+            } => persist(temporary, &path, overwrite, naming)
+                .map_err(|source| Error::Write { path, source }),
         }
     }
 }
@@ -139,12 +152,17 @@ impl Write for Output {
 }
 
 /// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
-fn persist(temporary: BufWriter<Growing>, path: &Path, overwrite: bool) -> io::Result<()> {
+fn persist(
+    temporary: BufWriter<Growing>,
+    path: &Path,
+    overwrite: bool,
+    naming: &mut Naming,
+) -> io::Result<()> {
     let Growing { temporary, .. } = temporary
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
     temporary.as_file().sync_all()?;
-    temporary.persist(path, overwrite)?;
+    temporary.persist(path, overwrite, naming)?;
     File::open(directory(path))?.sync_all()
 }
 

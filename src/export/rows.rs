@@ -53,7 +53,7 @@ impl<'a> Names<'a> {
     /// What the path of the source names.
     fn machine(&self, evidence: &Evidence) -> Option<&[u8]> {
         let state = &self.scanned.sources[self.scanned.index_of(evidence.source)];
-        state.machine.as_deref().map(str::as_bytes)
+        state.machine.name().map(str::as_bytes)
     }
 
     pub fn line(&self, evidence: &Evidence) -> u64 {
@@ -202,7 +202,7 @@ pub fn request(
     sheet.text(names.source(&request.evidence));
     count(request.evidence.offset, sheet);
     count(names.line(&request.evidence), sheet);
-    let named = request.machine.or(raw(Field::Machine));
+    let named = request.machine.name().or(raw(Field::Machine));
     machine(named, &request.evidence, names, sheet);
     sheet.end_row();
 }
@@ -282,7 +282,7 @@ pub fn event(
         Some(Sureness::Twice) => sheet.word("twice"),
         Some(Sureness::Skipped) => sheet.word("skipped"),
     }
-    machine(event.machine, &event.evidence, names, sheet);
+    machine(event.machine.name(), &event.evidence, names, sheet);
     sheet.end_row();
 }
 
@@ -487,7 +487,7 @@ fn machines(state: &SourceState, ledger: &Ledger, redactor: &Redactor) -> Option
     names.extend(
         state
             .machine
-            .as_deref()
+            .name()
             .filter(|_| names.is_empty())
             .map(str::to_owned),
     );

@@ -40,7 +40,7 @@ impl Temporary {
         let file = builder.tempfile_in(directory)?;
         let _ = file.as_file().try_lock(); // where there are no locks, nobody takes it for left behind
         unfinished.push(file.path().to_owned());
-        let listed = Listed(file.path().to_owned());
+        let listed = Listed(Some(file.path().to_owned()));
         Ok(Temporary { file, listed })
     }
 
@@ -53,18 +53,23 @@ impl Temporary {
     }
 
     /// Gives the file its name; it is a temporary one no longer.
-    pub(super) fn persist(self, path: &Path, overwrite: bool) -> io::Result<()> {
-        let Temporary { file, listed } = self;
-        // A signal comes before the name is given, and removes the file, or after it, and finds nothing to remove.
-        let unfinished = lock();
+    pub(super) fn persist(
+        self,
+        path: &Path,
+        overwrite: bool,
+        naming: &mut Naming,
+    ) -> io::Result<()> {
+        let Temporary { file, mut listed } = self;
         let named = if overwrite {
             file.persist(path)
         } else {
             file.persist_noclobber(path)
         };
-        drop(unfinished);
-        drop(listed);
-        named.map(drop).map_err(io::Error::from)
+        let named = named.map(drop).map_err(io::Error::from);
+        if let Some(listed) = listed.0.take() {
+            naming.0.retain(|path| *path != listed);
+        }
+        named
     }
 }
 
@@ -75,6 +80,16 @@ impl Write for Temporary {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+/// As long as it lives no signal ends the process: it comes before any file has its name, and removes them all, or when all have.
+pub struct Naming(MutexGuard<'static, Vec<PathBuf>>);
+
+impl Naming {
+    /// Waits for who makes or removes a file, and never while this thread holds another.
+    pub fn begin() -> Naming {
+        Naming(lock())
     }
 }
 
@@ -148,7 +163,7 @@ impl NewDirectories {
                 Ok(()) => {
                     unfinished.push(path.to_owned());
                     drop(unfinished);
-                    made.0.push(Listed(path.to_owned()));
+                    made.0.push(Listed(Some(path.to_owned())));
                 }
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 Err(error) => {
@@ -165,19 +180,21 @@ impl NewDirectories {
 
 impl Drop for NewDirectories {
     fn drop(&mut self) {
-        for made in self.0.drain(..).rev() {
-            let _ = fs::remove_dir(&made.0); // fails where something is in it
+        for path in self.0.iter().rev().filter_map(|made| made.0.as_ref()) {
+            let _ = fs::remove_dir(path); // fails where something is in it
         }
     }
 }
 
-/// A line of the list, for as long as it lives.
+/// A line of the list, for as long as it lives, unless it was taken off before.
 #[derive(Debug)]
-struct Listed(PathBuf);
+struct Listed(Option<PathBuf>);
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        lock().retain(|path| *path != self.0);
+        if let Some(own) = &self.0 {
+            lock().retain(|path| path != own);
+        }
     }
 }
 
@@ -199,13 +216,16 @@ mod tests {
         let paths = [named.path().to_owned(), dropped.path().to_owned()];
         assert!(paths.iter().all(|path| is_listed(path) && path.exists()));
         let target = directory.path().join("report.md");
-        named.persist(&target, false).expect("named");
+        named
+            .persist(&target, false, &mut Naming::begin())
+            .expect("named");
         drop(dropped);
         assert!(!paths.iter().any(|path| is_listed(path) || path.exists()));
         // One that cannot get its name is removed.
         let refused = make().expect("made");
         let path = refused.path().to_owned();
-        assert!(refused.persist(&target, false).is_err());
+        let refused = refused.persist(&target, false, &mut Naming::begin());
+        assert!(refused.is_err());
         assert!(!is_listed(&path) && !path.exists() && target.exists());
     }
 

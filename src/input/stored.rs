@@ -2,6 +2,7 @@
 //! whether it stayed as it was.
 
 use super::{
+    digest::sha256,
     mmap::MappedFile,
     opening::{open_patiently, open_quietly},
     snapshot::{Change, Snapshot, read_edge},
@@ -126,6 +127,16 @@ impl Stored {
     pub fn change(&self) -> Option<Change> {
         let (file, snapshot) = self.origin.as_ref()?;
         snapshot.compare(&self.path, file)
+    }
+
+    /// SHA-256 of what the file was when it was opened, in hex; `None` if that is not there any more.
+    pub fn sha256(&self) -> Option<String> {
+        let (file, snapshot) = self.origin.as_ref()?;
+        let map = MappedFile::map_len(file, snapshot.len).ok()?;
+        let digest = sha256(&map);
+        let is_kept = |change| matches!(change, Change::Grew(_)) || !change.is_damage();
+        let is_there = self.change().is_none_or(is_kept) && map.lost_from().is_none();
+        is_there.then_some(digest)
     }
 
     /// The offset from which on a map is not to be believed, given what [`change`](Stored::change) said: where it lost
@@ -293,6 +304,29 @@ impl<R: Read> Read for Steady<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whatever has its name by now, and whatever was added.
+    #[test]
+    fn the_digest_is_that_of_what_was_opened() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("error.log");
+        let open = || {
+            fs::write(&path, "abc").expect("written");
+            Stored::open(&path, Mmap::Never).expect("open")
+        };
+        let stored = open();
+        let digest = stored.sha256();
+        assert!(digest.is_some());
+        fs::write(&path, "abcd").expect("written");
+        assert_eq!(stored.sha256(), digest, "grown");
+        let stored = open();
+        fs::write(directory.path().join("other"), "x").expect("written");
+        fs::rename(directory.path().join("other"), &path).expect("renamed");
+        assert_eq!(stored.sha256(), digest, "replaced");
+        let stored = open();
+        fs::write(&path, "ab").expect("written");
+        assert_eq!(stored.sha256(), None, "shrunk");
+    }
 
     /// Yields a byte at a time, is interrupted before each, and fails for good after `n` bytes.
     struct Bad {

@@ -2,6 +2,7 @@
 
 use crate::lines::nuls::{find_nuls, leading_nuls, trailing_nuls};
 use memchr::{memchr, memrchr};
+use std::ops::Range;
 
 /// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
 pub const BLOCK_LEN: usize = 1 << 20;
@@ -223,16 +224,22 @@ impl Blocks {
     }
 }
 
-/// The last place in `bytes` where a line starts of which `may_start` says that a record can begin there; few lines are
+/// The last place in `bytes` where a line starts of which `blocked` does not say that no record can begin around it; few lines are
 /// tried, since a record has not many.
-pub fn last_start(bytes: &[u8], mut may_start: impl FnMut(&[u8], usize) -> bool) -> Option<usize> {
+pub fn last_start(
+    bytes: &[u8],
+    mut blocked: impl FnMut(&[u8], usize) -> Option<Range<usize>>,
+) -> Option<usize> {
     let mut end = bytes.len();
     for _ in 0..CUT_TRIES {
         let newline = memrchr(b'\n', &bytes[..end])?;
-        if newline + 1 < bytes.len() && may_start(bytes, newline + 1) {
-            return Some(newline + 1);
-        }
         end = newline;
+        if newline + 1 < bytes.len() {
+            match blocked(bytes, newline + 1) {
+                None => return Some(newline + 1),
+                Some(range) => end = end.min(range.start.saturating_sub(1)),
+            }
+        }
     }
     None
 }
@@ -254,7 +261,7 @@ mod tests {
         std::iter::from_fn(|| {
             blocks.next_block(
                 &mut fill,
-                |bytes| last_start(bytes, |_, _| true),
+                |bytes| last_start(bytes, |_, _| None),
                 vec![7; 9],
             )
         })

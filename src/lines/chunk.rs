@@ -5,37 +5,44 @@
 use memchr::memchr;
 use std::ops::Range;
 
-/// Splits `bytes` into ranges of about `chunk_len` bytes. Each begins at a line of which `may_start` says that a record
-/// can begin there, given all bytes and the offset. Ranges are non-empty, ascending and cover every byte once. There are
+/// Splits `bytes` into ranges of about `chunk_len` bytes. Each begins at a line of which `blocked` says that a record
+/// can begin there, given all bytes and the offset; else it says where around it none can. Ranges are non-empty, ascending and cover every byte once. There are
 /// at most `n_max` of them: a chunk length that would make more is raised. Panics if `chunk_len` or `n_max` is 0.
 pub fn chunks(
     bytes: &[u8],
     chunk_len: usize,
     n_max: usize,
-    may_start: impl Fn(&[u8], usize) -> bool,
+    blocked: impl Fn(&[u8], usize) -> Option<Range<usize>>,
 ) -> Vec<Range<usize>> {
     assert!(chunk_len > 0 && n_max > 0, "a chunk has at least one byte");
     let chunk_len = chunk_len.max(bytes.len() / n_max);
     let mut ranges = Vec::with_capacity(bytes.len() / chunk_len + 1);
     let mut start = 0;
     while start < bytes.len() {
-        let end = next_start(bytes, start.saturating_add(chunk_len), &may_start);
+        let end = next_start(bytes, start.saturating_add(chunk_len), &blocked);
         ranges.push(start..end);
         start = end;
     }
     ranges
 }
 
-/// The first line start at or behind `from` that `may_start` takes; the end of `bytes` if there is none.
-fn next_start(bytes: &[u8], from: usize, may_start: impl Fn(&[u8], usize) -> bool) -> usize {
+/// The first line start at or behind `from` that is not `blocked`; the end of `bytes` if there is none.
+fn next_start(
+    bytes: &[u8],
+    from: usize,
+    blocked: impl Fn(&[u8], usize) -> Option<Range<usize>>,
+) -> usize {
     let mut at = from.saturating_sub(1);
     while at < bytes.len() {
         match memchr(b'\n', &bytes[at..]) {
             None => break,
             Some(newline) => at += newline + 1,
         }
-        if at < bytes.len() && may_start(bytes, at) {
-            return at;
+        if at < bytes.len() {
+            match blocked(bytes, at) {
+                None => return at,
+                Some(range) => at = at.max(range.end - 1),
+            }
         }
     }
     bytes.len()
@@ -95,7 +102,7 @@ mod tests {
     fn chunks_partition_at_line_starts() {
         let text = b"ab\nc\r\n\nlong line\nend";
         for chunk_len in 1..=text.len() + 1 {
-            let ranges = chunks(text, chunk_len, usize::MAX, |_, _| true);
+            let ranges = chunks(text, chunk_len, usize::MAX, |_, _| None);
             assert_eq!(
                 ranges
                     .iter()
@@ -109,9 +116,14 @@ mod tests {
                     .all(|range| range.start == 0 || text[range.start - 1] == b'\n')
             );
         }
-        assert_eq!(chunks(b"ab\nc", 1, usize::MAX, |_, _| true), [0..3, 3..4]);
-        assert_eq!(chunks(b"a\nb\nc\nd\n", 1, 2, |_, _| true), [0..4, 4..8]);
-        assert_eq!(chunks(b"ab\nc", 1, usize::MAX, |_, _| false).len(), 1);
+        assert_eq!(chunks(b"ab\nc", 1, usize::MAX, |_, _| None), [0..3, 3..4]);
+        assert_eq!(chunks(b"a\nb\nc\nd\n", 1, 2, |_, _| None), [0..4, 4..8]);
+        assert_eq!(
+            chunks(b"ab\nc", 1, usize::MAX, |_, at| Some(at..at + 1)),
+            vec![0..4]
+        );
+        let blocked = |_: &[u8], at: usize| (2..6).contains(&at).then_some(2..6);
+        assert_eq!(chunks(b"a\nb\nc\nd\n", 1, 9, blocked), [0..6, 6..8]);
     }
 
     #[test]

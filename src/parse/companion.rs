@@ -1,12 +1,18 @@
 //! Lines of what runs beside nginx in its containers and writes to the same stream: the start scripts of the image
-//! (`docker-entrypoint.sh` of docker-nginx), and the controller of ingress-nginx, by klog and by its banner. They are no records, and no
-//! reason to take a log for one of another format.
+//! (`docker-entrypoint.sh` of docker-nginx), and the controller of ingress-nginx, by klog and by its banner; and what programs that show
+//! logs print between their lines. They are no records, and no reason to take a log for one of another format.
 
 use super::head::fits;
 
 /// Whether `text` is a line of one of them.
 pub fn is_companion(text: &[u8]) -> bool {
-    is_of_start_script(text) || is_klog(text) || is_banner(text)
+    is_of_start_script(text) || is_klog(text) || is_banner(text) || is_remark(text)
+}
+
+/// What `journalctl`, `tail`, `grep -A` and stern print between lines.
+pub(super) fn is_remark(text: &[u8]) -> bool {
+    const STARTS: [&[u8]; 4] = [b"-- ", b"==> ", b"+ ", b"Hint: "];
+    text == b"--" || STARTS.iter().any(|start| text.starts_with(start))
 }
 
 fn is_of_start_script(text: &[u8]) -> bool {
@@ -56,6 +62,8 @@ mod tests {
             "-------------------------------------------------------------------------------",
             "  Release:       v1.9.4",
             "NGINX Ingress controller",
+            "--",
+            "==> /var/log/nginx/access.log <==",
         ] {
             assert!(is_companion(line.as_bytes()), "{line}");
         }

@@ -11,6 +11,7 @@ use super::{
     head::is_head,
 };
 use memchr::{memchr_iter, memrchr_iter};
+use std::ops::Range;
 
 /// OpenResty's and ingress-nginx's `NGX_MAX_ERROR_STR`; nginx's own is [`NGINX_RECORD_LEN`]. In bytes, with the newline.
 pub const RECORD_LEN_MAX: usize = 4096;
@@ -44,21 +45,23 @@ pub fn is_cut(len: usize) -> bool {
     len == NGINX_RECORD_LEN - 1 || len == RECORD_LEN_MAX - 1
 }
 
-/// Bytes that [`may_start`] looks at behind a line: a record that begins before it may end there, at a head.
+/// Bytes that [`blocked`] looks at behind a line: a record that begins before it may end there, at a head.
 pub const START_KNOWN_LEN: usize = RECORD_LEN_MAX + 64;
 
-/// Whether a chunk may begin at the line that starts at `at`: nothing before it can reach it. Looks [`RECORD_LEN_MAX`] bytes back
-/// and [`START_KNOWN_LEN`] ahead, which must be there unless the source begins or ends. `smuggled` is what clients smuggled into
-/// the source, if that is known.
-pub fn may_start(bytes: &[u8], at: usize, smuggled: Option<&Smuggled>) -> bool {
-    if is_head(&bytes[at..]) {
-        return !forged::is_inside(bytes, at, smuggled);
-    }
-    let from = at.saturating_sub(RECORD_LEN_MAX);
-    let is_head_start = |start: usize| is_head(&bytes[start..at]);
-    !((from == 0 && is_head_start(0))
-        || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)])
-            .any(|newline| is_head_start(from + newline + 1)))
+/// The line that starts at `at`, if no chunk may begin there; `None` if nothing before it can reach it. Looks [`RECORD_LEN_MAX`]
+/// bytes back and [`START_KNOWN_LEN`] ahead, which must be there unless the source begins or ends. `smuggled` is what clients
+/// smuggled into the source, if that is known.
+pub fn blocked(bytes: &[u8], at: usize, smuggled: Option<&Smuggled>) -> Option<Range<usize>> {
+    let is_blocked = if is_head(&bytes[at..]) {
+        forged::is_inside(bytes, at, smuggled)
+    } else {
+        let from = at.saturating_sub(RECORD_LEN_MAX);
+        let is_head_start = |start: usize| is_head(&bytes[start..at]);
+        (from == 0 && is_head_start(0))
+            || memrchr_iter(b'\n', &bytes[from..at.saturating_sub(1)])
+                .any(|newline| is_head_start(from + newline + 1))
+    };
+    is_blocked.then_some(at..at + 1)
 }
 
 /// Lines of Lua, PHP and Python tracebacks behind a record.
@@ -130,10 +133,10 @@ mod tests {
     fn chunks_start_at_heads_or_far_from_them() {
         let text = format!("{HEAD}a\nb\n{}\nc\n", "x".repeat(RECORD_LEN_MAX));
         let at = |needle: &str| text.find(needle).expect("there");
-        assert!(may_start(text.as_bytes(), 0, None));
-        assert!(!may_start(text.as_bytes(), at("\nb\n") + 1, None));
-        assert!(!may_start(text.as_bytes(), at("xx"), None));
-        assert!(may_start(text.as_bytes(), at("\nc\n") + 1, None));
+        assert_eq!(blocked(text.as_bytes(), 0, None), None);
+        assert!(blocked(text.as_bytes(), at("\nb\n") + 1, None).is_some());
+        assert!(blocked(text.as_bytes(), at("xx"), None).is_some());
+        assert_eq!(blocked(text.as_bytes(), at("\nc\n") + 1, None), None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::{Event, Place, Scanner, Sender, Sink, connection_of, emit, emit_recor
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, forged::Connection},
     classify::Classified,
-    event::{Severity, Trust},
+    event::{Machine, Severity, Trust},
     lines::Line,
     parse::{
         Head,
@@ -49,7 +49,7 @@ impl Scanner<'_> {
                 LineClass::Injected
             };
             if let Some(place) = own_place {
-                ledger.collect_line(class, place.len_bytes);
+                place.count(class, ledger);
             }
             if is_record {
                 let evidence = own_place.unwrap_or(place).evidence;
@@ -123,7 +123,7 @@ impl Scanner<'_> {
             is_doubtful: true,
             sender,
             evidence,
-            machine: None,
+            machine: Machine::default(),
         };
         emit(event, ledger, sink);
     }

@@ -5,7 +5,7 @@ use super::{Event, Run, Scanner, Sink};
 use crate::{
     aggregate::{Ledger, LineClass},
     classify::{Classified, Context},
-    event::{LocalTime, Trust},
+    event::{LocalTime, Machine, Trust},
     lines::{Cpu, Window, window::WINDOW_LEN},
     parse::{Head, forged, head::is_head, record, usual},
 };
@@ -100,7 +100,7 @@ impl Scanner<'_> {
                     is_doubtful: false,
                     sender: None,
                     evidence: run.evidence(base + at),
-                    machine: None,
+                    machine: Machine::default(),
                 });
                 if extent.n_further > 0 {
                     let (n, len_bytes) = (extent.n_further, extent.end - end);

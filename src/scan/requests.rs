@@ -6,7 +6,7 @@
 use super::{Block, Place, Scanner, Sink, line_behind_hole, refuse};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
-    event::Timestamp,
+    event::{Machine, Timestamp},
     lines::{Cpu, Line, Quotes, Window, Work, window::WINDOW_LEN, with_best_cpu},
     parse::{
         access::{
@@ -28,8 +28,8 @@ pub struct Request<'a> {
     /// `None` where the line does not tell.
     pub status: Option<u16>,
     pub evidence: Evidence,
-    /// The host, pod or container that the envelope of the line names.
-    pub machine: Option<&'a [u8]>,
+    /// What the envelope of the line names.
+    pub machine: Machine<'a>,
 }
 
 impl<'a> Request<'a> {
@@ -127,7 +127,7 @@ impl Scanner<'_> {
                         end: written.map(|written| written.instant),
                         status,
                         evidence: place.evidence,
-                        machine: None,
+                        machine: Machine::default(),
                     });
                     run.n_lines += 1;
                     run.at = line.next;
@@ -168,14 +168,15 @@ impl Scanner<'_> {
             n: 1,
             len_bytes: place.len_bytes,
         };
-        lines.tell(ledger);
+        place.count(LineClass::Record, ledger);
+        lines.tell_times(ledger);
         sink.request(&Request {
             line: fields,
             escape,
             end,
             status,
             evidence: place.evidence,
-            machine: None,
+            machine: Machine::default(),
         });
         Ok(())
     }
@@ -243,6 +244,10 @@ impl SameTime {
             return;
         }
         ledger.collect_lines(LineClass::Record, self.n, self.len_bytes);
+        self.tell_times(ledger);
+    }
+
+    fn tell_times(&self, ledger: &mut Ledger) {
         if let Some(zone_s) = self.written.and_then(|written| written.zone_s) {
             ledger.collect_written_offset(zone_s, self.n);
         }

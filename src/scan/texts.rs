@@ -16,15 +16,17 @@ use crate::{
         },
         head::is_head,
         record,
-        wrapper::{Outer, OuterTime, PIECE_GAP_MAX, Writer},
+        wrapper::{Outer, OuterTime, PIECE_GAP_MAX, Writer, Writers},
     },
 };
 use memchr::memchr;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Texts that may begin before one no more goes on. So many machines or streams may write into one source at a time before a
-/// record over several lines is torn apart.
-pub const TEXTS_MAX: u64 = 16;
+/// Texts that may begin, of all writers together, before one no more goes on.
+pub const TEXTS_MAX: u64 = 256;
+
+/// Writers remembered; past it, those that write on are met again.
+const WRITERS_MAX: usize = 256;
 
 /// Texts in the order of their first lines.
 #[derive(Debug, Default)]
@@ -34,6 +36,8 @@ pub(super) struct Texts {
     n_begun: u64,
     /// Offset of the last line.
     offset: u64,
+    /// Number of the text that it is of, if it is of one in the queue.
+    last: Option<u64>,
     /// Bytes of the writer of the first text from there on, once they were counted.
     reach: Option<usize>,
     /// Buffers of texts that were read.
@@ -50,6 +54,8 @@ pub(super) struct Text {
     pub(super) bytes: Vec<u8>,
     pub(super) place: Place,
     pub(super) facts: Facts,
+    /// Who wrote the line above, if it has no envelope of its own: it may be of a record of that writer.
+    above: Option<Arc<Writer>>,
     /// Lines behind the first that are part of it.
     further: Vec<Further>,
     has_return: bool,
@@ -81,24 +87,21 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    /// `lately` is who wrote the line before.
-    pub(super) fn of(outer: &Outer<'_>, lately: &mut Arc<Writer>) -> Facts {
-        if !lately.wrote(outer) {
-            *lately = Arc::new(Writer::of(outer));
-        }
+    pub(super) fn of(outer: &Outer<'_>, writers: &mut Writers) -> Facts {
+        let writer = writers.writer(outer, WRITERS_MAX);
         let instant_ns = match outer.time {
             Some(OuterTime::Instant { ns, .. }) => Some(ns),
             _ => None,
         };
         Facts {
-            writer: Arc::clone(lately),
+            writer: Arc::clone(writer),
             instant_ns,
         }
     }
+}
 
-    fn are_of_one_writer(&self, other: &Facts) -> bool {
-        Arc::ptr_eq(&self.writer, &other.writer) || self.writer == other.writer
-    }
+fn is_one(a: &Arc<Writer>, b: &Arc<Writer>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }
 
 /// What is to be read next.
@@ -109,28 +112,27 @@ pub(super) enum Ready {
 }
 
 impl Texts {
-    /// Takes the next text of the source: it goes on with an earlier one, begins a record, or is something else.
-    pub(super) fn take(&mut self, bytes: &[u8], has_return: bool, (place, facts): (Place, Facts)) {
+    /// Takes the next text of the source: it goes on with an earlier one, begins a record, or is something else. `above` is who
+    /// wrote the line before, if that may be of the same message.
+    pub(super) fn take(
+        &mut self,
+        bytes: &[u8],
+        has_return: bool,
+        (place, facts): (Place, Facts),
+        above: Option<&Arc<Writer>>,
+    ) {
         self.offset = place.evidence.offset;
         let begins = is_head(bytes);
-        self.count_ahead(bytes.len() + usize::from(has_return), &facts);
-        let oldest = self.n_begun.saturating_sub(TEXTS_MAX);
-        let mut lately = self.queue.iter_mut().rev();
-        let mut lately = lately.by_ref().take_while(|text| text.number >= oldest);
-        if let Some(open) =
-            lately.find(|text| !text.is_whole && text.facts.are_of_one_writer(&facts))
-        {
-            let is_near = self.offset - open.place.evidence.offset <= PIECE_GAP_MAX;
-            let behind = open.bytes.len() + 1;
-            if is_near && !begins && record::continues(open.is_open, bytes, behind) {
-                open.is_open &= !record::has_tail(bytes);
-                open.bytes.push(b'\n');
-                open.further.push(Further {
-                    start: open.bytes.len(),
-                    place,
-                    has_return,
-                });
-                open.bytes.extend_from_slice(bytes);
+        let len = bytes.len() + usize::from(has_return);
+        self.count_ahead(len, &facts.writer, above);
+        if !begins && above.is_some() && self.goes_on_with_last(bytes, has_return, place) {
+            return;
+        }
+        let offset = self.offset;
+        if let Some(open) = self.open_text(|text| is_one(&text.facts.writer, &facts.writer)) {
+            if !begins && open.goes_on(bytes, offset) {
+                open.push(bytes, has_return, place);
+                self.last = Some(open.number);
                 return;
             }
             open.is_whole = true;
@@ -143,6 +145,7 @@ impl Texts {
             bytes: copy,
             place,
             facts,
+            above: above.cloned(),
             further,
             has_return,
             number: self.n_begun,
@@ -150,8 +153,38 @@ impl Texts {
             is_whole: !begins,
             can_begin: begins && forged::can_begin(bytes, self.smuggled.as_deref()),
         };
+        self.last = Some(text.number);
         self.n_begun += 1;
         self.queue.push_back(text);
+    }
+
+    /// Adds a line to the text that the line above it is of, whoever wrote that; whether it goes on with it.
+    fn goes_on_with_last(&mut self, line: &[u8], has_return: bool, place: Place) -> bool {
+        let (last, offset) = (self.last, self.offset);
+        let open = self.open_text(|text| last == Some(text.number));
+        let open = open.filter(|open| open.goes_on(line, offset));
+        open.map(|open| open.push(line, has_return, place))
+            .is_some()
+    }
+
+    /// The last of the texts that may still go on and are sought.
+    fn open_text(&mut self, is_sought: impl Fn(&Text) -> bool) -> Option<&mut Text> {
+        let oldest = self.n_begun.saturating_sub(TEXTS_MAX);
+        let lately = self.queue.iter_mut().rev();
+        let mut lately = lately.take_while(|text| text.number >= oldest);
+        lately.find(|text| !text.is_whole && is_sought(text))
+    }
+
+    /// Takes a text whose lines lie before the last line.
+    pub(super) fn take_late(&mut self, bytes: &[u8], has_return: bool, from: (Place, Facts)) {
+        let last = self.last;
+        self.take(bytes, has_return, from, None);
+        self.last = last;
+    }
+
+    /// The last line is of no text that was taken: nothing goes on with it.
+    pub(super) fn forget_last(&mut self) {
+        self.last = None;
     }
 
     /// Whether a record has a connection, so that a tail must come.
@@ -160,10 +193,10 @@ impl Texts {
         head.is_ok_and(|head| head.connection.is_some())
     }
 
-    /// Counts a line of `len` bytes that comes.
-    fn count_ahead(&mut self, len: usize, facts: &Facts) {
+    /// Counts a line of `len` bytes that comes, of `writer` and below a line of another.
+    fn count_ahead(&mut self, len: usize, writer: &Arc<Writer>, above: Option<&Arc<Writer>>) {
         if let (Some(reach), Some(first)) = (&mut self.reach, self.queue.front())
-            && first.facts.are_of_one_writer(facts)
+            && first.may_hold(writer, above)
         {
             *reach += len + 1;
         }
@@ -173,13 +206,13 @@ impl Texts {
     pub(super) fn next(&mut self, ledger: &mut Ledger) -> Option<Ready> {
         let first = self.queue.front()?;
         let n_newer = self.n_begun - 1 - first.number;
-        if !first.is_whole && n_newer < TEXTS_MAX {
+        let is_far = self.offset.saturating_sub(first.place.evidence.offset) > PIECE_GAP_MAX;
+        if !first.is_whole && !is_far && n_newer < TEXTS_MAX {
             return None;
         }
         if !first.can_begin {
             return self.pop(ledger);
         }
-        let is_far = self.offset.saturating_sub(first.place.evidence.offset) > PIECE_GAP_MAX;
         if is_far || is_enough(self.reach()) {
             return self.pop(ledger);
         }
@@ -201,8 +234,8 @@ impl Texts {
             let Some(first) = self.queue.front() else {
                 return 0;
             };
-            let writers = self.queue.iter();
-            let same = writers.filter(|text| text.facts.are_of_one_writer(&first.facts));
+            let texts = self.queue.iter();
+            let same = texts.filter(|text| first.may_hold(&text.facts.writer, text.above.as_ref()));
             same.map(Text::len).sum()
         })
     }
@@ -216,7 +249,7 @@ impl Texts {
         }
         let text = self.queue.pop_front()?;
         for further in &text.further {
-            ledger.collect_line(LineClass::Continuation, further.place.len_bytes);
+            further.place.count(LineClass::Continuation, ledger);
         }
         Some(Ready::Text(text))
     }
@@ -269,7 +302,7 @@ impl Texts {
         }
         let start = first.place.evidence.offset;
         for (index, text) in self.queue.iter().enumerate() {
-            if !text.facts.are_of_one_writer(&first.facts) {
+            if !first.may_hold(&text.facts.writer, text.above.as_ref()) {
                 continue;
             }
             for number in 0..=text.further.len() {
@@ -287,6 +320,30 @@ impl Texts {
 }
 
 impl Text {
+    /// Whether its record may hold lines of `writer` that stand below one of `above`.
+    fn may_hold(&self, writer: &Arc<Writer>, above: Option<&Arc<Writer>>) -> bool {
+        let own = &self.facts.writer;
+        is_one(writer, own) || above.is_some_and(|above| is_one(above, own))
+    }
+
+    /// Whether a line at `offset` that begins no record goes on with it.
+    fn goes_on(&self, line: &[u8], offset: u64) -> bool {
+        let is_near = offset - self.place.evidence.offset <= PIECE_GAP_MAX;
+        is_near && record::continues(self.is_open, line, self.bytes.len() + 1)
+    }
+
+    /// Adds a line that goes on with it.
+    fn push(&mut self, line: &[u8], has_return: bool, place: Place) {
+        self.is_open &= !record::has_tail(line);
+        self.bytes.push(b'\n');
+        self.further.push(Further {
+            start: self.bytes.len(),
+            place,
+            has_return,
+        });
+        self.bytes.extend_from_slice(line);
+    }
+
     /// With newlines.
     fn len(&self) -> usize {
         let further = self.further.iter();
@@ -321,6 +378,7 @@ impl Text {
                 bytes: line.to_vec(),
                 place: self.place_of(number),
                 facts: self.facts.clone(),
+                above: self.above.clone(),
                 further: Vec::new(),
                 has_return,
                 number: self.number,

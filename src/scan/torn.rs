@@ -3,7 +3,7 @@
 use super::{Event, Place, Scanner, Sink, emit, refuse_head};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
-    event::Trust,
+    event::{Machine, Trust},
 };
 
 impl Scanner<'_> {
@@ -24,14 +24,14 @@ impl Scanner<'_> {
             Ok(head) => head,
             // Torn within its head: no reason to lose the second.
             Err(_) if self.heads.parse(&text[second..]).is_ok() => {
-                ledger.collect_line(LineClass::Torn, place.len_bytes);
+                place.count(LineClass::Torn, ledger);
                 let n_quotes = memchr::memchr_iter(b'"', &text[..second]).count();
                 let is_open = n_quotes % 2 == 1 || is_foreign;
                 return self.emit_second(text, second, is_open, place, ledger, sink);
             }
             Err(unparsed) => return refuse_head(unparsed, place, ledger),
         };
-        ledger.collect_line(LineClass::Torn, place.len_bytes);
+        place.count(LineClass::Torn, ledger);
         let end = second - usize::from(is_foreign);
         let before =
             self.classifier
@@ -53,7 +53,7 @@ impl Scanner<'_> {
             is_doubtful: false,
             sender: None,
             evidence: place.evidence,
-            machine: None,
+            machine: Machine::default(),
         };
         emit(first, ledger, sink);
         self.emit_second(text, second, is_open || is_foreign, place, ledger, sink);
@@ -88,7 +88,7 @@ impl Scanner<'_> {
                     is_doubtful: is_open,
                     sender: None,
                     evidence,
-                    machine: None,
+                    machine: Machine::default(),
                 },
                 ledger,
                 sink,

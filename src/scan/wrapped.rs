@@ -10,13 +10,13 @@ use super::{
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
     classify::loose,
-    event::LocalTime,
+    event::{LocalTime, Machine},
     parse::{
         access::{AccessLine, Instant},
         head::is_head,
         wrapper::{
-            self, Chain, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writer, continuation,
-            learn_offset, strip, strip_by_shape,
+            self, Chain, Envelope, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writers,
+            continuation, learn_offset, strip, strip_by_shape,
         },
     },
 };
@@ -30,12 +30,11 @@ pub(super) struct Unwrapper {
     /// First lines of the pieces that wait.
     waiting: Vec<(Place, Facts)>,
     texts: Texts,
-    /// Who wrote the line before.
-    writer: Arc<Writer>,
+    writers: Writers,
     header: Header,
 }
 
-/// The line with an envelope that came last: indented lines go on with it.
+/// The line with an envelope that came last: lines that have none may go on with it.
 #[derive(Debug, Default)]
 struct Header {
     offset: u64,
@@ -51,14 +50,14 @@ impl Default for Unwrapper {
             pieces: Pieces::new(LINE_LEN_MAX),
             waiting: Vec::new(),
             texts: Texts::default(),
-            writer: Arc::default(),
+            writers: Writers::default(),
             header: Header::default(),
         }
     }
 }
 
 impl Scanner<'_> {
-    /// Like [`scan`](Scanner::scan), for a source wrapped in `chain`; `range` begins where `wrapper::may_start` says a chunk
+    /// Like [`scan`](Scanner::scan), for a source wrapped in `chain`; `range` begins where `wrapper::blocked` says a chunk
     /// can, or, if its entries span lines, with an entry.
     pub(super) fn scan_wrapped(
         &mut self,
@@ -105,6 +104,7 @@ impl Scanner<'_> {
                 len_bytes: (next - at) as u64 + omitted,
                 is_exact: false,
                 is_message,
+                is_further: false,
             };
             ledger.collect_lines(LineClass::Continuation, u64::from(n_more), 0);
             n_lines += 1 + n_more;
@@ -123,7 +123,7 @@ impl Scanner<'_> {
     }
 
     /// Takes the objects of a line that lost the newlines between them, all but the last, which is given back. As of a torn line,
-    /// the place of each is that of the line.
+    /// the place of each is that of the line, which counts as what its first object is.
     fn unwrap_glued<'b>(
         &mut self,
         unwrapper: &mut Unwrapper,
@@ -145,6 +145,7 @@ impl Scanner<'_> {
             };
             self.unwrap_line(unwrapper, (first, false), own, chain, ledger, sink);
             place.len_bytes -= own.len_bytes;
+            place.is_further = true;
             line = rest;
         }
         (line, place)
@@ -165,28 +166,33 @@ impl Scanner<'_> {
             pieces,
             waiting,
             texts,
-            writer,
+            writers,
             header,
         } = unwrapper;
         let stripped = strip(chain, line, scratch);
+        if place.evidence.offset.saturating_sub(header.offset) > PIECE_GAP_MAX {
+            *header = Header::default();
+        }
         if stripped.part == Part::Indented {
-            if place.evidence.offset.saturating_sub(header.offset) > PIECE_GAP_MAX {
-                *header = Header::default();
-            }
             let text = continuation(line, header.width).unwrap_or(line);
-            texts.take(text, has_return, (place, header.facts.clone()));
+            texts.take(text, has_return, (place, header.facts.clone()), None);
             return self.read_whole(texts, ledger, sink);
         }
         if stripped.part == Part::LeftOut && !pieces.holds(&stripped) {
+            texts.forget_last();
             return refuse(Reason::LeftOut, place, ledger);
         }
-        let facts = Facts::of(&stripped.outer, writer);
+        let facts = Facts::of(&stripped.outer, writers);
         let has_return = has_return || stripped.has_return;
-        header.offset = place.evidence.offset;
-        header.width = stripped.offset.unwrap_or(0);
-        header.facts.clone_from(&facts);
+        let above = &header.facts.writer;
+        let above = stripped.may_go_on_with(above).then(|| Arc::clone(above));
+        if stripped.envelope == Envelope::Own {
+            header.offset = place.evidence.offset;
+            header.width = stripped.offset.unwrap_or(0);
+            header.facts.clone_from(&facts);
+        }
         if stripped.part == Part::Whole && pieces.is_empty() {
-            texts.take(stripped.text, has_return, (place, facts));
+            texts.take(stripped.text, has_return, (place, facts), above.as_ref());
             return self.read_whole(texts, ledger, sink);
         }
         let (offset, end) = (
@@ -198,17 +204,27 @@ impl Scanner<'_> {
             joined_texts.push(joined_text(joined, waiting))
         });
         let is_first = !pieces.holds(&stripped);
-        match pieces.push(&stripped, offset, end) {
-            Some(joined) if is_first => joined_texts.push((joined.text.to_vec(), (place, facts))),
+        let whole = match pieces.push(&stripped, offset, end) {
+            Some(joined) if is_first => Some((joined.text.to_vec(), (place, facts), above)),
             Some(joined) => {
-                ledger.collect_line(LineClass::Continuation, place.len_bytes);
-                joined_texts.push(joined_text(joined, waiting));
+                place.count(LineClass::Continuation, ledger);
+                let (text, from) = joined_text(joined, waiting);
+                Some((text, from, None))
             }
-            None if is_first => waiting.push((place, facts)),
-            None => ledger.collect_line(LineClass::Continuation, place.len_bytes),
-        }
+            None => {
+                match is_first {
+                    true => waiting.push((place, facts)),
+                    false => place.count(LineClass::Continuation, ledger),
+                }
+                None
+            }
+        };
         for (text, from) in joined_texts {
-            texts.take(&text, has_return, from);
+            texts.take_late(&text, has_return, from);
+        }
+        match whole {
+            Some((text, from, above)) => texts.take(&text, has_return, from, above.as_ref()),
+            None => texts.forget_last(),
         }
         self.read_whole(texts, ledger, sink);
     }
@@ -242,8 +258,8 @@ impl Scanner<'_> {
             ..place
         };
         self.read_record(stripped.text, place, ledger, &mut with_facts);
-        if let Some(machine) = machine {
-            ledger.collect_machine(machine);
+        if let Some(name) = machine.name() {
+            ledger.collect_machine(name);
         }
         true
     }
@@ -265,9 +281,10 @@ impl Scanner<'_> {
     ) {
         let (Ready::Text(first) | Ready::Group(.., first)) = &ready;
         let facts = first.facts.clone();
-        let machine = facts.writer.machine.as_deref();
+        let machine = facts.writer.machine();
+        let name = machine.name();
         if let Some(clocks) = &self.clocks {
-            let named = machine.and_then(|machine| clocks.by_machine.get(machine));
+            let named = name.and_then(|name| clocks.by_machine.get(name));
             self.heads.set_clock(named.or(self.clock.as_ref()));
         }
         let mut time = None;
@@ -293,13 +310,13 @@ impl Scanner<'_> {
                 texts.give_back(text);
             }
         }
-        if let Some(machine) = machine {
-            ledger.collect_machine(machine);
+        if let Some(name) = name {
+            ledger.collect_machine(name);
         }
         if let (Some(outer_ns), Some(inner)) = (facts.instant_ns, time)
             && let Some(offset_s) = learn_offset(outer_ns, inner)
         {
-            ledger.collect_zone_offset(machine, offset_s);
+            ledger.collect_zone_offset(name, offset_s);
         }
     }
 
@@ -339,8 +356,9 @@ impl Scanner<'_> {
             joined_texts.push(joined_text(joined, waiting))
         });
         for (text, from) in joined_texts {
-            texts.take(&text, false, from);
+            texts.take_late(&text, false, from);
         }
+        texts.forget_last();
         while let Some(ready) = texts.last(ledger) {
             self.read_ready(ready, texts, ledger, sink);
         }
@@ -360,7 +378,7 @@ fn joined_text(joined: Joined<'_>, waiting: &mut Vec<(Place, Facts)>) -> (Vec<u8
 /// Adds to events what their envelope says, and notes their time.
 struct WithFacts<'a, S> {
     sink: &'a mut S,
-    machine: Option<&'a [u8]>,
+    machine: Machine<'a>,
     time: &'a mut Option<LocalTime>,
 }
 

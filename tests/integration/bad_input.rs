@@ -156,6 +156,84 @@ fn junk_is_counted_line_by_line() {
     });
 }
 
+/// What is packed behind text is not read, and may hold any number of records: that is said.
+#[test]
+fn packed_data_behind_text_is_told() {
+    in_directory(|dir| {
+        let mut log = RECORD.repeat(3_000).into_bytes();
+        let numbered = |n: usize| RECORD.replace("*1 ", &format!("*{n} "));
+        let more: String = (0..500).map(numbered).collect();
+        log.extend(crate::packed::gzip(more.as_bytes()));
+        fs::write(dir.join("error.log"), log).expect("written");
+        let output = run(dir, &["export", "error.log", "--table", "sources"]);
+        assert_eq!(status(&output), 1);
+        let sources = Rows::parse(&stdout(&output));
+        let problems = sources.get(0, "problems");
+        assert!(problems.contains("binary data in the text"), "{problems}");
+        assert_eq!(sources.get(0, "n_events"), "3000");
+    });
+}
+
+/// nginx writes a record with its newline at once: of one without, nobody knows whether a value is whole.
+#[test]
+fn a_last_record_that_is_cut_is_said_to_be() {
+    in_directory(|dir| {
+        let last_trust = |len: usize| {
+            fs::write(dir.join("error.log"), format!("{RECORD}{}", &RECORD[..len]))
+                .expect("written");
+            let events = run(dir, &["export", "error.log", "--table", "events"]);
+            let events = Rows::parse(&stdout(&events));
+            assert_eq!(events.len(), 2, "{len}");
+            events.get(1, "trust").to_owned()
+        };
+        let head = RECORD.find("connect()").expect("there");
+        let client = RECORD.find("192.0.2.1").expect("there");
+        for len in [
+            head - 1,
+            head,
+            head + 20,
+            client - 1,
+            client + 5,
+            client + 20,
+        ] {
+            assert_eq!(last_trust(len), "cut", "{len}");
+        }
+        let whole = [RECORD.len() - 1, RECORD.find(", host").expect("there")];
+        assert_eq!(whole.map(last_trust), ["confirmed"; 2]);
+    });
+}
+
+/// What `tail -c` or `split` left begins in the middle of a line: that one is not parsed, and the others are read.
+#[test]
+fn an_access_log_that_begins_in_a_line_is_read() {
+    in_directory(|dir| {
+        let line = "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl/8.5.0\"\n";
+        for (n_lines, cut) in [(9, 30), (40, 35), (80, 1), (80, 70)] {
+            let log = line.repeat(n_lines);
+            fs::write(dir.join("access.log"), &log[cut..]).expect("written");
+            let sources = account(dir, "access.log");
+            assert_eq!(sources.get(0, "kind"), "nginx-access", "{cut}");
+            let n_unparsed: usize = sources.get(0, "n_unparsed").parse().expect("a number");
+            // Of an address without its first digit nobody can tell.
+            assert_eq!(n_unparsed, usize::from(cut > 1), "{cut}");
+            let output = run(dir, &["export", "--table", "requests", "access.log"]);
+            let n_requests = Rows::parse(&stdout(&output)).len();
+            assert_eq!(n_requests, n_lines - n_unparsed, "{cut}");
+            assert_eq!(status(&output), 0, "{cut}");
+        }
+        // One odd line elsewhere is told by the lines that show why.
+        let log = format!("{line}hello\n{line}");
+        fs::write(dir.join("access.log"), log).expect("written");
+        assert_eq!(account(dir, "access.log").get(0, "kind"), "nginx-access");
+        let output = run(dir, &["access.log"]);
+        assert!(
+            stdout(&output).contains("no known format fits"),
+            "{}",
+            stdout(&output)
+        );
+    });
+}
+
 #[test]
 fn a_giant_line_costs_neither_memory_nor_the_lines_around_it() {
     in_directory(|dir| {

@@ -440,54 +440,6 @@ fn an_archive_has_a_row_for_each_file() {
     assert_eq!((rows.get(0, "host"), rows.get(1, "host")), ("web1", "web2"));
 }
 
-/// What should be a packed log and does not begin like one is a log that may be lost, wherever it lies.
-#[test]
-fn d4_a_damaged_beginning_is_told() {
-    let packed = gzip(log(9).as_bytes());
-    let mut flipped = packed.clone();
-    flipped[0] ^= 4;
-    let lost: [(&str, Vec<u8>); 5] = [
-        ("error.log.1.gz", flipped.clone()),
-        ("error.log.2.gz", vec![0; 4096]),
-        (
-            "error.log.3.gz",
-            [b"Defaulted container \"nginx\"\n", &packed[..]].concat(),
-        ),
-        ("error.log.4.tar", vec![b'#'; 900]),
-        ("error.log.5", [&[0xeb, 0, 7][..], &packed].concat()),
-    ];
-    for (name, bytes) in &lost {
-        in_directory(|dir| {
-            fs::create_dir(dir.join("d")).expect("made");
-            fs::write(dir.join("d/error.log"), log(3)).expect("written");
-            fs::write(dir.join("d").join(name), bytes).expect("written");
-            let members = [file("error.log", log(3).as_bytes()), file(name, bytes)];
-            fs::write(dir.join("d.tgz"), gzip(&archive(&members))).expect("written");
-            for place in ["d", "d.tgz"] {
-                let output = run(dir, &["export", place]);
-                assert_eq!(status(&output), 1, "{place} {name}: {}", stderr(&output));
-                assert_eq!(Rows::parse(&stdout(&output)).sum("n_events"), 3);
-                let told = stderr(&output);
-                assert!(
-                    told.contains(name) && told.contains("not analysed: its name"),
-                    "{told}"
-                );
-            }
-            let output = run(dir, &["export", &format!("d/{name}")]);
-            assert_ne!(status(&output), 0, "{name}: {}", stderr(&output));
-        });
-    }
-    // Neighbours that are no logs, and notes that are packed.
-    in_directory(|dir| {
-        fs::create_dir(dir.join("d")).expect("made");
-        fs::write(dir.join("d/error.log"), log(3)).expect("written");
-        fs::write(dir.join("d/wtmp"), [7, 0].repeat(400)).expect("written");
-        fs::write(dir.join("d/notes.txt.gz"), gzip(b"notes\n")).expect("written");
-        let output = run(dir, &["export", "d"]);
-        assert_eq!(status(&output), 0, "{}", stderr(&output));
-    });
-}
-
 /// Where the only source was refused, there is no result.
 #[test]
 fn d9_a_lone_source_that_is_refused_is_nothing_readable() {

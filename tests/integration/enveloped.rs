@@ -3,18 +3,21 @@
 use crate::{
     envelopes::{
         LINE_BY_LINE, SHORT, cri, docker, in_turn, journal_export, journal_json, journal_parts,
-        prefixed, text_log, two_pods,
+        json, messages, nanos, prefixed, text_log, two_pods,
     },
     every_path::{Events, awkward_log, config, digest, placed, replay},
     support::{Rows, run, status, stderr, stdout},
 };
 use coroner::{
-    aggregate::{Ledger, LineClass, ledger::Reason},
+    aggregate::{
+        Ledger, LineClass,
+        ledger::{Reason, n_lines},
+    },
     classify::Classifier,
     engine::{self, Scanned},
     event::{Basis, Trust},
     input,
-    parse::head::is_head,
+    parse::{head::is_head, wrapper::CUT_OBJECTS_MAX},
 };
 use std::{fmt::Write, fs, path::Path};
 
@@ -177,6 +180,38 @@ fn texts_in_pieces_give_the_failures_of_the_bare_log() {
     }
 }
 
+/// What stands further in than the runtime's layer, stands in the first part only.
+#[test]
+fn only_the_first_part_has_the_inner_layers() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        let path = "x".repeat(n * 150);
+        format!(
+            "2026/11/20 11:24:{n:02} [error] 7#7: *{n} connect() failed (111: Connection refused) while connecting to upstream, client: \
+             192.0.2.{n}, server: a, request: \"GET /{path} HTTP/1.1\", upstream: \"http://10.0.0.{n}:80/\", host: \"a\"\n"
+        )
+    };
+    let log: String = (0..12).map(record).collect();
+    let inner = prefixed(log.as_bytes(), |n| {
+        format!("2026-11-20T11:24:48+00:00 web{} nginx: ", n % 2)
+    });
+    let source = String::from_utf8(cri(&inner, 1_000)).expect("text");
+    let source = source.replace(
+        "stdout F ",
+        "stdout F 2026-11-20T11:24:48+00:00 web1 nginx: ",
+    );
+    let scanned = lab.scan(source.as_bytes());
+    assert_eq!(
+        scanned.sources[0].reading.chain.to_string(),
+        "cri > syslog-iso"
+    );
+    assert_eq!(failures(&scanned), failures(&lab.scan(log.as_bytes())));
+    for chunk_len in (1..source.len()).step_by(41) {
+        let got = lab.scan_all(&[source.as_bytes()], 1, chunk_len);
+        assert_eq!(digest(&got), digest(&scanned), "{chunk_len}");
+    }
+}
+
 /// Several writers' parts come in turn, each one's joined with its own.
 #[test]
 fn parts_of_two_writers_stay_apart() {
@@ -243,6 +278,119 @@ fn indented_lines_go_on_with_their_record() {
     assert_eq!(scanned.ledgers[0].n_events, 20);
 }
 
+const SYSLOG: [(&str, &str); 6] = [
+    ("syslog-rfc3164", "Nov 20 11:24:48 HOST nginx: "),
+    ("syslog-iso", "2026-11-20T11:24:48+00:00 HOST nginx: "),
+    (
+        "syslog-rfc5424",
+        "<187>1 2026-11-20T11:24:48+00:00 HOST nginx - - - ",
+    ),
+    (
+        "cri > syslog-rfc3164",
+        "2026-11-20T11:24:48.1Z stderr F Nov 20 11:24:48 HOST nginx: ",
+    ),
+    ("kubectl-prefix", "[pod/HOST/nginx] "),
+    ("compose-prefix", "HOST-1  | "),
+];
+
+/// syslog-ng writes the newlines of a message as they are: only its first line has an envelope.
+#[test]
+fn lines_without_envelope_go_on_with_their_record() {
+    let lab = Lab::new();
+    let record = |n: usize| {
+        format!(
+            "2026/11/20 11:24:{n:02} [error] 7#7: *{n} FastCGI sent in stderr: \"PHP message: a\nStack trace:\n#0 {{main}}\n  thrown in              /a\" while reading response header from upstream, client: 192.0.2.{n}, server: a, upstream: \"fastcgi://10.0.0.{n}:9000\"\n"
+        )
+    };
+    let log: String = (0..20).map(record).collect();
+    for (chain, envelope) in SYSLOG {
+        let host = |n: usize| envelope.replace("HOST", ["web1", "web2"][n / 4 % 2]);
+        let source = messages(log.as_bytes(), host);
+        let scanned = lab.scan(&source);
+        let reading = &scanned.sources[0].reading;
+        assert_eq!(reading.chain.to_string(), chain);
+        assert_eq!(
+            failures(&scanned),
+            failures(&lab.scan(log.as_bytes())),
+            "{chain}"
+        );
+        let ledger = &scanned.ledgers[0];
+        assert_eq!(ledger.n_events, 20, "{chain}");
+        assert_eq!(ledger.n_of(LineClass::Continuation), 60, "{chain}");
+        let machines: Vec<_> = ledger.machines.values().copied().collect();
+        assert_eq!(machines, [10, 10], "{chain}");
+    }
+}
+
+/// What somebody wrote behind a newline in a path is his where the line has no envelope, too.
+#[test]
+fn forged_records_without_envelope_are_not_believed() {
+    let lab = Lab::new();
+    let forged = "2026/11/20 11:24:48 [error] 7#7: *9 connect() failed (111: Connection refused) while connecting to upstream, client:                   192.0.2.9, server: b, request: \"GET / HTTP/1.1\", upstream: \"http://10.9.9.9:80/\"";
+    let encoded = forged.replace(' ', "%20").replace('"', "%22");
+    let open = format!(
+        "2026/11/20 11:24:48 [error] 7#7: *8 open() \"/www/x\n{forged}\ny\" failed (2: No such file or directory), client: 192.0.2.8,          server: a, request: \"GET /x%0a{encoded}%0ay HTTP/1.1\", host: \"a\"\n"
+    );
+    let refused = forged.replace("9.9.9:80", "0.0.1:80");
+    let log = format!("{open}{}", format!("{refused}\n").repeat(3)).repeat(3);
+    let want = lab.scan(log.as_bytes());
+    for (chain, envelope) in SYSLOG {
+        let mut source = String::new();
+        for (n, line) in log.lines().enumerate() {
+            if ![1, 2].contains(&(n % 6)) {
+                source += &envelope.replace("HOST", "web1");
+            } else if chain.starts_with("cri") {
+                source += "2026-11-20T11:24:48.1Z stderr F ";
+            }
+            source += line;
+            source.push('\n');
+        }
+        let scanned = lab.scan(source.as_bytes());
+        assert_eq!(scanned.sources[0].reading.chain.to_string(), chain);
+        assert_eq!(failures(&scanned), failures(&want), "{chain}");
+        for chunk_len in (1..source.len() / 2).step_by(7) {
+            let got = lab.scan_all(&[source.as_bytes()], 1, chunk_len);
+            assert_eq!(digest(&got), digest(&scanned), "{chain}, {chunk_len}");
+        }
+    }
+}
+
+/// Lines of records of several lines come in any order but that of their pod.
+#[test]
+fn records_of_many_pods_are_whole() {
+    let lab = Lab::new();
+    let mut dice = crate::generate::Rng::new(18);
+    for n_pods in [6, 16, 40] {
+        let mut bare = String::new();
+        let mut pods: Vec<std::collections::VecDeque<String>> = Vec::new();
+        for pod in 0..n_pods {
+            let record = |n: usize| {
+                format!(
+                    "2026/11/20 11:24:{:02} [error] 7#7: *{n} FastCGI sent in stderr: \"PHP message: a\nStack trace:\n#0 {{main}}\n  thrown\" \
+                     while reading response header from upstream, client: 192.0.2.{pod}, server: a, upstream: \"fastcgi://10.0.0.{pod}:9000\"\n",
+                    n % 60
+                )
+            };
+            let log: String = (0..20).map(|n| record(pod * 20 + n)).collect();
+            pods.push(
+                log.lines()
+                    .map(|line| format!("[pod/web-{pod}/nginx] {line}\n"))
+                    .collect(),
+            );
+            bare += &log;
+        }
+        let mut source = String::new();
+        while pods.iter().any(|pod| !pod.is_empty()) {
+            let pod = dice.below(n_pods);
+            source += &pods[pod].pop_front().unwrap_or_default();
+        }
+        let scanned = lab.scan(source.as_bytes());
+        let (got, want) = (failures(&scanned), failures(&lab.scan(bare.as_bytes())));
+        assert!(got == want, "{n_pods} pods: {}", difference(&got, &want));
+        assert_eq!(scanned.ledgers[0].n_of(LineClass::Unparsed), 0, "{n_pods}");
+    }
+}
+
 #[test]
 fn two_pods_line_by_line_stay_apart() {
     let lab = Lab::new();
@@ -275,6 +423,88 @@ fn without_newlines(source: &[u8]) -> Vec<u8> {
         .collect()
 }
 
+/// A line of objects that each were cut before the next is no accident: few are taken apart, so that it takes no longer than others.
+#[test]
+fn objects_that_were_cut_are_few() {
+    let record = r#"{"log":"2026/11/20 11:24:48 [alert] 1#1: a\n","stream":"stderr"}"#;
+    let log = format!("{record}\n").repeat(20) + &r#"{"log":"#.repeat(100_000) + "\n";
+    let ledger = &Lab::new().scan(log.as_bytes()).ledgers[0];
+    assert_eq!(
+        (ledger.n_lines(), ledger.n_of(LineClass::Unparsed)),
+        (21, 1)
+    );
+    let n_taken_apart = ledger.reasons[Reason::NoRecord as usize];
+    assert_eq!(n_taken_apart, CUT_OBJECTS_MAX as u64 + 1);
+}
+
+/// The stream of CloudWatch is no virtual host, nor are the details of `docker logs`.
+#[test]
+fn requests_behind_a_stream_have_no_host() {
+    let record = "2026/11/20 11:24:48 [error] 7#7: *1 no live upstreams while connecting to upstream, client: 192.0.2.1";
+    let access =
+        "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"";
+    for stream in ["ecs/nginx/7f3a", "tag=edge,stage=live"] {
+        let before = format!("2026-11-20T11:24:48.123000+00:00 {stream}");
+        let log = format!("{before} {record}\n{before} {access}\n").repeat(20);
+        let scanned = Lab::new().scan(log.as_bytes());
+        let (reading, ledger) = (&scanned.sources[0].reading, &scanned.ledgers[0]);
+        assert_eq!(reading.chain.to_string(), "aws-logs-tail", "{stream}");
+        assert_eq!((ledger.n_events, ledger.n_requests), (20, 20), "{stream}");
+    }
+}
+
+/// A collector takes for a line what another made of one: its JSON, its prefix, its colours.
+#[test]
+fn what_is_wrapped_once_more_is_read() {
+    const TIME: &str = "2026-11-20T11:24:48.5Z";
+    type Wrap = fn(&str) -> String;
+    let wraps: [(&str, Wrap); 8] = [
+        ("logcli -o jsonl", |text| {
+            format!(
+                "{{\"labels\":{{\"pod\":\"web-1\"}},\"line\":{},\"timestamp\":\"{TIME}\"}}",
+                json(text)
+            )
+        }),
+        ("fluentd", |text| {
+            format!(
+                "{{\"container_name\":\"/nginx\",\"source\":\"stderr\",\"log\":{}}}",
+                json(text)
+            )
+        }),
+        ("logcli", |text| format!("{TIME} {{app=\"nginx\"}}  {text}")),
+        ("compose", |text| format!("nginx-1  | {text}")),
+        ("compose -t", |text| format!("nginx-1  | {TIME} {text}")),
+        ("compose in colours", |text| {
+            format!("\x1b[36mnginx-1  |\x1b[0m {text}")
+        }),
+        ("kubectl", |text| format!("[pod/web-1/nginx] {TIME} {text}")),
+        ("stern", |text| format!("web-1 nginx {TIME} {text}")),
+    ];
+    let lab = Lab::new();
+    let log = text_log(80, 60);
+    let text = String::from_utf8(log.clone()).expect("text");
+    let want = failures(&lab.scan(&log));
+    // What stands before lines is not taken off twice.
+    let are_alike = |a: &str, b: &str| {
+        let is_timed = |name| ["compose -t", "kubectl", "stern"].contains(&name);
+        a.split(' ').next() == b.split(' ').next() || (is_timed(a) && is_timed(b))
+    };
+    for (outer, wrap) in &wraps {
+        for (inner, wrap_first) in wraps.iter().filter(|(inner, _)| !are_alike(inner, outer)) {
+            let wrapped: String = text
+                .lines()
+                .map(|line| wrap(&wrap_first(line)) + "\n")
+                .collect();
+            let got = failures(&lab.scan(wrapped.as_bytes()));
+            assert!(
+                got == want,
+                "{inner} in {outer}: {}",
+                difference(&got, &want)
+            );
+        }
+    }
+}
+
 /// A newline that was lost loses no record.
 #[test]
 fn objects_without_a_newline_between_are_all_read() {
@@ -287,11 +517,25 @@ fn objects_without_a_newline_between_are_all_read() {
             docker(&log, 100),
             journal_json(&log),
         ] {
-            let scanned = lab.scan(&without_newlines(&source));
+            let source = without_newlines(&source);
+            let scanned = lab.scan(&source);
+            let ledger = &scanned.ledgers[0];
+            assert_eq!(ledger.n_lines(), n_lines(&source), "seed {seed}");
+            assert_eq!(ledger.n_events, bare.ledgers[0].n_events, "seed {seed}");
             let (got, want) = (failures(&scanned), failures(&bare));
             assert!(got == want, "seed {seed}: {}", difference(&got, &want));
         }
     }
+    // Requests; and what is left out behind a record is told.
+    let time = "\"__REALTIME_TIMESTAMP\":\"1795173888123456\"";
+    let access = "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \\\"GET / HTTP/1.1\\\" 502 157";
+    let request = format!("{{{time},\"MESSAGE\":\"{access}\"}}");
+    let log = format!("{request}{request}\n").repeat(9) + &format!("{{{time},\"MESSAGE\":null}}");
+    let ledger = &lab.scan(log.trim_ascii_end().as_bytes()).ledgers[0];
+    assert_eq!((ledger.n_lines(), ledger.n_requests), (10, 18));
+    let ledger = &lab.scan(log.replace("\n{", "{").as_bytes()).ledgers[0];
+    assert_eq!((ledger.n_lines(), ledger.n_requests), (1, 18));
+    assert_eq!(ledger.reasons[Reason::LeftOut as usize], 1);
     // A write that was cut, and the next one behind it; an object in an object is none.
     let record = "2026/11/20 11:24:48 [error] 7#7: *1 no live upstreams while connecting to upstream, client: 192.0.2.1";
     let line = format!(
@@ -434,6 +678,21 @@ fn sources(n_records: usize) -> Vec<(&'static str, Vec<u8>)> {
             in_turn(
                 &journal_parts(&log, "nginx", 90),
                 &journal_parts(&log, "edge", 70),
+            ),
+        ),
+        (
+            "messages of syslog-ng",
+            messages(&log, |n| {
+                format!("Nov 20 11:24:48 web{} nginx: ", n / 3 % 2)
+            }),
+        ),
+        (
+            "messages of syslog-ng in a container",
+            prefixed(
+                &messages(&log, |n| {
+                    format!("Nov 20 11:24:48 web{} nginx: ", n / 3 % 2)
+                }),
+                |n| format!("2026-11-20T11:24:48.{}Z stderr F ", nanos(n)),
             ),
         ),
         ("two pods", two_pods(&log, &text_log(71, n_records))),
@@ -608,6 +867,124 @@ fn machines_are_told_and_asked_for() {
         );
         let events = export(&["--host", host, "--table", "events"]);
         assert_eq!(events.len() as u64, n_events, "{host}");
+    }
+}
+
+/// Host, pod and container: each finds the line, whatever else names it, and the narrower ones do not show.
+#[test]
+fn a_machine_is_found_by_any_of_its_names() {
+    let text = "2026/11/20 11:24:48 [error] 7#7: *3 no live upstreams while connecting to upstream, client: 192.0.2.1, server: a";
+    let json = |members: &str| format!("{{\"message\":{text:?},{members}}}\n");
+    let pods = "node1/var/log/pods/shop_web-7c9d_5f0e/nginx/0.log";
+    let stern = "\"nodeName\":\"node1\",\"namespace\":\"shop\",\"podName\":\"web-7c9d\",\"containerName\":\"nginx\"";
+    let grafana =
+        json("\"labels\":{\"host\":\"node1\",\"pod\":\"web-7c9d\",\"container\":\"nginx\"}");
+    let journal = format!(
+        "{{\"_HOSTNAME\":\"node1\",\"CONTAINER_NAME\":\"nginx\",\"__REALTIME_TIMESTAMP\":\"1795173888123456\",\"MESSAGE\":{text:?}}}\n"
+    );
+    let access = "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 node1\n";
+    let own =
+        "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent $hostname";
+    let (pod, container) = (Some("web-7c9d"), Some("nginx"));
+    for (path, log, pod, container) in [
+        ("stern.log", json(stern), pod, container),
+        (
+            "loki.log",
+            grafana.replace("message", "line"),
+            pod,
+            container,
+        ),
+        (
+            "logcli.log",
+            format!(
+                "2026-11-20T11:24:48Z {{container=\"nginx\", host=\"node1\", pod=\"web-7c9d\"}} {text}\n"
+            ),
+            pod,
+            container,
+        ),
+        ("journal.log", journal, None, container),
+        (
+            "syslog",
+            format!("Nov 20 11:24:48 node1 kubectl: [pod/web-7c9d/nginx] {text}\n"),
+            pod,
+            container,
+        ),
+        (pods, format!("{text}\n"), pod, container),
+        (
+            pods,
+            format!("2026-11-20T11:24:48Z stderr F {text}\n"),
+            pod,
+            container,
+        ),
+        (
+            "node1/var/log/kubectl.log",
+            format!("[pod/web-7c9d/nginx] {text}\n"),
+            pod,
+            container,
+        ),
+        // A line among bare ones.
+        (
+            "mixed.log",
+            format!("{text}\n").repeat(9).replace("2026", "2025")
+                + &format!("Nov 20 11:24:48 node1 kubectl: [pod/web-7c9d/nginx] {text}\n"),
+            pod,
+            container,
+        ),
+        (
+            "access.log",
+            format!("[pod/web-7c9d/nginx] {access}").repeat(9),
+            pod,
+            container,
+        ),
+    ] {
+        let lab = Lab::new();
+        let full = lab.path().join(path);
+        fs::create_dir_all(full.parent().expect("one")).expect("made");
+        fs::write(&full, &log).expect("written");
+        fs::write(
+            lab.path().join("other.log"),
+            format!("Nov 20 11:24:48 web9 nginx: {text}\n"),
+        )
+        .expect("written");
+        for table in ["failures", "events", "requests"] {
+            let rows = |host: &str| {
+                let args = [
+                    "export",
+                    "--table",
+                    table,
+                    "--since",
+                    "2026-01-01",
+                    "--log-format",
+                    own,
+                    "--host",
+                    host,
+                    ".",
+                ];
+                let output = run(lab.path(), &args);
+                assert_eq!(status(&output), 0, "{}", stderr(&output));
+                Rows::parse(&stdout(&output))
+            };
+            let of_node = rows("node1");
+            let is_access = path == "access.log";
+            let is_there = match table {
+                "failures" => true,
+                table => is_access == (table == "requests"),
+            };
+            assert_eq!(of_node.len() > 0, is_there, "{path} {table} {log}");
+            for name in [pod, container, Some("n?d*")].into_iter().flatten() {
+                assert_eq!(rows(name).len(), of_node.len(), "{path} {table} {name}");
+            }
+            assert_eq!(rows("shop").len(), 0, "{path} {table}");
+            if table != "failures" && is_there {
+                let is_told_by_envelope = is_access || path == "node1/var/log/kubectl.log";
+                let want = if is_told_by_envelope {
+                    "web-7c9d"
+                } else {
+                    "node1"
+                };
+                assert_eq!(of_node.get(0, "machine"), want, "{path}");
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Writers of envelopes: a bare log as other programs wrap it.
 
 use crate::generate::{self, Rng};
+use coroner::parse::{head::is_head, record::is_access_line};
 use std::fmt::Write;
 
 /// The physical lines of a log, without newlines.
@@ -236,6 +237,20 @@ pub(crate) const LINE_BY_LINE: [Wrapping; 15] = [
         })
     }),
 ];
+
+/// As syslog-ng writes messages: their newlines are kept, and what stands behind them has no envelope. Of lines that begin no
+/// message.
+pub(crate) fn messages(log: &[u8], envelope: impl Fn(usize) -> String) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (n, line) in lines(log).into_iter().enumerate() {
+        if is_head(line) || is_access_line(line) {
+            out.extend_from_slice(envelope(n).as_bytes());
+        }
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out
+}
 
 /// Two logs whose lines come in turn, each behind the name of its pod.
 pub(crate) fn two_pods(a: &[u8], b: &[u8]) -> Vec<u8> {

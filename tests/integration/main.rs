@@ -25,6 +25,7 @@ mod containers;
 mod corpus;
 #[cfg(target_os = "linux")]
 mod cut;
+mod damaged_beginnings;
 mod denials;
 mod enveloped;
 mod envelopes;
@@ -51,6 +52,7 @@ mod json_access;
 mod json_access_twin;
 mod layers;
 mod memo;
+mod overlaps;
 mod packed;
 mod page;
 mod page_numbers;

@@ -12,7 +12,7 @@ use coroner::{
         self,
         window::{SPARE_LEN, WINDOW_LEN},
     },
-    parse::record::may_start,
+    parse::record::blocked,
     scan::{Block, Event, Reading, Request, Scanner, Sink},
 };
 
@@ -71,7 +71,7 @@ fn check(scanner: &mut Scanner<'_>, log: &[u8]) {
         &mut quick,
     );
     let (mut careful, mut careful_ledger) = (Told::default(), Ledger::default());
-    for chunk in lines::chunks(log, 1, usize::MAX, |bytes, at| may_start(bytes, at, None)) {
+    for chunk in lines::chunks(log, 1, usize::MAX, |bytes, at| blocked(bytes, at, None)) {
         let mut alone = Told::default();
         let bytes = &log[chunk.clone()];
         scanner.scan(

@@ -244,6 +244,36 @@ fn records_and_requests_of_one_stream_are_told_apart() {
     }
 }
 
+/// An application beside nginx in the same container may write JSON.
+#[test]
+fn json_of_others_hides_no_requests() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    let record = "2026/11/20 11:29:03 [error] 7#7: *3 connect() failed (111: Connection refused) while connecting to upstream, \
+                  client: 192.0.2.3, server: a, request: \"GET /item/3 HTTP/1.1\", upstream: \"http://10.0.0.1:80/item/3\", host: \"a\"";
+    let request =
+        "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"";
+    for json in [
+        r#"{"time":"2026-11-20T11:24:48+00:00","level":"info","msg":"done","status":200}"#,
+        r#"{"ts":"2026-11-20T11:24:48Z","level":"info","msg":"hello"}"#,
+    ] {
+        for envelope in ["", "[pod/web-1/app] "] {
+            let lines = [record, request, json, json, request];
+            let log: String = lines.map(|line| format!("{envelope}{line}\n")).concat();
+            fs::write(directory.join("mixed.log"), log.repeat(30)).expect("written");
+            let output = run(directory, &["export", "mixed.log", "--table", "traffic"]);
+            assert_eq!(status(&output), 1, "{}", stderr(&output));
+            let traffic = Rows::parse(&stdout(&output));
+            assert_eq!(traffic.sum("n_502"), 60, "{envelope}{json}");
+            assert!(
+                stderr(&output).contains("60 of 150 lines could not be parsed"),
+                "{}",
+                stderr(&output)
+            );
+        }
+    }
+}
+
 /// What is no line of the format is counted with its reason, and the rest is right.
 #[test]
 fn broken_lines_are_counted() {
@@ -454,7 +484,8 @@ fn what_runs_beside_nginx_is_no_other_format() {
         /docker-entrypoint.sh: Configuration complete; ready for start up\n\
         -------------------------------------------------------------------------------\n\
         NGINX Ingress controller\n  Release:       v1.9.4\n  nginx version: nginx/1.21.6\n\
-        E1120 11:29:40.705161       7 queue.go:130] \"requeuing\" err=\"services \\\"x\\\" not found\"\n";
+        E1120 11:29:40.705161       7 queue.go:130] \"requeuing\" err=\"services \\\"x\\\" not found\"\n\
+        ==> /var/log/nginx/access.log <==\n--\n";
     let request =
         "192.0.2.1 - - [20/Nov/2026:11:29:47 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n";
     fs::write(
@@ -466,7 +497,7 @@ fn what_runs_beside_nginx_is_no_other_format() {
     assert_eq!(status(&output), 1, "{}", stderr(&output));
     assert_eq!(rows(&stdout(&output), &["n_502"]), ["9"]);
     assert!(
-        stderr(&output).contains("10 of 19 lines could not be parsed"),
+        stderr(&output).contains("12 of 21 lines could not be parsed"),
         "{}",
         stderr(&output)
     );

@@ -1,6 +1,7 @@
 //! The same content given twice is counted once, and said so; what merely begins alike is not.
 
 use super::{
+    envelopes,
     generate::{self, Rng},
     packed,
     support::{Rows, root, run, status, stdout},
@@ -209,6 +210,59 @@ fn what_merely_begins_alike_counts_twice() {
     });
 }
 
+/// Two collectors have the log of one machine: its lines name it, and the paths do not.
+#[test]
+fn what_two_collectors_have_of_one_host_counts_once() {
+    in_directory(|dir| {
+        let log = envelopes::text_log(8, 300);
+        let of = |host: &str| {
+            let header = format!("2026-11-20T11:24:48+00:00 {host} nginx: ");
+            envelopes::prefixed(&envelopes::rsyslog_escaped(&log), |_| header.clone())
+        };
+        let written = |collector: &str, text: &[u8]| {
+            let place = dir.join(collector).join("var/log/nginx");
+            fs::create_dir_all(&place).expect("made");
+            fs::write(place.join("error.log"), text).expect("written");
+        };
+        written("log1", &of("web1"));
+        let n = n_events(dir, &["log1"]);
+        assert!(n > 100, "{n}");
+        written("log2", &of("web1"));
+        for arguments in [&["log1", "log2"][..], &["log2", "log1", "--host", "web1"]] {
+            assert_eq!(n_events(dir, arguments), n, "{arguments:?}");
+        }
+        written("log2", &of("web2"));
+        assert_eq!(n_events(dir, &["log1", "log2"]), 2 * n);
+        assert_eq!(n_events(dir, &["log1", "log2", "--host", "web2"]), n);
+    });
+}
+
+/// What a filter keeps is not left to what it drops, where directories stand for machines, too.
+#[test]
+fn each_of_two_directories_can_be_asked_for() {
+    in_directory(|dir| {
+        let log = log(8);
+        let packed = packed::gzip(&log);
+        let half = memchr::memrchr(b'\n', &log[..log.len() / 2]).expect("lines") + 1;
+        fs::write(dir.join("alone"), &log).expect("written");
+        let n = n_events(dir, &["alone"]);
+        for (name, first, second) in [
+            ("plain", &log[..], &log[..]),
+            ("grown", &log[..half], &log),
+            ("packed", &packed, &packed),
+        ] {
+            for (host, text) in [("web1", first), ("web2", second)] {
+                let place = dir.join(name).join(host);
+                fs::create_dir_all(&place).expect("made");
+                fs::write(place.join("error.log"), text).expect("written");
+            }
+            assert_eq!(n_events(dir, &[name, "--host", "web2"]), n, "{name}");
+            assert_eq!(n_events(dir, &[name, "--host", "web*"]), n, "{name}");
+            assert_eq!(n_events(dir, &[name]), n, "{name}");
+        }
+    });
+}
+
 /// Every way of reading a file agrees on which of two is counted.
 #[test]
 fn copies_that_are_read_as_streams_count_once() {
@@ -339,6 +393,14 @@ fn the_copy_that_a_filter_keeps_counts() {
             assert_eq!(n_records(dir, &["--host", "web2", "."]), 0, "{place}");
         });
     }
+    // A narrower name than that of the machine.
+    in_directory(|dir| {
+        let pod = "d/node1/var/log/pods/shop_web-7c9d_5f0e/nginx/0.log";
+        write(dir, &[("d/a-copy.log", &log), (pod, &log)]);
+        for name in ["web-7c9d", "nginx", "node1"] {
+            assert_eq!(n_records(dir, &["--host", name, "."]), 127, "{name}");
+        }
+    });
 }
 
 /// The first `n` lines.
@@ -528,4 +590,65 @@ fn what_follows_damage_counts_twice_and_is_said() {
             "its first 80 lines are the same as those of c.log and counted twice: then they differ";
         assert_eq!(said, want);
     });
+}
+
+/// Copies that were made on Windows: whichever of two is read first, and however much of it there is.
+#[test]
+fn copies_with_other_line_ends_count_once() {
+    let with_returns = |text: &[u8]| -> Vec<u8> {
+        let lines = text.split_inclusive(|&byte| byte == b'\n');
+        let with_return = |line: &[u8]| match line.strip_suffix(b"\n") {
+            Some(line) => [line, b"\r\n"].concat(),
+            None => line.to_vec(),
+        };
+        lines.flat_map(with_return).collect()
+    };
+    let access =
+        fs::read(root().join("samples/refused-after-deploy/access.log")).expect("a sample");
+    // More than is looked at beforehand, in several blocks.
+    let record = |n: usize| {
+        let (minute, second) = (n / 3600 % 60, n / 60 % 60);
+        format!(
+            "2026/11/20 11:{minute:02}:{second:02} [error] 7#7: *{n} no live upstreams while connecting to upstream, client: 10.0.0.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://g/\", host: \"a\"\n"
+        )
+    };
+    let long = (0..9_000).map(record).collect::<String>().into_bytes();
+    for text in [sample(), access, long] {
+        let n_lines = text.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let start = text.len() / 2;
+        let start = start + line_len(&text[start..]);
+        // A copy, one of a log that grew, and one that was cut in its last line.
+        for len in [text.len(), start, start - 7] {
+            let copies = [text[..len].to_vec(), with_returns(&text[..len])];
+            let wholes = [with_returns(&text), text.clone()];
+            for (copy, whole) in copies.into_iter().zip(wholes) {
+                for (a, b) in [(&copy, &whole), (&whole, &copy)] {
+                    in_directory(|dir| {
+                        write(dir, &[("a.log", a), ("b.log", b)]);
+                        let counted = || {
+                            let all = ["export", "-q", "--table", "sources", "."];
+                            let rows = Rows::parse(&stdout(&run(dir, &all)));
+                            rows.sum("n_lines") - rows.sum("n_duplicate")
+                        };
+                        // The cut line counts, too, if it is the elder's.
+                        let n_more = u64::from(len == start - 7);
+                        let want = n_lines..=n_lines + n_more;
+                        assert!(want.contains(&counted()), "{} of {want:?}", counted());
+                        write(
+                            dir,
+                            &[("c.log.gz", &packed::gzip(b)), ("t.tar", &tar("x", a))],
+                        );
+                        assert!(want.contains(&counted()), "{} of {want:?}", counted());
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// How long the first line is, its end included.
+fn line_len(text: &[u8]) -> usize {
+    text.iter()
+        .position(|&byte| byte == b'\n')
+        .map_or(text.len(), |end| end + 1)
 }

@@ -124,6 +124,12 @@ fn d2_a_member_behind_a_cut_one_is_read() {
             let last = got.members[0].pieces.last().expect("some");
             assert_eq!(*last, texts[1], "{name} cut at {len}: a seam before it");
             assert_eq!(got.problems[0].resumed, Some(len as u64), "{name}");
+            // Nothing was made of the bytes of the next by the decoder of the first.
+            let before = got.members[0].pieces.concat();
+            let before = &before[..before.len() - texts[1].len()];
+            assert!(texts[0].starts_with(before), "{name} cut at {len}");
+            let alone = unpack(&stored[..len]).text();
+            assert!(alone.len() <= before.len() + 16, "{name} cut at {len}");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! Envelopes of lines: `tests/cases/wrappers.log` line by line and as whole sources, votes, pieces, entries of the journal.
 
 use crate::support::{Rows, run, status, stdout};
-use coroner::parse::wrapper::{
-    CUT_OBJECTS_MAX, Chain, Fit, LAYERS_MAX, Outer, OuterTime, Part, Scratch, Stream, Stripped,
-    Wrapper, block_len, continuation, detect, glued, is_payload, strip, strip_by_shape,
+use coroner::{
+    lines,
+    parse::wrapper::{
+        Chain, Fit, LAYERS_MAX, Outer, OuterTime, Part, Scratch, Stream, Stripped, Wrapper,
+        block_len, blocked, continuation, detect, glued, is_payload, strip, strip_by_shape,
+    },
 };
-use std::fmt::Write;
+use std::{cell::Cell, fmt::Write};
 
 pub(crate) const RECORD: &str = "2026/11/20 11:24:48 [error] 7#7: *3 connect() failed (111: Connection refused) while \
     connecting to upstream, client: 192.0.2.7, server: _, request: \"GET /a?b=\\x22 HTTP/1.1\", upstream: \"http://10.0.0.1:80/a\"";
@@ -611,9 +614,8 @@ fn more_layers_than_are_taken_off_are_told() {
     }
 }
 
-/// A line of objects that each were cut before the next is no accident: few are taken apart, so that it takes no longer than others.
 #[test]
-fn objects_that_were_cut_are_few() {
+fn objects_on_one_line_are_told_apart() {
     let chain = Chain::new(&[Wrapper::DockerJson]);
     let whole = r#"{"log":"a","stream":"stderr"}"#;
     let twice = whole.repeat(2);
@@ -621,12 +623,54 @@ fn objects_that_were_cut_are_few() {
     assert_eq!(glued(&chain, twice.as_bytes()), Some((whole.len(), true)));
     let cut = format!("{{\"log\":\"a{whole}");
     assert_eq!(glued(&chain, cut.as_bytes()), Some((9, false)));
-    let directory = tempfile::tempdir().expect("a directory");
-    let record = r#"{"log":"2026/11/20 11:24:48 [alert] 1#1: a\n","stream":"stderr"}"#;
-    let log = format!("{record}\n").repeat(20) + &r#"{"log":"#.repeat(100_000) + "\n";
-    std::fs::write(directory.path().join("error.log"), log).expect("written");
-    let arguments = ["export", "error.log", "--table", "sources"];
-    let sources = Rows::parse(&stdout(&run(directory.path(), &arguments)));
-    let unparsed = CUT_OBJECTS_MAX + 1;
-    assert_eq!(sources.get(0, "n_unparsed"), unparsed.to_string());
+}
+
+/// Whatever forty pods write between their records, a chunk can begin soon behind where one is asked for, and few places are tried.
+#[test]
+fn chunks_begin_between_the_lines_of_many_pods() {
+    let tail = "client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\"";
+    let whole = format!(
+        "2026/11/20 11:24:48 [error] 7#7: *8 connect() failed (111: Connection refused) while connecting to upstream, {tail}"
+    );
+    let open = "2026/11/20 11:24:48 [info] 7#7: *8 client 192.0.2.1 closed keepalive connection";
+    let greeting = "/docker-entrypoint.sh: Configuration complete";
+    let json = r#"{"time":"2026-11-20T11:24:48+00:00","status":502,"request_time":0.001}"#;
+    let source = |texts: &[&str], between: usize| {
+        let mut source = String::new();
+        for n in 0..20_000 {
+            let pod = n * 7919 % 40;
+            let text = match n % between {
+                0 => texts[1],
+                _ => texts[0],
+            };
+            source += &format!("[pod/web-{pod}/nginx] {text}\n");
+        }
+        source
+    };
+    let chain = Chain::new(&[Wrapper::KubectlPrefix]);
+    for (texts, between, n_tried_max) in [
+        ([&whole, greeting], 3, 1),
+        ([&whole, json], 3, 1),
+        ([open, greeting], 1_000, 40),
+        ([open, json], 1_000, 40),
+    ] {
+        let source = source(&texts, between);
+        let (n_tried, chunk_len) = (Cell::new(0), 100_000);
+        let chunks = lines::chunks(source.as_bytes(), chunk_len, usize::MAX, |bytes, at| {
+            n_tried.set(n_tried.get() + 1);
+            blocked(&chain, bytes, at, None, &mut Scratch::default())
+        });
+        let n_wanted = source.len() / chunk_len;
+        assert!(
+            chunks.len() > n_wanted * 9 / 10,
+            "{texts:?}: {}",
+            chunks.len()
+        );
+        assert!(
+            n_tried.get() <= n_wanted * n_tried_max + 1,
+            "{texts:?}: {} places for {} chunks",
+            n_tried.get(),
+            chunks.len()
+        );
+    }
 }

@@ -227,7 +227,11 @@ impl Side {
             self.has_records |= matches!(state.kind, Kind::NginxError | Kind::Empty);
             let names = ledger.machines.keys().map(|name| name.to_vec());
             self.machines.extend(names);
-            let name = state.machine.iter().map(|name| name.as_bytes().to_vec());
+            let name = state
+                .machine
+                .name()
+                .into_iter()
+                .map(|name| name.as_bytes().to_vec());
             self.machines.extend(name);
         }
         for (is_of_requests, stretch) in stretches(scanned, zone) {

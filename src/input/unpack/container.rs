@@ -1,5 +1,5 @@
-//! What a stream is packed in, told by its content and never by its name; what the name says is only for words, where the content says
-//! nothing. Source of the magic numbers: RFC 1952 (gzip),
+//! What a stream is packed in, told by its content. Its name is asked only where the content says nothing and is no text: then its
+//! beginning is damaged, and what comes later may be whole. Source of the magic numbers: RFC 1952 (gzip),
 //! RFC 8878 (zstd), the format descriptions of xz and lz4, bzip2's `compress.c`, POSIX `pax` (tar), APPNOTE (zip), and
 //! the `magic` of file(1) for the rest.
 //!
@@ -7,9 +7,10 @@
 //! bzip2's, of which ten bytes are compared, and that of v7 tar, which is a checksum over 512 bytes.
 
 use super::{tar::header, utf16};
+use crate::lines::is_text;
 
-/// Bytes that [`recognise`] wants to see; fewer only if the stream has no more.
-pub(super) const HEAD_LEN: usize = 512;
+/// Bytes that [`recognise`] and [`tell`] want to see, and no more; fewer only if the stream has no more. A block of a disk.
+pub const HEAD_LEN: usize = 4096;
 
 /// A compression, an archive or an encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ const MAGICS: &[(&[u8], Container)] = &[
 /// Tells the container of a stream from its first bytes (`HEAD_LEN` of them, or all there are). A stream that was cut
 /// within its magic number is still told if two bytes of it are left, the first being no text.
 pub fn recognise(head: &[u8]) -> Option<Container> {
+    let head = &head[..head.len().min(HEAD_LEN)];
     let cut = |magic: &[u8]| {
         head.len() >= 2 && head.len() < magic.len() && magic.starts_with(head) && is_no_text(head)
     };
@@ -88,7 +90,7 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
         return Some(Container::Bzip2);
     }
     if skippable_len(head).is_some() {
-        return Some(behind_skippable(head));
+        return Some(behind_skippable(head).unwrap_or(Container::Zstd));
     }
     if let Some(text) = utf16::recognise(head) {
         return Some(text);
@@ -96,33 +98,58 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
     header::begins_archive(head).then_some(Container::Tar)
 }
 
+/// Tells the container of a stream from its first bytes, or, where they are no text or might be of two, from its `name`.
+pub fn tell(name: &[u8], head: &[u8]) -> Option<Container> {
+    tell_by(promised(name).next(), head, false)
+}
+
+/// The same by what its name promises. Within something `is_torn`, whose first bytes are missing, it may be text, too.
+pub(super) fn tell_by(promise: Option<Container>, head: &[u8], is_torn: bool) -> Option<Container> {
+    let head = &head[..head.len().min(HEAD_LEN)];
+    let promise = promise.filter(|it| !matches!(it, Container::Unread(_)));
+    match recognise(head) {
+        None => promise.filter(|_| is_torn || !is_text(head)),
+        Some(Container::Zstd)
+            if promise == Some(Container::Lz4) && skippable_len(head).is_some() =>
+        {
+            behind_skippable(head).or(promise)
+        }
+        known => known,
+    }
+}
+
 /// Ends of names, without the dot, and what they promise.
-const ENDS: &[(&str, Container)] = &[
-    ("gz", Container::Gzip),
-    ("tgz", Container::Gzip),
-    ("bgz", Container::Gzip),
-    ("zst", Container::Zstd),
-    ("tzst", Container::Zstd),
-    ("xz", Container::Xz),
-    ("txz", Container::Xz),
-    ("bz2", Container::Bzip2),
-    ("tbz", Container::Bzip2),
-    ("tbz2", Container::Bzip2),
-    ("lz4", Container::Lz4),
-    ("tar", Container::Tar),
-    ("zip", Container::Unread("zip")),
-    ("7z", Container::Unread("7z")),
-    ("rar", Container::Unread("rar")),
-    ("z", Container::Unread("compress")),
+const ENDS: &[(&str, &[Container])] = &[
+    ("gz", &[Container::Gzip]),
+    ("tgz", &[Container::Gzip, Container::Tar]),
+    ("bgz", &[Container::Gzip]),
+    ("zst", &[Container::Zstd]),
+    ("tzst", &[Container::Zstd, Container::Tar]),
+    ("xz", &[Container::Xz]),
+    ("txz", &[Container::Xz, Container::Tar]),
+    ("bz2", &[Container::Bzip2]),
+    ("tbz", &[Container::Bzip2, Container::Tar]),
+    ("tbz2", &[Container::Bzip2, Container::Tar]),
+    ("lz4", &[Container::Lz4]),
+    ("tar", &[Container::Tar]),
+    ("zip", &[Container::Unread("zip")]),
+    ("7z", &[Container::Unread("7z")]),
+    ("rar", &[Container::Unread("rar")]),
+    ("z", &[Container::Unread("compress")]),
 ];
 
-/// What a stream is packed in if its name is right.
-pub fn promised(name: &[u8]) -> Option<Container> {
-    let dot = name.iter().rposition(|&b| b == b'.')?;
-    let end = &name[dot + 1..];
-    let mut ends = ENDS.iter();
-    ends.find(|(known, _)| end.eq_ignore_ascii_case(known.as_bytes()))
-        .map(|(_, container)| *container)
+/// What a stream is packed in if its name is right, from outside in: gzip and tar for `a.tar.gz` and `a.tgz`.
+pub fn promised(mut name: &[u8]) -> impl Iterator<Item = Container> {
+    std::iter::from_fn(move || {
+        let dot = name.iter().rposition(|&b| b == b'.')?;
+        let end = &name[dot + 1..];
+        let known = ENDS
+            .iter()
+            .find(|(known, _)| end.eq_ignore_ascii_case(known.as_bytes()));
+        name = &name[..dot];
+        known.map(|(_, containers)| containers.iter().copied())
+    })
+    .flatten()
 }
 
 fn is_no_text(head: &[u8]) -> bool {
@@ -156,17 +183,15 @@ pub(super) fn skippable_len(head: &[u8]) -> Option<u64> {
     Some(8 + u64::from(u32::from_le_bytes(len.unwrap_or_default())))
 }
 
-/// Whose frames follow skippable ones: lz4's if one is in sight, else zstd's, since pzstd begins with one.
-fn behind_skippable(mut head: &[u8]) -> Container {
+/// Whose frames follow skippable ones, if that is in sight; if not it is zstd's, as a rule, since pzstd begins with one.
+fn behind_skippable(mut head: &[u8]) -> Option<Container> {
     while let Some(len) = skippable_len(head) {
         let len = usize::try_from(len).unwrap_or(usize::MAX);
         head = head.get(len..).unwrap_or_default();
     }
-    if head.starts_with(LZ4) {
-        Container::Lz4
-    } else {
-        Container::Zstd
-    }
+    let magics = [(LZ4, Container::Lz4), (ZSTD, Container::Zstd)];
+    let found = magics.iter().find(|(magic, _)| head.starts_with(magic));
+    found.map(|(_, container)| *container)
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@
 pub mod ahead;
 pub mod container;
 mod copies;
+mod doubt;
 mod feed;
 mod layer;
 mod limits;
@@ -49,7 +50,7 @@ use self::{
     gzip::Gzip,
     layer::{Level, Role},
     lz4::Lz4,
-    tar::Entry,
+    tar::{Entry, Tar},
     units::{Codec, Units},
     utf16::Utf16,
     xz::Xz,
@@ -104,6 +105,8 @@ pub struct MemberEnd {
 /// MiB for each layer, and what [`Limits`] allow a decoder.
 pub struct Unpacker {
     stored: Stored,
+    /// What the stored stream is called, if that is known.
+    name: Vec<u8>,
     shared: Shared,
     levels: Vec<Level>,
     phase: Phase,
@@ -136,6 +139,7 @@ impl Unpacker {
     pub fn new(input: Box<dyn BufRead + Send>, limits: Limits) -> Unpacker {
         Unpacker {
             stored: Stored::new(input),
+            name: Vec::new(),
             shared: Shared::new(limits),
             levels: vec![Level {
                 feed: Feed::new("stored", 0),
@@ -148,6 +152,13 @@ impl Unpacker {
             member_start: 0,
             member_bytes: 0,
         }
+    }
+
+    /// Goes by the name of the stored stream where its beginning is damaged.
+    #[must_use]
+    pub fn named(mut self, name: &[u8]) -> Unpacker {
+        self.name = name.to_vec();
+        self
     }
 
     /// Uses what `ahead` decodes of the same stream, which `input` reads through its [`ahead::Reader`].
@@ -214,13 +225,21 @@ impl Unpacker {
             self.phase = Phase::Over;
             return;
         };
+        let names = &self.shared.names;
+        let name = names.last().unwrap_or(&self.name);
+        let own = levels.iter().rev();
+        let own = own.take_while(|level| !matches!(level.role, Role::Tar(_)));
+        let n_layers = own.filter(|l| matches!(l.role, Role::Units(_))).count();
+        let promise = container::promised(name).nth(n_layers);
         let mut below = below(levels, &mut self.stored, &mut self.shared);
-        // A seam before the first byte says nothing.
+        let mut is_torn = false;
         while top.feed.chunk(&mut below).is_empty() && top.feed.edge() == Edge::Seam {
             top.feed.pass_seam();
+            is_torn = true;
         }
         let head = top.feed.peek(&mut below, container::HEAD_LEN);
-        let Some(container) = container::recognise(head) else {
+        let is_adrift = is_torn && container::recognise(head).is_none();
+        let Some(container) = container::tell_by(promise, head, is_torn) else {
             self.phase = Phase::Announce { is_read: true };
             // What an archive lies in may hold more.
             let above_archive = self.levels.iter_mut().rev();
@@ -254,18 +273,18 @@ impl Unpacker {
                 let depth = top.depth;
                 self.push(depth);
             }
-            None => self.open(container),
+            None => self.open(container, is_adrift),
         }
     }
 
-    /// Makes the top level a `container`.
-    fn open(&mut self, container: Container) {
+    /// Makes the top level a `container`; one that `is_adrift` begins somewhere within.
+    fn open(&mut self, container: Container, is_adrift: bool) {
         if let Container::Unread(what) = container {
             return self.refuse(what);
         }
         let Some(codec) = codec(container, &self.shared.limits) else {
             if let Some(top) = self.levels.last_mut() {
-                top.role = Role::Tar(Box::default());
+                top.role = Role::Tar(Box::new(Tar::new(is_adrift)));
                 top.feed.is_member = true;
             }
             self.phase = Phase::Archive;

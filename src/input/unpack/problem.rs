@@ -114,6 +114,10 @@ impl fmt::Display for Problem {
             Trouble::Depth { limit } => {
                 write!(f, " is nested deeper than {limit} files and was not read")
             }
+            Trouble::Garbage { n_bytes } if at == 0 => write!(
+                f,
+                ": skipped {n_bytes} bytes: its beginning is damaged, or it is something else"
+            ),
             Trouble::Garbage { n_bytes } => write!(f, ": skipped {n_bytes} bytes at byte {at}"),
             Trouble::Hole { n_bytes } => write!(f, " has a hole of {n_bytes} bytes: left out"),
             Trouble::Interrupted => write!(f, " is interrupted at byte {at}"),

@@ -10,6 +10,7 @@ use super::{
     Trouble, UnitRange,
     ahead::Ready,
     copies::{self, Copies},
+    doubt::Doubt,
     feed::{Below, Edge, Feed, Step},
 };
 use memchr::memmem;
@@ -69,6 +70,12 @@ pub(super) trait Codec: Send {
     fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Progress;
 }
 
+/// Whether a unit begins with `head`, and that is no chance. However much is at hand, the same bytes decide.
+pub(super) fn begins(codec: &dyn Codec, head: &[u8]) -> bool {
+    let head = &head[..head.len().min(codec.format().confirm_len)];
+    matches!(codec.look(head), Look::Unit) && codec.confirm(head)
+}
+
 enum Place {
     Between,
     Inside,
@@ -89,6 +96,11 @@ pub(super) struct Units {
     unit_start: u64,
     unit_decoded: u64,
     n_stalls: u32,
+    doubt: Doubt,
+    /// Text that was in doubt and is to be handed on, from `n_given` on, and what comes behind it.
+    held: Vec<u8>,
+    n_given: usize,
+    behind_held: Option<Step>,
     /// `None`: nothing packed can stand in what is handed on.
     copies: Option<Copies>,
     /// Something packed was opened in what was handed on: it may be a copy of what is stored.
@@ -114,6 +126,10 @@ impl Units {
         Units {
             codec,
             copies: Some(Copies::of(format.magic)),
+            doubt: Doubt::of(format.magic),
+            held: Vec::new(),
+            n_given: 0,
+            behind_held: None,
             holds_packed: false,
             place: Place::Between,
             unit_start: 0,
@@ -130,6 +146,9 @@ impl Units {
 
     pub(super) fn pull(&mut self, feed: &mut Feed, below: &mut Below<'_>, out: &mut [u8]) -> Step {
         loop {
+            if let Some(step) = self.give(out) {
+                return step;
+            }
             let step = match std::mem::replace(&mut self.place, Place::Ended) {
                 Place::Between => self.between(feed, below),
                 Place::Inside => self.inside(feed, below, out),
@@ -143,6 +162,23 @@ impl Units {
                 return step;
             }
         }
+    }
+
+    /// The next of what was held, and what comes behind it.
+    fn give(&mut self, out: &mut [u8]) -> Option<Step> {
+        let held = &self.held[self.n_given..];
+        if held.is_empty() {
+            return self.behind_held.take();
+        }
+        let n = out.len().min(held.len());
+        out[..n].copy_from_slice(&held[..n]);
+        self.n_given += n;
+        Some(Step::Bytes(n))
+    }
+
+    /// What was in doubt is the unit's.
+    fn dispel_doubt(&mut self) {
+        (self.held, self.n_given) = (self.doubt.dispel(), 0);
     }
 
     /// Before a unit, or behind the last.
@@ -169,6 +205,7 @@ impl Units {
                 self.unit_decoded = 0;
                 self.n_stalls = 0;
                 self.copies.iter_mut().for_each(Copies::clear);
+                self.doubt.begin(self.unit_start);
                 match begun {
                     Ok(()) => {
                         self.n_units += 1;
@@ -206,14 +243,14 @@ impl Units {
         let head = feed.peek(below, format.head_len);
         let at_end = head.is_empty();
         if at_end || !matches!(self.codec.look(head), Look::Other) {
-            if n_zeros > 0 && (format.padding == 0 || !n_zeros.is_multiple_of(format.padding)) {
-                feed.report(
-                    below,
-                    Trouble::Padding { n_bytes: n_zeros },
-                    start,
-                    None,
-                    None,
-                );
+            let is_allowed = format.padding > 0 && n_zeros.is_multiple_of(format.padding);
+            let trouble = match start {
+                // In place of a unit.
+                0 => Some(Trouble::Garbage { n_bytes: n_zeros }),
+                _ => Some(Trouble::Padding { n_bytes: n_zeros }).filter(|_| !is_allowed),
+            };
+            if let Some(trouble) = trouble.filter(|_| n_zeros > 0) {
+                feed.report(below, trouble, start, None, None);
             }
             self.place = Place::Between;
             return None;
@@ -235,13 +272,19 @@ impl Units {
             &mut out[..len]
         };
         let wanted = PIECE_LEN - (feed.offset % PIECE_LEN as u64) as usize;
+        let wanted = self.doubt.reach(&*self.codec, feed, below, wanted);
+        let is_doubtful = self.doubt.is_raised(feed.offset);
         let chunk = feed.peek(below, wanted);
         let n_chunk = chunk.len().min(wanted);
         let chunk = &chunk[..n_chunk];
         let Progress { n_in, n_out, state } = self.codec.decode(chunk, out);
         feed.consume(below, n_in);
         if len == 0 && n_out > 0 {
-            return Some(self.exhausted(feed, below));
+            self.exhausted(feed, below);
+            return None;
+        }
+        if is_doubtful {
+            self.doubt.keep(&out[..n_out]);
         }
         if let Some(copies) = &mut self.copies {
             copies.take(&out[..n_out]);
@@ -266,7 +309,12 @@ impl Units {
             }
             State::More => Place::Inside,
         };
-        (n_out > 0).then_some(Step::Bytes(n_out))
+        let is_whole = matches!(self.place, Place::Between | Place::DoneWrong(_));
+        let lookback = self.codec.format().lookback;
+        if is_whole || self.doubt.is_over(feed.offset, lookback) {
+            self.dispel_doubt();
+        }
+        (n_out > 0 && !is_doubtful).then_some(Step::Bytes(n_out))
     }
 
     /// Hands on what was decoded ahead, and then passes the unit.
@@ -318,8 +366,11 @@ impl Units {
         self.copies.iter_mut().for_each(Copies::end);
         let found = self.find(feed, below, detected);
         let resumed = found.then_some(feed.offset);
+        self.unit_decoded -= resumed.map_or(0, |found| self.doubt.confirm(found));
         feed.report(below, trouble, detected, Some(self.unit()), resumed);
-        Some(self.after_search(feed, below, found))
+        self.behind_held = Some(self.after_search(feed, below, found));
+        self.dispel_doubt();
+        None
     }
 
     /// Says that the checksum of a complete unit is wrong. If nothing follows, or a unit, then the end of this one was
@@ -349,7 +400,8 @@ impl Units {
         }
     }
 
-    fn exhausted(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Step {
+    /// Nothing more is decoded.
+    fn exhausted(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
         below.shared.exhausted = true;
         let trouble = Trouble::Limit {
             name: "decoded_bytes_max",
@@ -357,7 +409,7 @@ impl Units {
             needed: None,
         };
         feed.report(below, trouble, feed.offset, Some(self.unit()), None);
-        Step::End
+        self.dispel_doubt();
     }
 
     /// Goes on at the next unit, if there is one.
@@ -406,7 +458,7 @@ impl Units {
             }
             let may_be_copied = self.holds_packed && feed.offset < detected;
             let head = feed.peek(below, format.confirm_len.max(copies::SIDE_LEN));
-            if matches!(self.codec.look(head), Look::Unit) && self.codec.confirm(head) {
+            if begins(&*self.codec, head) {
                 let after = head[..head.len().min(copies::SIDE_LEN)].to_vec();
                 let before = feed.last(copies::SIDE_LEN);
                 let is_copy = |copies: &Copies| copies.has(&before, &after);

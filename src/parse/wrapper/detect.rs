@@ -7,7 +7,14 @@ use super::{
     shape::{self, is_indented, leads_to_payload},
     syslog,
 };
-use crate::{lines::without_return, parse::record};
+use crate::{
+    lines::without_return,
+    parse::{
+        companion,
+        head::{HeadParser, is_head},
+        record,
+    },
+};
 
 /// Lines that vote.
 pub const N_VOTERS: usize = 200;
@@ -82,8 +89,9 @@ fn elect(
         if wrapper == Wrapper::JournalShort {
             continue; // the same shape as another: `is_journalctl` tells
         }
-        // Of layers that do not nest, a second one is text that looks like it.
-        if outer.contains(&wrapper) && !wrapper.is_syslog() {
+        // Of layers that do not nest, a second one is text that looks like it. Collectors take the JSON of others for a line.
+        let nests = wrapper.is_syslog() || wrapper == Wrapper::GenericJson;
+        if outer.contains(&wrapper) && !nests {
             continue;
         }
         let inner = peel_all(wrapper, &wrapped);
@@ -139,21 +147,47 @@ fn voters(sample: &[u8]) -> Vec<Vec<u8>> {
         None => sample,
     };
     let lines = whole.split(|b| *b == b'\n').map(without_return);
+    let mut open = Open::default();
     lines
-        .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line))
+        .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line) && !open.goes_on(line))
         .take(N_VOTERS)
         .map(<[u8]>::to_vec)
         .collect()
 }
 
+/// The record that the last line may be of, in whatever envelope.
+#[derive(Default)]
+struct Open {
+    /// Bytes from its head to the end of the last line; 0 once it has its tail.
+    len: usize,
+    heads: HeadParser,
+}
+
+impl Open {
+    /// Whether `line`, the next one, goes on with it.
+    fn goes_on(&mut self, line: &[u8]) -> bool {
+        let at = if is_head(line) {
+            Some(0)
+        } else {
+            record::find_second_head(line)
+        };
+        let head = at.and_then(|at| self.heads.parse(&line[at..]).ok());
+        if let (Some(at), Some(head)) = (at, head) {
+            let is_open = head.connection.is_some() && !record::has_tail(line);
+            self.len = if is_open { line.len() - at + 1 } else { 0 };
+            return false;
+        }
+        let goes_on = self.len > 0 && record::continues(true, line, self.len);
+        match goes_on && !record::has_tail(line) {
+            true => self.len += line.len() + 1,
+            false => self.len = 0,
+        }
+        goes_on
+    }
+}
+
 fn is_remark(line: &[u8]) -> bool {
-    is_indented(line)
-        || line.starts_with(b"\t")
-        || line.starts_with(b"-- ")
-        || line == b"--"
-        || line.starts_with(b"==> ")
-        || line.starts_with(b"+ ")
-        || line.starts_with(b"Hint: ")
+    is_indented(line) || line.starts_with(b"\t") || companion::is_remark(line)
 }
 
 /// Which kind of journal entries over several lines the sample begins with.

@@ -136,7 +136,9 @@ fn read_fact<'a>(key: &[u8], value: Value<'a>, outer: &mut Outer<'a>, pool: &mut
         _ => return,
     };
     let text = pool.text(raw);
-    *slot = Some(text.strip_suffix(b":").unwrap_or(text));
+    // The colon of syslog's tags, the slash of docker's names.
+    let text = text.strip_suffix(b":").unwrap_or(text);
+    *slot = Some(text.strip_prefix(b"/").unwrap_or(text));
 }
 
 /// Facts that some collectors put into an object of their own, or two deep.

@@ -27,6 +27,7 @@ mod shape;
 pub(super) mod stamp;
 mod start;
 mod syslog;
+mod writers;
 
 pub use ansi::without_colours;
 pub use detect::{N_VOTERS, detect, detect_around};
@@ -36,12 +37,13 @@ pub use pieces::{Joined, PIECE_GAP_MAX, PIECE_WRITERS_MAX, Pieces};
 pub use place::{Place, place};
 pub use shape::is_payload;
 pub use stamp::{OuterTime, Yearless, learn_offset};
-pub use start::{entry_is_inside, may_start};
+pub use start::{blocked, entry_is_inside};
+pub use writers::Writers;
 
 use super::{head::is_head, json};
-use crate::event::Level;
+use crate::event::{Level, Machine};
 use memchr::memchr;
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range};
 
 /// Layers of one line: more are a loop or an attack.
 pub const LAYERS_MAX: usize = 6;
@@ -257,9 +259,12 @@ pub struct Outer<'a> {
 }
 
 impl<'a> Outer<'a> {
-    /// What tells machines apart: host, pod or container.
-    pub fn machine(&self) -> Option<&'a [u8]> {
-        self.host.or(self.pod).or(self.container)
+    pub fn machine(&self) -> Machine<'a> {
+        Machine {
+            host: self.host,
+            pod: self.pod,
+            container: self.container,
+        }
     }
 
     /// What tells programs apart that write to one log: container, tag, unit or pod.
@@ -270,13 +275,13 @@ impl<'a> Outer<'a> {
     /// What names a writer: lines that differ in one of them are of two.
     fn names(&self) -> [Option<&'a [u8]>; N_NAMES] {
         [
-            self.container,
-            self.pod,
-            self.namespace,
             self.host,
+            self.pod,
+            self.container,
+            self.namespace,
+            self.file,
             self.tag,
             self.unit,
-            self.file,
         ]
     }
 
@@ -302,8 +307,6 @@ impl<'a> Outer<'a> {
 /// Who wrote a line, as far as its envelope says: lines of one can be parts of one record.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Writer {
-    /// [`Outer::machine`].
-    pub machine: Option<Arc<[u8]>>,
     pub stream: Option<Stream>,
     /// Each of [`Outer::names`]: containers of one pod and pods of one name in two namespaces are several.
     names: [Option<Box<[u8]>>; N_NAMES],
@@ -311,12 +314,24 @@ pub struct Writer {
 
 const N_NAMES: usize = 7;
 
+/// Those that only runtimes and collectors tell.
+const RUNTIME_NAMES: Range<usize> = 1..5;
+
 impl Writer {
     pub fn of(outer: &Outer<'_>) -> Writer {
         Writer {
-            machine: outer.machine().map(Arc::from),
             stream: outer.stream,
             names: outer.names().map(|name| name.map(Box::from)),
+        }
+    }
+
+    /// [`Outer::machine`].
+    pub fn machine(&self) -> Machine<'_> {
+        let [host, pod, container, ..] = self.names.each_ref().map(Option::as_deref);
+        Machine {
+            host,
+            pod,
+            container,
         }
     }
 
@@ -324,6 +339,16 @@ impl Writer {
     pub fn wrote(&self, outer: &Outer<'_>) -> bool {
         let mut names = self.names.iter().zip(outer.names());
         self.stream == outer.stream && names.all(|(own, name)| own.as_deref() == name)
+    }
+
+    /// Whether it may have written a line of which [`outer`](Envelope::Outer) is all the envelope: the layers that are not there name
+    /// host, program and unit anew.
+    pub fn may_have_written(&self, outer: &Outer<'_>) -> bool {
+        let is_kept = |name: Option<&[u8]>, own: Option<&[u8]>| name.is_none() || name == own;
+        let names = outer.names();
+        let mut runtime = names[RUNTIME_NAMES].iter().zip(&self.names[RUNTIME_NAMES]);
+        runtime.all(|(name, own)| is_kept(*name, own.as_deref()))
+            && (outer.stream.is_none() || outer.stream == self.stream)
     }
 }
 
@@ -354,6 +379,19 @@ pub enum Fit {
     Damaged,
 }
 
+/// How much of an envelope a line has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Envelope {
+    /// All layers of the source, or those of another program.
+    #[default]
+    Own,
+    /// The inner layers are not there: syslog-ng writes the newlines of a message as they are, and a runtime may have wrapped each
+    /// line again.
+    Outer,
+    /// None: it may be of the message that the line before it is of.
+    None,
+}
+
 /// One line without its envelope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stripped<'a> {
@@ -365,8 +403,25 @@ pub struct Stripped<'a> {
     pub outer: Outer<'a>,
     pub part: Part,
     pub fit: Fit,
+    pub envelope: Envelope,
     /// The envelope holds a carriage return behind `text`.
     pub has_return: bool,
+}
+
+impl Stripped<'_> {
+    /// Whether it may go on with the line above, whoever wrote that.
+    pub fn is_below(&self) -> bool {
+        self.part == Part::Indented || self.envelope != Envelope::Own
+    }
+
+    /// Whether it may be of one message with the line above, which `writer` wrote, though its envelope does not say so.
+    pub fn may_go_on_with(&self, writer: &Writer) -> bool {
+        match self.envelope {
+            Envelope::Own => false,
+            Envelope::Outer => writer.may_have_written(&self.outer),
+            Envelope::None => true,
+        }
+    }
 }
 
 /// Buffers for decoded texts, kept by a worker from line to line.
@@ -456,9 +511,13 @@ pub fn strip<'a>(chain: &Chain, line: &'a [u8], scratch: &'a mut Scratch) -> Str
                 state.enter(peeled);
                 last = layer;
                 n_layers += 1;
+                state.envelope = Envelope::Own;
             }
             None if layer == Wrapper::Ansi => {} // not every program colours
-            None => state.fit = state.fit.max(Fit::Strange),
+            None => {
+                state.fit = state.fit.max(Fit::Strange);
+                state.envelope = Envelope::Outer;
+            }
         }
     }
     if n_layers == 0 && state.fit == Fit::Strange {
@@ -504,6 +563,7 @@ fn strip_unfit<'a>(chain: &Chain, line: &'a [u8], pool: &mut Pool<'a>) -> Stripp
     if chain.layers().any(Wrapper::is_syslog) && shape::is_indented(line) {
         state.part = Part::Indented;
     } else {
+        state.envelope = Envelope::None;
         state.enter_by_shape(pool);
     }
     state.fit = state.fit.max(Fit::Strange);
@@ -516,6 +576,7 @@ struct State<'a> {
     outer: Outer<'a>,
     part: Part,
     fit: Fit,
+    envelope: Envelope,
     is_decoded: bool,
     has_return: bool,
 }
@@ -527,6 +588,7 @@ impl<'a> State<'a> {
             outer: Outer::default(),
             part: Part::Whole,
             fit: Fit::Fits,
+            envelope: Envelope::Own,
             is_decoded: false,
             has_return: false,
         }
@@ -566,6 +628,7 @@ impl<'a> State<'a> {
             };
             self.enter(peeled);
             self.fit = self.fit.max(Fit::Strange);
+            self.envelope = Envelope::Own;
         }
     }
 
@@ -579,6 +642,7 @@ impl<'a> State<'a> {
             outer: self.outer,
             part: self.part,
             fit: self.fit,
+            envelope: self.envelope,
             has_return: self.has_return,
         }
     }

@@ -1,9 +1,9 @@
 //! Long lines that a runtime split, joined again.
 //!
 //! Pieces are joined per [`Writer`]: lines of others may stand between them. Only so far apart as
-//! [`PIECE_GAP_MAX`]: the rule is local, so that a source can be read in chunks with the same result ([`super::may_start`]).
+//! [`PIECE_GAP_MAX`]: the rule is local, so that a source can be read in chunks with the same result ([`super::blocked`]).
 
-use super::{Part, Stripped, Writer};
+use super::{Envelope, Part, Stripped, Writer};
 
 /// Bytes that may stand between the line of a piece and the line with the next one. A runtime writes them close together; what
 /// never comes was never written.
@@ -73,8 +73,13 @@ impl Pieces {
     }
 
     fn position(&self, line: &Stripped<'_>) -> Option<usize> {
-        let is_own = |held: &Held| held.n_lines > 0 && held.writer.wrote(&line.outer);
-        self.held.iter().position(is_own)
+        let is_held = |held: &Held| held.n_lines > 0;
+        let is_own = |held: &Held| is_held(held) && held.writer.wrote(&line.outer);
+        // The inner layers stand in the first piece only.
+        let is_cut = line.envelope == Envelope::Outer;
+        let is_next = |held: &Held| is_held(held) && held.writer.may_have_written(&line.outer);
+        let own = self.held.iter().position(is_own);
+        own.or_else(|| is_cut.then(|| self.held.iter().position(is_next))?)
     }
 
     /// Gives up texts whose next piece did not come before the line `next` at `offset`, and one if that needs its place, and shows
@@ -157,7 +162,7 @@ impl Pieces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::parse::wrapper::{Chain, Scratch, Wrapper, may_start, strip};
+    use crate::parse::wrapper::{Chain, Scratch, Wrapper, blocked, strip};
 
     /// The texts of a source of CRI lines, read in chunks of about `chunk_len` bytes.
     fn texts(source: &[u8], chunk_len: usize) -> Vec<(u64, u32, String)> {
@@ -170,7 +175,9 @@ mod tests {
         };
         let (mut at, mut chunk_start) = (0, 0);
         for line in source.split_inclusive(|b| *b == b'\n') {
-            if at >= chunk_start + chunk_len && may_start(&chain, source, at, None, &mut scratch) {
+            if at >= chunk_start + chunk_len
+                && blocked(&chain, source, at, None, &mut scratch).is_none()
+            {
                 chunk_start = at;
                 pieces.expire(u64::MAX, None, &mut take);
             }

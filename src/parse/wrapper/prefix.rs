@@ -15,7 +15,7 @@ use super::{
     Outer, OuterTime, Peeled, shape,
     stamp::{self, Stamp},
 };
-use memchr::{memchr, memmem};
+use memchr::{memchr, memchr2, memmem};
 
 pub(super) fn kubectl(text: &[u8]) -> Option<Peeled<'_>> {
     let rest = text.strip_prefix(b"[pod/")?;
@@ -74,8 +74,9 @@ fn is_name(text: &[u8]) -> bool {
 pub(super) fn compose(text: &[u8]) -> Option<Peeled<'_>> {
     let end = memchr(b' ', &text[..text.len().min(NAME_LEN_MAX + 1)])?;
     let name = &text[..end];
-    let is_inside = |b: &u8| b.is_ascii_alphanumeric() || b"-_.|".contains(b);
-    if !(name.iter().all(is_inside) && name.iter().any(u8::is_ascii_alphabetic)) {
+    let is_letter = |b: &u8| b.is_ascii_alphabetic() || *b >= 0x80;
+    let is_inside = |b: &u8| is_letter(b) || b.is_ascii_digit() || b"-_.|".contains(b);
+    if !(name.iter().all(is_inside) && name.iter().any(is_letter)) {
         return None;
     }
     let n_blanks = text[end..].iter().take_while(|b| **b == b' ').count();
@@ -144,12 +145,13 @@ fn behind_stamp(text: &[u8], stamp: Stamp) -> Option<Peeled<'_>> {
     Some(Peeled::plain(rest, outer))
 }
 
-/// `TIME STREAM `; a stream of CloudWatch has no blanks.
+/// `TIME STREAM `; a stream of CloudWatch has no colon and no asterisk, and hardly ever a blank.
 pub(super) fn aws_tail(text: &[u8]) -> Option<Peeled<'_>> {
     let stamped = timestamp(text)?;
     let end = memchr(b' ', stamped.text)?;
     let tag = &stamped.text[..end];
-    let is_stream = !tag.is_empty() && !tag.ends_with(b":") && !shape::is_payload(stamped.text);
+    let is_name = !tag.is_empty() && memchr2(b':', b'*', tag).is_none();
+    let is_stream = is_name && !shape::is_payload(stamped.text);
     let outer = Outer {
         tag: Some(tag),
         ..stamped.outer

@@ -1,8 +1,10 @@
 //! Which wrapper a text begins with, by its shape alone, and what a payload looks like.
 
-use super::{Peeled, Pool, Wrapper, ansi, container, generic, journal, prefix, stamp, syslog};
+use super::{
+    Peeled, Pool, Scratch, Wrapper, ansi, container, generic, journal, prefix, stamp, syslog,
+};
 use crate::parse::head::{is_head, parse_level};
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// Whether `text` begins with what nginx writes: a record of an error log, `nginx: [emerg] …`, or an access line
 /// that begins with an address, maybe behind a virtual host. Unlike `record::is_access_line` it looks at the start only:
@@ -47,7 +49,9 @@ fn is_access_start(text: &[u8]) -> bool {
     if second == b"-" {
         return is_address(first) && is_date(fourth);
     }
-    third == b"-" && is_address(second) && !is_stamp(first) && words.next().is_some_and(is_date)
+    // A stream of CloudWatch may have slashes, and what `docker logs --details` tells has a sign of equality: no virtual host has.
+    let is_host = !is_stamp(first) && memchr2(b'/', b'=', first).is_none();
+    third == b"-" && is_address(second) && is_host && words.next().is_some_and(is_date)
 }
 
 /// A time that a wrapper writes, which is no virtual host.
@@ -160,23 +164,31 @@ pub(super) fn by_shape<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled
     None
 }
 
-/// Whether `text` is a payload, or begins with something that is surely a wrapper, or with a time and then a payload.
+/// Whether `text` is a payload, or begins with something that is surely a wrapper, or with weak ones and then a payload.
 pub(super) fn leads_to_payload(text: &[u8]) -> bool {
-    let is_sure = |text| {
-        let mut pool = Pool(&mut []);
-        let mut wrappers = Wrapper::ALL
-            .iter()
-            .filter(|w| !is_weak(**w) && !w.is_block());
-        wrappers.any(|wrapper| peel(*wrapper, text, &mut pool).is_some())
-    };
-    is_payload(text)
-        || text.starts_with(b"{\"log\":\"")
-        || is_sure(text)
-        || prefix::compose(text).is_some_and(|peeled| is_payload(peeled.text))
-        || prefix::stern(text, false).is_some_and(|peeled| leads_behind_time(peeled.text))
-        || leads_behind_time(text)
+    text.starts_with(b"{\"log\":\"") || leads_through(text, WEAK_LAYERS_MAX)
 }
 
-fn leads_behind_time(text: &[u8]) -> bool {
-    is_payload(text) || prefix::timestamp(text).is_some_and(|peeled| is_payload(peeled.text))
+/// Weak layers behind a weak one: a collector's JSON around the bar and the time of `docker compose logs -t`, in colours.
+const WEAK_LAYERS_MAX: usize = 3;
+
+fn leads_through(text: &[u8], n_layers_max: usize) -> bool {
+    let mut scratch = Scratch::default();
+    let mut leads = |wrapper: Wrapper| {
+        let peeled = peel(wrapper, text, &mut Pool(&mut scratch.buffers));
+        peeled.is_some_and(|peeled| {
+            !is_weak(wrapper) || (n_layers_max > 0 && leads_through(peeled.text, n_layers_max - 1))
+        })
+    };
+    // What else is weak takes words off a line of any format.
+    let takes_too_much = |wrapper: Wrapper| {
+        matches!(
+            wrapper,
+            Wrapper::SternNamespaced | Wrapper::GrepPrefix | Wrapper::AwsTail
+        )
+    };
+    is_payload(text)
+        || Wrapper::ALL
+            .iter()
+            .any(|&wrapper| !wrapper.is_block() && !takes_too_much(wrapper) && leads(wrapper))
 }

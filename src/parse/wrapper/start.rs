@@ -1,57 +1,63 @@
 //! Where a chunk of a wrapped source may begin: nothing before it can reach it.
 
 use super::{
-    Chain, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writer, block_len, continuation, glued,
-    strip,
+    Chain, Envelope, PIECE_GAP_MAX, Part, Pieces, Scratch, Stripped, Writers, block_len,
+    continuation, glued, strip,
 };
 use crate::parse::{
     forged::{self, Smuggled, apart::Apart},
-    head::is_head,
-    record::RECORD_LEN_MAX,
+    head::{HeadParser, is_head},
+    record::{self, RECORD_LEN_MAX},
 };
 use memchr::{memchr, memrchr};
+use std::ops::Range;
 
-/// Whether a chunk of a source that is wrapped in `chain` may begin at the line that starts at `at`: no piece before it
-/// waits for more, and nothing behind it goes on with a record before it. Several machines and streams may write in turn, so the
-/// first line of each behind `at` is looked at; and a record that holds forged ones may reach beyond. Looks [`PIECE_GAP_MAX`] bytes back and ahead, which must be there unless the
-/// source begins or ends. Not for bare sources (`record::may_start`) and not for blocks, which are read from the start.
-pub fn may_start(
+/// Where no chunk of a source that is wrapped in `chain` may begin, around the line that starts at `at`; `None` if one may begin
+/// there: no piece before it waits for more, and nothing behind it goes on with a record before it. Several machines and streams may
+/// write in turn, so the first line of each behind `at` is looked at; and a record that holds forged ones may reach beyond. Looks
+/// [`PIECE_GAP_MAX`] bytes back and ahead, which must be there unless the source begins or ends. Not for bare sources
+/// (`record::blocked`) and not for blocks, which are read from the start.
+pub fn blocked(
     chain: &Chain,
     bytes: &[u8],
     at: usize,
     smuggled: Option<&Smuggled>,
     scratch: &mut Scratch,
-) -> bool {
-    let Some(before) = Before::of(chain, bytes, at, smuggled, scratch) else {
-        return false;
+) -> Option<Range<usize>> {
+    let here = at..at + 1;
+    let mut writers = Writers::default();
+    let before = match Before::of(chain, bytes, at, smuggled, scratch, &mut writers) {
+        Ok(before) => before,
+        Err(waits_from) => return Some(waits_from + 1..at + 1),
     };
     let to = bytes.len().min(at + PIECE_GAP_MAX as usize + 1);
-    let mut seen: Vec<Writer> = Vec::new();
+    let mut is_seen = vec![false; writers.n()];
     let mut start = at;
     while start < to {
         let end = memchr(b'\n', &bytes[start..]).map_or(bytes.len(), |len| start + len);
         if glued(chain, &bytes[start..end]).is_some() {
-            return false; // two lines, of which the second is not looked at here
+            return Some(here); // two lines, of which the second is not looked at here
         }
         let line = strip(chain, &bytes[start..end], scratch);
-        if line.part == Part::Indented {
-            if start == at && before.has_header {
-                return false;
-            }
-        } else if !seen.iter().any(|writer| writer.wrote(&line.outer)) {
-            if !is_head(line.text)
-                && before
-                    .writers
-                    .iter()
-                    .any(|writer| writer.wrote(&line.outer))
+        if start == at && before.has_header && line.is_below() {
+            return Some(here);
+        }
+        let writer = writers.number(&line.outer);
+        if line.part != Part::Indented && is_seen.get(writer) == Some(&false) {
+            let ends = is_head(line.text) || record::is_access_line(line.text);
+            if let Some(Some(record)) = before.records.get(writer)
+                && record::continues(record.may_be_open, line.text, 1)
+                && !ends
             {
-                return false;
+                return Some(record.offset + 1..start + 1);
             }
-            seen.push(Writer::of(&line.outer));
+            // One without envelope may have gone on with a text of another.
+            is_seen[writer] = ends || !line.is_below();
         }
         start = end + 1;
     }
-    !before.has_opening || !Around::lines(chain, bytes, at, scratch).reaches(at, smuggled)
+    let mut reaches = || Around::lines(chain, bytes, at, scratch).reaches(at, smuggled);
+    (before.has_opening && reaches()).then_some(here)
 }
 
 /// Whether the entry at `at`, which begins like a record, may be of a record before it. `starts` are those of the entries before it,
@@ -72,64 +78,125 @@ pub fn entry_is_inside(
 
 /// What stands shortly before a line.
 struct Before {
-    /// Those of records.
-    writers: Vec<Writer>,
-    /// A line that others may be indented below.
+    /// Of each writer the record that a line may go on with, by its number.
+    records: Vec<Option<Record>>,
+    /// A line with an envelope: those below may go on with it.
     has_header: bool,
     /// A line that forged ones may stand behind.
     has_opening: bool,
 }
 
+/// A record that a later line of its writer may go on with.
+#[derive(Clone, Copy)]
+struct Record {
+    offset: usize,
+    /// It has no tail yet, as far as was seen.
+    may_be_open: bool,
+}
+
+/// What was seen of a writer on the way back.
+#[derive(Clone, Copy, Default)]
+struct Trail {
+    /// Bytes of its lines, which may be of one record with what stands before.
+    len: usize,
+    has_tail: bool,
+    /// Nothing further back matters.
+    is_told: bool,
+}
+
 impl Before {
-    /// `None` if a piece waits for more, or may.
+    /// `Err` with the offset of a piece that waits for more, or may.
     fn of(
         chain: &Chain,
         bytes: &[u8],
         at: usize,
         smuggled: Option<&Smuggled>,
         scratch: &mut Scratch,
-    ) -> Option<Before> {
+        writers: &mut Writers,
+    ) -> Result<Before, usize> {
         let from = at.saturating_sub(PIECE_GAP_MAX as usize + 1);
-        let (mut writers, mut has_header) = (Vec::<Writer>::new(), false);
-        let mut has_opening = false;
-        let mut known = Vec::<Writer>::new(); // of which the last line was seen
+        let mut trails = Vec::<Trail>::new();
+        let mut before = Before {
+            records: Vec::new(),
+            has_header: false,
+            has_opening: false,
+        };
+        let mut heads = HeadParser::default();
         let mut end = at;
         while end > from {
             // `end` lies behind a newline, or is the end of the bytes.
             let text_end = end - usize::from(bytes[end - 1] == b'\n');
             let start = memrchr(b'\n', &bytes[..text_end]).map_or(0, |newline| newline + 1);
             if glued(chain, &bytes[start..text_end]).is_some() {
-                return None;
+                return Err(at - 1); // as far as is known
             }
             let line = strip(chain, &bytes[start..text_end], scratch);
-            if !known.iter().any(|writer| writer.wrote(&line.outer)) {
+            let writer = writers.number(&line.outer);
+            if writer == trails.len() {
                 if line.part == Part::More {
-                    return None;
+                    return Err(start);
                 }
-                known.push(Writer::of(&line.outer));
+                trails.push(Trail::default());
+                before.records.push(None);
             }
-            has_header |= line.part != Part::Indented;
-            if is_head(line.text) && !writers.iter().any(|writer| writer.wrote(&line.outer)) {
-                writers.push(Writer::of(&line.outer));
+            before.has_header |= !line.is_below();
+            let trail = &mut trails[writer];
+            if !trail.is_told && line.part != Part::Indented {
+                before.records[writer] = trail.record(&line, start, &mut heads);
             }
-            has_opening |= is_head(line.text)
+            before.has_opening |= is_head(line.text)
                 && (line.part == Part::More || forged::can_begin(line.text, smuggled));
             end = start;
         }
-        Some(Before {
-            writers,
-            has_header,
-            has_opening,
-        })
+        Ok(before)
+    }
+}
+
+impl Trail {
+    /// Takes the line of its writer that comes before those it knows: the record that a line behind them may go on with, if that is
+    /// told by it.
+    fn record(
+        &mut self,
+        line: &Stripped<'_>,
+        offset: usize,
+        heads: &mut HeadParser,
+    ) -> Option<Record> {
+        if is_head(line.text) {
+            self.is_told = true;
+            let head = heads.parse(line.text);
+            let has_tail = self.has_tail || record::has_tail(line.text);
+            return Some(Record {
+                offset,
+                may_be_open: !has_tail && head.is_ok_and(|head| head.connection.is_some()),
+            });
+        }
+        // One without envelope may be of another writer's record.
+        if !line.is_below() {
+            self.len += line.text.len();
+            self.has_tail |= record::has_tail(line.text);
+        }
+        self.is_told = record::is_access_line(line.text) || self.len > RECORD_LEN_MAX;
+        None
     }
 }
 
 /// The texts that each writer wrote around a place.
 #[derive(Default)]
 struct Around {
-    writers: Vec<(Writer, Vec<Text>)>,
-    /// Of the line that others may be indented below: its width, and who wrote it.
-    header: Option<(usize, usize)>,
+    writers: Writers,
+    /// Of each, by its number.
+    texts: Vec<Vec<Text>>,
+    /// The line with an envelope that came last.
+    header: Option<Header>,
+}
+
+#[derive(Clone, Copy)]
+struct Header {
+    offset: usize,
+    /// Length of its envelope.
+    width: usize,
+    /// Which one wrote it.
+    writer: usize,
 }
 
 /// A text without its envelope.
@@ -178,10 +245,13 @@ impl Around {
             let line = &bytes[at..next];
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let stripped = strip(chain, line, scratch);
+            let is_near = |header: &Header| at - header.offset <= PIECE_GAP_MAX as usize;
+            around.header = around.header.filter(is_near);
             if stripped.part == Part::Indented {
-                let (width, writer) = around.header.unwrap_or_default();
-                let text = continuation(line, width).unwrap_or(line);
-                around.take(writer, at, text, false);
+                if let Some(header) = around.header {
+                    let text = continuation(line, header.width).unwrap_or(line);
+                    around.take(header.writer, at, text, false);
+                }
             } else {
                 around.take_stripped(&stripped, (at, next), &mut pieces);
             }
@@ -196,35 +266,41 @@ impl Around {
         (at, next): (usize, usize),
         pieces: &mut Pieces,
     ) {
-        let known = self.writers.iter();
-        let writer = known
-            .clone()
-            .position(|(writer, _)| writer.wrote(&line.outer))
-            .unwrap_or(known.len());
-        if writer == self.writers.len() {
-            self.writers.push((Writer::of(&line.outer), Vec::new()));
+        let above = self.header.map(|header| header.writer);
+        let above = above.filter(|writer| line.may_go_on_with(self.writers.get(*writer)));
+        let writer = self.writers.number(&line.outer);
+        if writer == self.texts.len() {
+            self.texts.push(Vec::new());
         }
-        self.header = Some((line.offset.unwrap_or(0), writer));
+        if line.envelope == Envelope::Own {
+            self.header = Some(Header {
+                offset: at,
+                width: line.offset.unwrap_or(0),
+                writer,
+            });
+        }
         pieces.expire(at as u64, Some(line), |_| {}); // what lost its end is no record to be told here
         if let Some(joined) = pieces.push(line, at as u64, next as u64) {
-            self.take(writer, joined.offset as usize, joined.text, line.has_return);
+            let offset = joined.offset as usize;
+            self.take(writer, offset, joined.text, line.has_return);
+            if let Some(above) = above.filter(|above| *above != writer) {
+                self.take(above, offset, joined.text, line.has_return);
+            }
         }
     }
 
     fn take(&mut self, writer: usize, offset: usize, text: &[u8], has_return: bool) {
-        if let Some((_, texts)) = self.writers.get_mut(writer) {
-            texts.push(Text {
-                offset,
-                bytes: text.to_vec(),
-                has_return,
-            });
-        }
+        self.texts[writer].push(Text {
+            offset,
+            bytes: text.to_vec(),
+            has_return,
+        });
     }
 
     /// Whether a record with forged lines that begins before `at` goes on there or behind.
     fn reaches(&self, at: usize, smuggled: Option<&Smuggled>) -> bool {
         let mut apart = Apart::default();
-        self.writers.iter().any(|(_, texts)| {
+        self.texts.iter().any(|texts| {
             let n_before = texts.partition_point(|text| text.offset < at);
             let mut len = 0;
             let near = texts[..n_before].iter().rev().take_while(|text| {

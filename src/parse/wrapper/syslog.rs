@@ -152,10 +152,7 @@ fn names(text: &[u8], is_old: bool) -> Option<Named<'_>> {
             text: rest,
         });
     }
-    if !is_host(first) {
-        return None;
-    }
-    let host = some(first);
+    let host = some(host(first)?);
     let named = token(rest).and_then(|(second, text)| {
         let (tag, pid) = tag(second, false)?;
         Some(Named {
@@ -210,13 +207,22 @@ fn tag(token: &[u8], needs_colon: bool) -> Option<(&[u8], Option<u64>)> {
     (is_tag && is_marked).then_some((name, pid))
 }
 
-/// A name or an address; also `-`, where there is none.
-fn is_host(text: &[u8]) -> bool {
-    let is_inside = |b: &u8| b.is_ascii_alphanumeric() || b"-._:%@/".contains(b) || *b >= 0x80;
-    text.len() <= 255
-        && text.iter().all(is_inside)
-        && !text.ends_with(b":")
-        && memchr(b'/', text) != Some(4)
+/// A name or an address; also `-`, where there is none. syslog-ng chains names: `SOURCE@HOST`, `HOST/RELAY`. An address of IPv6 may
+/// stand in brackets, which are taken off.
+fn host(text: &[u8]) -> Option<&[u8]> {
+    let in_brackets = || {
+        let address = text.strip_prefix(b"[")?.strip_suffix(b"]")?;
+        let is_inside = |b: &u8| b.is_ascii_hexdigit() || b":.".contains(b);
+        (memchr(b':', address).is_some() && address.iter().all(is_inside)).then_some(address)
+    };
+    let is_inside = |b: &u8| b.is_ascii_alphanumeric() || b"-._:%@/#".contains(b) || *b >= 0x80;
+    let is_date = || {
+        text.get(..5)
+            .is_some_and(|year| year[4] == b'/' && year[..4].iter().all(u8::is_ascii_digit))
+    };
+    let is_name =
+        text.len() <= 255 && text.iter().all(is_inside) && !text.ends_with(b":") && !is_date();
+    if is_name { Some(text) } else { in_brackets() }
 }
 
 /// The word before the next blank, and what follows the blank.

@@ -42,7 +42,18 @@ pub(super) enum Entry {
     End,
 }
 
+/// Zeros that an archive without entries is made of, as GNU tar writes it.
+const EMPTY_LEN_MAX: u64 = 20 * BLOCK_LEN as u64;
+
 impl Tar {
+    /// An archive whose first bytes may be missing.
+    pub(super) fn new(is_adrift: bool) -> Tar {
+        Tar {
+            is_adrift,
+            ..Tar::default()
+        }
+    }
+
     /// Bytes of the open member.
     pub(super) fn pull(&mut self, feed: &mut Feed, below: &mut Below<'_>, out: &mut [u8]) -> Step {
         loop {
@@ -127,8 +138,14 @@ impl Tar {
         self.skip_rest(feed, below);
         while !self.ended {
             if self.is_adrift {
-                self.find_magic(feed, below);
+                let start = feed.offset;
+                self.find_header(feed, below);
                 extension = Extension::default();
+                // Within an archive it was told what the bytes are missing in.
+                if start == 0 && feed.offset > 0 {
+                    let n_bytes = feed.offset;
+                    feed.report(below, Trouble::Garbage { n_bytes }, start, None, None);
+                }
                 continue;
             }
             let block = feed.peek(below, BLOCK_LEN);
@@ -206,6 +223,10 @@ impl Tar {
                     Edge::End => self.ended = true,
                     Edge::Seam => self.is_adrift = true,
                 }
+                let n_bytes = feed.offset;
+                if zeros == 0 && n_bytes > EMPTY_LEN_MAX {
+                    feed.report(below, Trouble::Garbage { n_bytes }, zeros, None, None);
+                }
                 return;
             }
             if n < len {
@@ -213,13 +234,17 @@ impl Tar {
             }
         }
         let head = feed.peek(below, BLOCK_LEN);
-        if head.get(..BLOCK_LEN).is_some_and(header::is_header) {
+        let is_header = head.get(..BLOCK_LEN).is_some_and(header::is_header);
+        if is_header && zeros > 0 {
             let n_bytes = feed.offset - zeros;
             let resumed = Some(feed.offset);
             return feed.report(below, Trouble::Padding { n_bytes }, zeros, None, resumed);
         }
-        let start = feed.offset;
-        self.find_magic(feed, below);
+        // Zeros that an archive begins with stand in place of a header.
+        let start = if zeros > 0 { feed.offset } else { zeros };
+        if !is_header {
+            self.find_header(feed, below);
+        }
         let n_bytes = feed.offset - start;
         feed.report(below, Trouble::Garbage { n_bytes }, start, None, None);
     }
@@ -227,42 +252,30 @@ impl Tar {
     /// At a block that should be a header and is none: goes on at the next that is.
     fn bad_header(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
         let start = feed.offset;
-        let mut resumed = None;
-        loop {
-            feed.consume(below, BLOCK_LEN);
-            let block = feed.peek(below, BLOCK_LEN);
-            let Some(block) = block.get(..BLOCK_LEN) else {
-                break;
-            };
-            if header::is_header(block) {
-                resumed = Some(feed.offset);
-                break;
-            }
-        }
+        feed.consume(below, 1);
+        self.find_header(feed, below);
+        let resumed = (!self.ended).then_some(feed.offset);
         let trouble = Trouble::Corrupt("wrong header checksum".into());
         feed.report(below, trouble, start, self.entry, resumed);
-        if resumed.is_none() {
-            // What is left is part of the loss, not another one.
-            feed.skip(below, BLOCK_LEN as u64);
-            match feed.edge() {
-                Edge::End => self.ended = true,
-                Edge::Seam => self.is_adrift = true,
-            }
-        }
     }
 
-    /// Behind missing or strange bytes: goes on at the next header that has a magic, wherever it stands.
-    fn find_magic(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
+    /// Behind missing or strange bytes: goes on at the next header, wherever it stands. Old ones have no magic, and stand where blocks
+    /// begin, if it is known where that is.
+    fn find_header(&mut self, feed: &mut Feed, below: &mut Below<'_>) {
         const MAGIC_AT: usize = 257;
         let finder = memmem::Finder::new("ustar");
         loop {
+            let first_block = feed.offset.wrapping_neg() as usize % BLOCK_LEN;
             let chunk = feed.peek(below, 2 * BLOCK_LEN);
             let len = chunk.len();
             if len < BLOCK_LEN {
                 feed.consume(below, len);
                 match feed.edge() {
                     Edge::End => self.ended = true,
-                    Edge::Seam => feed.pass_seam(),
+                    Edge::Seam => {
+                        feed.pass_seam();
+                        self.is_adrift = true;
+                    }
                 }
                 if self.ended {
                     return;
@@ -270,11 +283,19 @@ impl Tar {
                 continue;
             }
             let last = len - BLOCK_LEN;
-            let found = finder
+            let begins_here =
+                |&at: &usize| at <= last && header::is_header(&chunk[at..at + BLOCK_LEN]);
+            let mut magics = finder
                 .find_iter(chunk)
-                .filter_map(|at| at.checked_sub(MAGIC_AT))
-                .find(|&at| at <= last && header::is_header(&chunk[at..at + BLOCK_LEN]));
-            if let Some(at) = found {
+                .filter_map(|at| at.checked_sub(MAGIC_AT));
+            let mut blocks = (first_block..=last)
+                .step_by(BLOCK_LEN)
+                .filter(|_| !self.is_adrift);
+            let found = magics
+                .find(begins_here)
+                .into_iter()
+                .chain(blocks.find(begins_here));
+            if let Some(at) = found.min() {
                 feed.consume(below, at);
                 self.is_adrift = false;
                 return;
@@ -298,6 +319,8 @@ impl Tar {
         } else {
             extension.size(header)
         };
+        // What has no data need not say so: GNU's label of a volume does not.
+        let size = size.or_else(|| matches!(kind, b'1'..=b'6' | b'V').then_some(0));
         let Some(size) = size else {
             self.report(feed, below, Trouble::Corrupt("no size".into()));
             *extension = Extension::default();

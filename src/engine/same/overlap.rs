@@ -1,0 +1,304 @@
+//! Overlaps that begin later in one than in the other: what was taken out of one log twice (`tail`, `--since`, a copy before a
+//! rotation and one after it), so that the end of the one is the beginning of the next.
+//!
+//! They are looked for when all is counted, among logs that tell of the same time, and where the first line of the one must stand
+//! in the other by its time. That is quick in a plain file. What is packed must be unpacked once more for it: only in one rotated
+//! set, whose logs tell of the same time only if they overlap. Where anything is found, all is counted again. What comes from a
+//! pipe is only said to tell of the same time.
+//!
+//! Two machines may write the same lines in the same seconds, and one log may hold a line twice in one second. So what two have in
+//! common must be the end of one of them, or long, and tell of more than one second: a log that goes on with another does not go
+//! back in time. Where the names do not say that both are of one rotated set, it must name a client with its connection, or hold
+//! lines that differ in more than digits ([`SHAPES_MIN`]), which health checks do not.
+
+use super::{
+    Elder, HEAD_LEN, common_len,
+    content::{OpenArchives, Source, fill},
+    head::{Form, Prefixes, first_line_of, first_time, last_time},
+    is_of_one_set,
+};
+use crate::{
+    aggregate::{Ledger, SourceKey},
+    engine::{EngineConfig, Scanned, SourceState},
+    event::LocalTime,
+    input::{Kind, stream::BLOCK_LEN},
+    parse::record,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{Seek, SeekFrom},
+};
+
+/// Elders that hold the beginning of another, and at which offset, by that other.
+pub(super) type Overlaps = HashMap<SourceKey, Vec<(Elder, u64)>>;
+
+/// What was found.
+#[derive(Default)]
+pub(in crate::engine) struct Found {
+    pub(super) overlaps: Overlaps,
+    /// Streams that begin with so many lines of an elder, and then differ.
+    alike: Vec<(SourceKey, (SourceKey, u64))>,
+    /// Streams that may count twice, and why nobody looked.
+    left: HashMap<SourceKey, &'static str>,
+}
+
+/// Pairs of logs that may overlap, by their times, and are looked at: each takes about a millisecond.
+pub const OVERLAP_PAIRS_MAX: usize = 1024;
+
+/// Lines that differ in more than digits.
+const SHAPES_MIN: usize = 8;
+
+/// Seconds that lines stand out of their order.
+const DISORDER_S: i64 = 2;
+
+/// Places in one log where another may begin, by its first line, that are tried.
+const PLACES_MAX: usize = 4096;
+
+impl Found {
+    pub(in crate::engine) fn is_empty(&self) -> bool {
+        self.overlaps.is_empty()
+    }
+
+    /// Says what counts twice, or may.
+    pub(in crate::engine) fn note(&self, sources: &mut [SourceState]) {
+        for state in sources {
+            let alike = self.alike.iter().find(|(key, _)| *key == state.key);
+            if let Some((_, alike)) = alike.filter(|_| state.same_as.is_none()) {
+                state.begins_like = state.begins_like.or(Some(*alike));
+            }
+            let left = self.left.get(&state.key).copied();
+            state.uncompared = state.uncompared.or(left);
+        }
+    }
+
+    /// What was found stays counted twice, since not all can be read again.
+    pub(in crate::engine) fn give_up(&mut self) {
+        let why = "it begins inside another, and what came from a pipe cannot be counted again";
+        let keys = self.overlaps.drain().map(|(key, _)| (key, why));
+        self.left.extend(keys);
+    }
+}
+
+/// A log and the time it tells of.
+struct Log<'a> {
+    state: &'a SourceState,
+    elder: Elder,
+    form: Form,
+    first: i64,
+    last: i64,
+}
+
+impl Log<'_> {
+    fn of<'a>(state: &'a SourceState, ledger: &Ledger, scanned: &Scanned) -> Option<Log<'a>> {
+        let local = |time: Option<LocalTime>| time.map(|time| time.0);
+        let (first, last) = match state.kind {
+            Kind::NginxError => (local(ledger.first_time), local(ledger.last_time)),
+            Kind::NginxAccess => (
+                ledger.first_request.map(|time| time.0),
+                ledger.last_request.map(|time| time.0),
+            ),
+            _ => return None,
+        };
+        let stored = state.key.stored() as u32;
+        let form = scanned.beginnings.form(state.key);
+        let member = (form == Form::Archive).then(|| state.key.member());
+        Some(Log {
+            state,
+            elder: Elder::new(stored, member, &state.name, Prefixes::default()),
+            form,
+            first: first?,
+            last: last?,
+        })
+    }
+}
+
+/// Looks for the beginnings of all logs in others.
+pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found {
+    let mut found = Found::default();
+    let logs: Vec<Log<'_>> = scanned
+        .sources
+        .iter()
+        .zip(&scanned.ledgers)
+        .filter_map(|(state, ledger)| Log::of(state, ledger, scanned))
+        .collect();
+    let mut n_pairs = 0;
+    for younger in &logs {
+        let mut head = None;
+        if younger.form == Form::Pipe {
+            let is_pipe = |elder: &Log<'_>| elder.form == Form::Pipe;
+            let mut elders = logs
+                .iter()
+                .filter(|elder| !is_pipe(elder) || elder.state.key < younger.state.key)
+                .filter(|elder| elder.is_at_time_of(younger));
+            if elders.any(|elder| may_share(elder, younger, scanned)) {
+                let why = "it came from a pipe and cannot be read again";
+                found.left.insert(younger.state.key, why);
+            }
+            continue;
+        }
+        for elder in logs
+            .iter()
+            .filter(|elder| may_hold(elder, younger, scanned))
+        {
+            n_pairs += 1;
+            if n_pairs > OVERLAP_PAIRS_MAX {
+                let why = "too many logs tell of the same time";
+                found.left.insert(younger.state.key, why);
+                break;
+            }
+            let head = head.get_or_insert_with(|| younger.head(scanned, config));
+            let Some((offset, common, is_end)) = elder.place_of(head, scanned, config) else {
+                continue;
+            };
+            let common = &head[..common];
+            if !is_proof(common, elder, younger) {
+                continue;
+            }
+            if is_end {
+                let elders = found.overlaps.entry(younger.state.key).or_default();
+                elders.push((elder.elder.clone(), offset));
+            } else {
+                let n_lines = memchr::memchr_iter(b'\n', common).count() as u64;
+                found
+                    .alike
+                    .push((younger.state.key, (elder.state.key, n_lines)));
+            }
+        }
+    }
+    found
+}
+
+/// Whether one may hold lines of the other.
+fn may_share(elder: &Log<'_>, younger: &Log<'_>, scanned: &Scanned) -> bool {
+    let keeps = |log: &Log<'_>| scanned.beginnings.keeps(&log.state.machine);
+    elder.state.key != younger.state.key
+        && elder.state.counts_like(younger.state)
+        && elder.elder.may_be_of_machine(&younger.elder.machine)
+        && (keeps(elder) || !keeps(younger))
+}
+
+/// Whether one may hold the beginning of the other, and that can be seen at little cost.
+fn may_hold(elder: &Log<'_>, younger: &Log<'_>, scanned: &Scanned) -> bool {
+    let is_quick = || match elder.form {
+        Form::Plain => true,
+        Form::Packed | Form::Archive => is_of_one_set(&elder.elder, younger.state),
+        Form::Pipe => false,
+    };
+    elder.last > younger.first
+        && younger.last >= elder.first
+        && may_share(elder, younger, scanned)
+        && is_quick()
+}
+
+/// Whether no two logs begin and end with so much of the same.
+fn is_proof(common: &[u8], elder: &Log<'_>, younger: &Log<'_>) -> bool {
+    let names_connection = younger.state.kind == Kind::NginxError && record::has_tail(common);
+    first_time(common) < last_time(common)
+        && (names_connection || is_of_one_set(&elder.elder, younger.state) || has_shapes(common))
+}
+
+/// Whether [`SHAPES_MIN`] lines differ in more than digits.
+fn has_shapes(text: &[u8]) -> bool {
+    let mut shapes = HashSet::new();
+    text.split(|&b| b == b'\n').any(|line| {
+        let shape = line.iter().filter(|b| !b.is_ascii_digit()).copied();
+        shapes.insert(shape.collect::<Vec<u8>>());
+        shapes.len() >= SHAPES_MIN
+    })
+}
+
+impl Log<'_> {
+    /// Not only where the one ends and the other begins.
+    fn is_at_time_of(&self, other: &Log<'_>) -> bool {
+        let is_same = (self.first, self.last) == (other.first, other.last);
+        is_same || self.last > other.first && other.last > self.first
+    }
+
+    /// Its first bytes.
+    fn head(&self, scanned: &Scanned, config: &EngineConfig) -> Vec<u8> {
+        let mut head = vec![0; HEAD_LEN];
+        let archives = &mut OpenArchives::default();
+        let source = self.elder.open(&scanned.found, &config.limits, archives);
+        let len = source.map_or(0, |mut source| fill(&mut source, &mut head));
+        head.truncate(len);
+        head
+    }
+
+    /// Where `head`, the first bytes of another, stands, how much of it, and whether one of both ends there, or all of `head` is there.
+    fn place_of(
+        &self,
+        head: &[u8],
+        scanned: &Scanned,
+        config: &EngineConfig,
+    ) -> Option<(u64, usize, bool)> {
+        let time = first_time(head)?;
+        if self.form == Form::Plain {
+            let path = scanned.found[self.state.key.stored()].place.path();
+            let mut file = File::open(path).ok()?;
+            let start = start_near(&mut file, time)?;
+            file.seek(SeekFrom::Start(start)).ok()?;
+            return place_in(Source::Plain(Box::new(file)), start, head, time);
+        }
+        let archives = &mut OpenArchives::default();
+        let source = self.elder.open(&scanned.found, &config.limits, archives)?;
+        place_in(source, 0, head, time)
+    }
+}
+
+/// An offset before which a file tells of earlier times.
+fn start_near(file: &mut File, time: LocalTime) -> Option<u64> {
+    let (mut start, mut end) = (0, file.metadata().ok()?.len());
+    let mut room = vec![0; HEAD_LEN];
+    while end - start > BLOCK_LEN as u64 {
+        let middle = start + (end - start) / 2;
+        file.seek(SeekFrom::Start(middle)).ok()?;
+        let len = fill(file, &mut room);
+        let line = memchr::memchr(b'\n', &room[..len]).map_or(len, |end| end + 1);
+        match first_time(&room[line..len]) {
+            Some(here) if here.0 < time.0 - DISORDER_S => start = middle,
+            _ => end = middle,
+        }
+    }
+    Some(start)
+}
+
+fn place_in(
+    mut source: Source,
+    start: u64,
+    head: &[u8],
+    time: LocalTime,
+) -> Option<(u64, usize, bool)> {
+    let finder = memchr::memmem::Finder::new(first_line_of(head));
+    let mut room = vec![0; BLOCK_LEN + HEAD_LEN];
+    let (mut offset, mut len, mut n_places) = (start, 0, 0);
+    let mut best: Option<(u64, usize, bool)> = None;
+    loop {
+        len += fill(&mut source, &mut room[len..]);
+        let is_end = len < room.len();
+        let text = &room[..len];
+        let n_known = if is_end { len } else { BLOCK_LEN };
+        for at in finder.find_iter(text).take_while(|&at| at < n_known) {
+            n_places += 1;
+            // What begins alike is compared from the first byte on anyhow.
+            if offset + at as u64 == 0 {
+                continue;
+            }
+            let common = common_len(head, &text[at..]);
+            let has_ended = || is_end && at + common == len && !source.is_damaged();
+            if common == head.len() || has_ended() {
+                return Some((offset + at as u64, common, true));
+            }
+            if best.is_none_or(|(_, most, _)| most < common) {
+                best = Some((offset + at as u64, common, false));
+            }
+        }
+        let is_past = last_time(text).is_some_and(|last| last.0 > time.0 + DISORDER_S);
+        if is_end || is_past || n_places > PLACES_MAX {
+            return best;
+        }
+        room.copy_within(n_known..len, 0);
+        offset += n_known as u64;
+        len -= n_known;
+    }
+}
