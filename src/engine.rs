@@ -496,12 +496,13 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
         return;
     };
     let bytes = mapped(file);
-    let mut is_apart = false;
+    let (mut is_apart, mut completes) = (false, None);
     let common = same_file(state, before, world).or_else(|| {
         let sample = &bytes[..bytes.len().min(input::stream::BLOCK_LEN)];
         let mut twin = world.twin(state, None, sample, &mut OpenArchives::default())?;
         let common = twin.common_of_all(bytes);
         is_apart = twin.is_apart;
+        completes = Some(twin.elder).filter(|_| !is_apart);
         Some((twin.elder, common))
     });
     if let Some((elder, common)) = common {
@@ -509,6 +510,7 @@ fn note_same(opened: &mut Opened<'_>, before: &[Opened<'_>], world: &World<'_>) 
         let reading = &state.reading;
         state.same_len = feed::cut_at(reading, bytes, common, &mut Scratch::default());
         state.is_apart = is_apart;
+        state.completes = completes.filter(|_| state.same_len < common);
         state.same_as = (state.same_len > 0).then_some(elder);
     }
 }
@@ -521,12 +523,12 @@ fn same_file(
     world: &World<'_>,
 ) -> Option<(SourceKey, usize)> {
     let file = state.file.filter(|_| state.is_scanned())?;
-    let keeps = |state: &SourceState| world.beginnings.keeps(&state.machine);
+    let rank = |state: &SourceState| world.beginnings.rank(state.key, &state.machine);
     before.iter().find_map(|opened| match opened {
         Opened::File(elder, stored)
             if elder.file.is_some_and(|elder| elder.is(&file))
                 && elder.counts_like(state)
-                && (keeps(elder) || !keeps(state)) =>
+                && rank(elder) < rank(state) =>
         {
             Some((elder.key, mapped(stored).len()))
         }

@@ -136,6 +136,10 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
         }
         note
     });
+    let completes = state.completes.map(|elder| {
+        let elder = name(elder);
+        format!("{elder} ends inside of a record that is whole here, and may count twice")
+    });
     let alike = state.begins_like.map(|(elder, n)| {
         let elder = name(elder);
         format!("its first {n} lines are the same as those of {elder} and counted twice: then they differ")
@@ -147,6 +151,7 @@ fn notes(state: &SourceState, ledger: &Ledger, scanned: &Scanned) -> Vec<String>
         .map(ToString::to_string)
         .chain(also)
         .chain(same)
+        .chain(completes)
         .chain(alike)
         .chain(uncompared)
         .chain(changed.map(|change| change.to_string()))

@@ -473,6 +473,7 @@ impl OpenMember {
             twin.give_back(&mut self.elders);
         }
         let len = cut_at(&self.state.reading, &block.bytes, common, &mut self.scratch);
+        self.state.completes = (len < common && !self.state.is_apart).then_some(elder);
         if len == 0 {
             return (block, false);
         }

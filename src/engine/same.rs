@@ -10,7 +10,8 @@
 //! more beforehand, on all threads. What one archive holds is compared as it comes, and unpacked once more only up to those that
 //! begin alike.
 //!
-//! What begins inside of another is found when all is counted ([`overlap`]); then all is counted again.
+//! What begins inside of another is found when all is counted ([`overlap`]), and so are elders that end inside of a record (copies of
+//! a log that was being written); then all is counted again, and these are the younger.
 //!
 //! An elder is one that is counted itself: its content is read as a log, and of the same kind. Where a filter asks for machines,
 //! those streams that it keeps by their path are elder to all others.
@@ -60,7 +61,7 @@ use crate::{
     },
     progress::Progress,
 };
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Common bytes of two streams that both go on that are no chance.
 pub const SAME_LEN_MIN: usize = 64 << 10;
@@ -80,6 +81,8 @@ pub(super) struct Beginnings {
     forms: Vec<Form>,
     /// Where they begin inside of others, as far as that is known.
     overlaps: Overlaps,
+    /// Those that end inside of a record that others hold whole.
+    cut: HashSet<SourceKey>,
     /// What is asked for.
     filter: Filter,
 }
@@ -121,6 +124,7 @@ pub(super) fn prepare<S: Send>(
         by_line: HashMap::new(),
         forms: heads.iter().map(|(_, head)| head.form).collect(),
         overlaps: Overlaps::default(),
+        cut: HashSet::new(),
         filter: config.filter.clone(),
     };
     for ((found, head), stored) in heads.iter().zip(0..) {
@@ -263,6 +267,7 @@ impl Beginnings {
     pub(super) fn with(self, found: &FoundOverlaps) -> Beginnings {
         Beginnings {
             overlaps: found.overlaps.clone(),
+            cut: found.cut.clone(),
             ..self
         }
     }
@@ -276,9 +281,10 @@ impl Beginnings {
         self.filter.is_on_host(path.asked())
     }
 
-    /// The smaller is the elder. What a filter keeps must not be left to what it drops.
-    fn rank(&self, key: SourceKey, path: &PathNames) -> impl Ord + use<> {
-        (!self.keeps(path), self.form(key), key)
+    /// The smaller is the elder. What a filter keeps must not be left to what it drops, nor a whole record to a part of it.
+    pub(super) fn rank(&self, key: SourceKey, path: &PathNames) -> impl Ord + use<> {
+        let is_cut = self.cut.contains(&key);
+        (!self.keeps(path), is_cut, self.form(key), key)
     }
 
     fn is_elder(&self, elder: &Elder, stream: &Stream<'_>) -> bool {
@@ -344,6 +350,9 @@ impl Beginnings {
         }
         let overlaps = self.overlaps.get(&stream.state.key).into_iter().flatten();
         for (elder, offset) in overlaps {
+            if *offset == 0 && !self.is_elder(elder, stream) {
+                continue;
+            }
             let Some(mut source) = elder.open(found, &config.limits, archives) else {
                 continue;
             };

@@ -51,6 +51,8 @@ pub struct SourceState {
     pub begins_like: Option<(SourceKey, u64)>,
     /// Both go on behind those of [`same_as`](Self::same_as), or the other is damaged there: then nothing is compared any more.
     pub is_apart: bool,
+    /// An elder that ends inside of a record, with which this one goes on.
+    pub completes: Option<SourceKey>,
     /// How many bytes those are, if it was scanned in place.
     pub same_len: usize,
     /// Why it may hold what others hold too, and count it again, as nobody looked.
@@ -112,6 +114,7 @@ impl SourceState {
             same_as: None,
             begins_like: None,
             is_apart: false,
+            completes: None,
             uncompared: None,
             same_len: 0,
             is_mapped: false,

@@ -630,19 +630,93 @@ fn copies_with_other_line_ends_count_once() {
                             let rows = Rows::parse(&stdout(&run(dir, &all)));
                             rows.sum("n_lines") - rows.sum("n_duplicate")
                         };
-                        // The cut line counts, too, if it is the elder's.
-                        let n_more = u64::from(len == start - 7);
-                        let want = n_lines..=n_lines + n_more;
-                        assert!(want.contains(&counted()), "{} of {want:?}", counted());
+                        assert_eq!(counted(), n_lines);
                         write(
                             dir,
                             &[("c.log.gz", &packed::gzip(b)), ("t.tar", &tar("x", a))],
                         );
-                        assert!(want.contains(&counted()), "{} of {want:?}", counted());
+                        assert_eq!(counted(), n_lines);
                     });
                 }
             }
         }
+    }
+}
+
+/// Copies of a log that was being written, which end inside of a record: it counts once, as the whole log has it.
+#[test]
+fn a_record_that_a_copy_has_in_part_counts_once() {
+    let place = root().join("samples/refused-after-deploy");
+    let access = fs::read(place.join("access.log")).expect("a sample");
+    let head = "2026/11/20 11:59:59 [error] 7#7: *9";
+    let tail = "client: 10.0.0.9, server: a, request: \"GET /z HTTP/1.1\", upstream: \"http://10.9.9.9:80/z\", host: \"a\"\n";
+    let of_two_lines = format!(
+        "{head} FastCGI sent in stderr: \"PHP message: one\ntwo\" while reading response header from upstream, {tail}"
+    );
+    let mut error = sample();
+    let after_first = error.len() + of_two_lines.find('\n').expect("two") + 1;
+    error.extend(of_two_lines.bytes());
+    error.extend(format!("{head} no live upstreams while connecting to upstream, {tail}").bytes());
+    let len = error.len();
+    let cuts = vec![len - 1, len - 70, len - 190, after_first];
+    let events = ["time", "category", "upstream", "message", "trust"];
+    cut_copies_count_once("events", &events, &error, &cuts);
+    let requests = ["time", "status", "uri", "upstreams", "response_ms"];
+    let cuts = [access.len() - 1, access.len() - 70];
+    cut_copies_count_once("requests", &requests, &access, &cuts);
+}
+
+fn cut_copies_count_once(table: &str, columns: &[&str], whole: &[u8], cuts: &[usize]) {
+    let rows_of = |dir: &Path, arguments: &[&str]| {
+        let mut all = [&["export", "-q", "--table", table], arguments].concat();
+        all.extend(Some("--all-requests").filter(|_| table == "requests"));
+        let rows = Rows::parse(&stdout(&run(dir, &all)));
+        let row = |row| {
+            let values = columns.iter().map(|column| rows.get(row, column));
+            values.collect::<Vec<_>>().join(" ")
+        };
+        let mut rows: Vec<String> = (0..rows.len()).map(row).collect();
+        rows.sort();
+        rows
+    };
+    let mut want = Vec::new();
+    in_directory(|dir| {
+        write(dir, &[("whole", whole)]);
+        want = rows_of(dir, &["."]);
+    });
+    assert!(want.len() > 100);
+    let packed_whole = packed::gzip(whole);
+    for &cut in cuts {
+        let (part, packed_part) = (&whole[..cut], packed::gzip(&whole[..cut]));
+        let parts = [("", part), (".gz", &packed_part)];
+        let wholes = [("", whole), (".gz", &packed_whole)];
+        for (part, whole) in parts
+            .into_iter()
+            .flat_map(|part| wholes.map(|whole| (part, whole)))
+        {
+            for names in [["a", "b"], ["b", "a"]] {
+                let name = |at: usize, suffix: &str| format!("{}.log{suffix}", names[at]);
+                let (a, b) = (name(0, part.0), name(1, whole.0));
+                in_directory(|dir| {
+                    write(dir, &[(&a, part.1), (&b, whole.1)]);
+                    for arguments in [
+                        &["."][..],
+                        &["--mmap", "never", "--threads", "3", "."],
+                        &["--chunk-size", "500", "."],
+                    ] {
+                        let case = format!("{table} cut at {cut}: {a} of {b}, {arguments:?}");
+                        assert_eq!(rows_of(dir, arguments), want, "{case}");
+                    }
+                });
+            }
+        }
+        in_directory(|dir| {
+            let members = [("m/a.log", part), ("m/b.log", whole)];
+            write(dir, &[("one.tar", &tar_of(&members))]);
+            assert_eq!(rows_of(dir, &["."]), want, "{table} in an archive");
+            write(dir, &[("two.tar.gz", &packed::gzip(&tar("c.log", part)))]);
+            assert_eq!(rows_of(dir, &["."]), want, "{table} in two archives");
+        });
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) type Overlaps = HashMap<SourceKey, Vec<(Elder, u64)>>;
 #[derive(Default)]
 pub(in crate::engine) struct Found {
     pub(super) overlaps: Overlaps,
+    /// Streams that end inside of a record that others hold whole.
+    pub(super) cut: HashSet<SourceKey>,
     /// Streams that begin with so many lines of an elder, and then differ.
     alike: Vec<(SourceKey, (SourceKey, u64))>,
     /// Streams that may count twice, and why nobody looked.
@@ -75,6 +77,7 @@ impl Found {
     /// What was found stays counted twice, since not all can be read again.
     pub(in crate::engine) fn give_up(&mut self) {
         let why = "it begins inside another, and what came from a pipe cannot be counted again";
+        self.overlaps.retain(|key, _| !self.cut.contains(key)); // those that complete them say it
         let keys = self.overlaps.drain().map(|(key, _)| (key, why));
         self.left.extend(keys);
     }
@@ -100,17 +103,21 @@ impl Log<'_> {
             ),
             _ => return None,
         };
-        let stored = state.key.stored() as u32;
-        let form = scanned.beginnings.form(state.key);
-        let member = (form == Form::Archive).then(|| state.key.member());
         Some(Log {
             state,
-            elder: Elder::new(stored, member, &state.name, Prefixes::default()),
-            form,
+            elder: elder_of(state, scanned),
+            form: scanned.beginnings.form(state.key),
             first: first?,
             last: last?,
         })
     }
+}
+
+fn elder_of(state: &SourceState, scanned: &Scanned) -> Elder {
+    let is_member = scanned.beginnings.form(state.key) == Form::Archive;
+    let (stored, member) = (state.key.stored() as u32, state.key.member());
+    let member = is_member.then_some(member);
+    Elder::new(stored, member, &state.name, Prefixes::default())
 }
 
 /// Looks for the beginnings of all logs in others.
@@ -122,6 +129,20 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
         .zip(&scanned.ledgers)
         .filter_map(|(state, ledger)| Log::of(state, ledger, scanned))
         .collect();
+    let keeps = |state: &SourceState| scanned.beginnings.keeps(&state.machine);
+    for whole in scanned
+        .sources
+        .iter()
+        .filter(|state| state.completes.is_some())
+    {
+        let is_cut = |state: &&SourceState| Some(state.key) == whole.completes;
+        let cut = scanned.sources.iter().find(is_cut);
+        if let Some(cut) = cut.filter(|cut| keeps(whole) || !keeps(cut)) {
+            found.cut.insert(cut.key);
+            let elders = found.overlaps.entry(cut.key).or_default();
+            elders.push((elder_of(whole, scanned), 0));
+        }
+    }
     let mut n_pairs = 0;
     for younger in &logs {
         let mut head = None;
