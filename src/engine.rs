@@ -15,7 +15,7 @@ mod told;
 mod tracer;
 mod walk;
 
-pub use same::{ELDERS_MAX, OVERLAP_PAIRS_MAX, SAME_LEN_MIN, rotation_set};
+pub use same::{ELDERS_MAX, OVERLAP_BYTES_MAX, OVERLAP_PAIRS_MAX, SAME_LEN_MIN, rotation_set};
 pub use source::{FileState, SourceState};
 pub use tally::Wanted;
 pub use told::KnownFormats;

@@ -3,7 +3,7 @@
 use crate::{
     aggregate::{denials, forged, ledger, limits},
     config,
-    engine::{self, ELDERS_MAX, OVERLAP_PAIRS_MAX},
+    engine::{self, ELDERS_MAX, OVERLAP_BYTES_MAX, OVERLAP_PAIRS_MAX},
     input::{conf_tree, stored, unpack::Limits},
     parse::wrapper,
     report::html,
@@ -169,6 +169,11 @@ pub fn rows() -> Vec<[String; 3]> {
         row(
             "pairs of logs of the same time in which overlaps are looked for",
             number(OVERLAP_PAIRS_MAX),
+            "the rest is not compared, and that is noted",
+        ),
+        row(
+            "bytes unpacked once more to look for overlaps beyond one rotated set",
+            bytes(OVERLAP_BYTES_MAX),
             "the rest is not compared, and that is noted",
         ),
         row(

@@ -31,7 +31,10 @@ pub(super) use self::{
     overlap::{Found as FoundOverlaps, find as find_overlaps},
     twin::Twin,
 };
-pub use self::{overlap::OVERLAP_PAIRS_MAX, twin::ELDERS_MAX};
+pub use self::{
+    overlap::{OVERLAP_BYTES_MAX, OVERLAP_PAIRS_MAX},
+    twin::ELDERS_MAX,
+};
 
 use self::{
     content::{Opened, Source, Unpacked, are_same, fill, open, unpacker},

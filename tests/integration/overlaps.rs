@@ -121,6 +121,21 @@ fn what_proves_itself_counts_once_under_any_name() {
                     let n = "30 of its 77 lines are the same as those of";
                     assert!(said.starts_with(n), "{said}");
                 }
+                // Packed.
+                let (a, b) = (packed::gzip(&a), packed::gzip(b));
+                for files in [["monday.gz", "tuesday"], ["monday.gz", "tuesday.gz"]] {
+                    fs::remove_file(dir.join("monday")).ok();
+                    fs::remove_file(dir.join("tuesday")).ok();
+                    fs::write(dir.join(files[0]), &a).expect("written");
+                    let is_packed = files[1].ends_with(".gz");
+                    let b = if is_packed {
+                        &b
+                    } else {
+                        &lines(&text, 50..127)
+                    };
+                    fs::write(dir.join(files[1]), b).expect("written");
+                    assert_eq!(of(&["."]), want, "{log} {files:?}");
+                }
             });
         }
     }

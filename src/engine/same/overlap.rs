@@ -2,9 +2,9 @@
 //! rotation and one after it), so that the end of the one is the beginning of the next.
 //!
 //! They are looked for when all is counted, among logs that tell of the same time, and where the first line of the one must stand
-//! in the other by its time. That is quick in a plain file. What is packed must be unpacked once more for it: only in one rotated
-//! set, whose logs tell of the same time only if they overlap. Where anything is found, all is counted again. What comes from a
-//! pipe is only said to tell of the same time.
+//! in the other by its time. That is quick in a plain file. What is packed must be unpacked once more for it: in one rotated set,
+//! whose logs tell of the same time only if they overlap, whatever it takes; else as far as [`OVERLAP_BYTES_MAX`] goes. Where
+//! anything is found, all is counted again. What comes from a pipe is only said to tell of the same time.
 //!
 //! Two machines may write the same lines in the same seconds, and one log may hold a line twice in one second. So what two have in
 //! common must be the end of one of them, or long, and tell of more than one second: a log that goes on with another does not go
@@ -48,6 +48,9 @@ pub(in crate::engine) struct Found {
 /// Pairs of logs that may overlap, by their times, and are looked at: each takes about a millisecond.
 pub const OVERLAP_PAIRS_MAX: usize = 1024;
 
+/// Bytes that are unpacked once more to look for overlaps between logs that are not of one rotated set: half a second.
+pub const OVERLAP_BYTES_MAX: u64 = 256 << 20;
+
 /// Lines that differ in more than digits.
 const SHAPES_MIN: usize = 8;
 
@@ -88,12 +91,19 @@ struct Log<'a> {
     state: &'a SourceState,
     elder: Elder,
     form: Form,
+    /// Bytes to unpack until all of it was read, in an archive until that is over.
+    n_unpacked: u64,
     first: i64,
     last: i64,
 }
 
 impl Log<'_> {
-    fn of<'a>(state: &'a SourceState, ledger: &Ledger, scanned: &Scanned) -> Option<Log<'a>> {
+    fn of<'a>(
+        state: &'a SourceState,
+        ledger: &Ledger,
+        scanned: &Scanned,
+        n_unpacked: &[u64],
+    ) -> Option<Log<'a>> {
         let local = |time: Option<LocalTime>| time.map(|time| time.0);
         let (first, last) = match state.kind {
             Kind::NginxError => (local(ledger.first_time), local(ledger.last_time)),
@@ -107,6 +117,7 @@ impl Log<'_> {
             state,
             elder: elder_of(state, scanned),
             form: scanned.beginnings.form(state.key),
+            n_unpacked: n_unpacked[state.key.stored()],
             first: first?,
             last: last?,
         })
@@ -123,11 +134,15 @@ fn elder_of(state: &SourceState, scanned: &Scanned) -> Elder {
 /// Looks for the beginnings of all logs in others.
 pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found {
     let mut found = Found::default();
+    let mut n_unpacked = vec![0; scanned.found.len()];
+    for state in &scanned.sources {
+        n_unpacked[state.key.stored()] += state.decoded_bytes;
+    }
     let logs: Vec<Log<'_>> = scanned
         .sources
         .iter()
         .zip(&scanned.ledgers)
-        .filter_map(|(state, ledger)| Log::of(state, ledger, scanned))
+        .filter_map(|(state, ledger)| Log::of(state, ledger, scanned, &n_unpacked))
         .collect();
     let keeps = |state: &SourceState| scanned.beginnings.keeps(&state.machine);
     for whole in scanned
@@ -143,7 +158,7 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
             elders.push((elder_of(whole, scanned), 0));
         }
     }
-    let mut n_pairs = 0;
+    let (mut n_pairs, mut n_bytes) = (0, 0);
     for younger in &logs {
         let mut head = None;
         if younger.form == Form::Pipe {
@@ -168,6 +183,14 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
                 found.left.insert(younger.state.key, why);
                 break;
             }
+            let n_needed = elder.n_to_unpack(younger);
+            if n_bytes + n_needed > OVERLAP_BYTES_MAX {
+                let why =
+                    "it may begin inside of what is packed, and that is much to unpack once more";
+                found.left.insert(younger.state.key, why);
+                continue;
+            }
+            n_bytes += n_needed;
             let head = head.get_or_insert_with(|| younger.head(scanned, config));
             let Some((offset, common, is_end)) = elder.place_of(head, scanned, config) else {
                 continue;
@@ -199,17 +222,12 @@ fn may_share(elder: &Log<'_>, younger: &Log<'_>, scanned: &Scanned) -> bool {
         && (keeps(elder) || !keeps(younger))
 }
 
-/// Whether one may hold the beginning of the other, and that can be seen at little cost.
+/// Whether one may hold the beginning of the other, and can be read again.
 fn may_hold(elder: &Log<'_>, younger: &Log<'_>, scanned: &Scanned) -> bool {
-    let is_quick = || match elder.form {
-        Form::Plain => true,
-        Form::Packed | Form::Archive => is_of_one_set(&elder.elder, younger.state),
-        Form::Pipe => false,
-    };
-    elder.last > younger.first
+    elder.form != Form::Pipe
+        && elder.last > younger.first
         && younger.last >= elder.first
         && may_share(elder, younger, scanned)
-        && is_quick()
 }
 
 /// Whether no two logs begin and end with so much of the same.
@@ -234,6 +252,16 @@ impl Log<'_> {
     fn is_at_time_of(&self, other: &Log<'_>) -> bool {
         let is_same = (self.first, self.last) == (other.first, other.last);
         is_same || self.last > other.first && other.last > self.first
+    }
+
+    /// Bytes to be unpacked to look for another that is not of one rotated set with it.
+    fn n_to_unpack(&self, other: &Log<'_>) -> u64 {
+        match self.form {
+            Form::Packed | Form::Archive if !is_of_one_set(&self.elder, other.state) => {
+                self.n_unpacked
+            }
+            _ => 0,
+        }
     }
 
     /// Its first bytes.
