@@ -14,9 +14,10 @@ use coroner::{
     input,
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// A way to pack one log into one file.
@@ -97,6 +98,75 @@ fn problems(scanned: &Scanned) -> Vec<String> {
 
 /// Threads and lengths of chunks.
 const PATHS: [(usize, usize); 5] = [(1, 1 << 20), (4, 4096), (2, 1), (3, 7), (2, 1 << 20)];
+
+/// As `sha256sum` has it: behind the last member, the end of an archive and damage, too, and of one that is not read.
+#[test]
+fn d15_the_digest_covers_the_whole_stored_file() {
+    let lab = Lab::new();
+    let text = log(300).into_bytes();
+    let mut names = Vec::new();
+    let mut keep = |name: String, bytes: &[u8]| {
+        lab.write(&name, bytes);
+        names.push(name);
+    };
+    for (form, pack) in FORMS {
+        let stored = pack(&text);
+        let form = form.replace(" > ", "-");
+        let behind = |rest: &[u8]| [&stored[..], rest].concat();
+        keep(format!("{form}.log"), &stored);
+        keep(format!("{form}-twice.log"), &behind(&stored));
+        keep(format!("{form}-padded.log"), &behind(&[0; 70_000]));
+        keep(
+            format!("{form}-and-more.log"),
+            &behind(b"what follows is none"),
+        );
+        keep(format!("{form}-cut.log"), &stored[..stored.len() * 2 / 3]);
+        let mut damaged = stored.clone();
+        damaged[stored.len() / 2] ^= 0x55;
+        keep(format!("{form}-damaged.log"), &damaged);
+    }
+    keep("plain.log".to_owned(), &text);
+    keep("empty.log".to_owned(), b"");
+    keep("note.txt".to_owned(), b"no log\n");
+    keep(
+        "bomb.7z".to_owned(),
+        b"7z\xbc\xaf\x27\x1c and what it holds",
+    );
+    let sums = Command::new("sha256sum")
+        .current_dir(lab.path())
+        .args(&names)
+        .output();
+    let sums = stdout(&sums.expect("coreutils"));
+    let wanted: HashMap<&str, &str> = sums
+        .lines()
+        .map(|line| {
+            line.split_once("  ")
+                .map(|(sum, name)| (name, sum))
+                .expect("two words")
+        })
+        .collect();
+    for mmap in ["auto", "never"] {
+        let all = ["export", "-q", "--mmap", mmap, "--table", "sources"];
+        let names = names.iter().map(String::as_str);
+        let all: Vec<&str> = all.into_iter().chain(names).collect();
+        let rows = Rows::parse(&stdout(&run(lab.path(), &all)));
+        let mut met = HashSet::new();
+        for row in 0..rows.len() {
+            let source = rows.get(row, "source");
+            let name = source.split('!').next().expect("one");
+            assert_eq!(rows.get(row, "sha256"), wanted[name], "{source}");
+            met.insert(name.to_owned());
+        }
+        assert_eq!(met.len(), wanted.len());
+    }
+    let packed = gzip(&text);
+    let arguments = ["export", "-q", "--table", "sources", "-"];
+    let piped = run_with_input(lab.path(), &arguments, &packed);
+    assert_eq!(
+        Rows::parse(&stdout(&piped)).get(0, "sha256"),
+        wanted["gzip.log"]
+    );
+}
 
 #[test]
 fn every_container_gives_the_answer_of_the_plain_file() {

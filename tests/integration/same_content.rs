@@ -119,7 +119,7 @@ fn duplicates(dir: &Path) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn a_copy_a_packed_copy_and_an_archive_count_once() {
+fn a5_a_copy_a_packed_copy_and_an_archive_count_once() {
     in_directory(|dir| {
         let log = log(5);
         let n_lines = log.iter().filter(|&&b| b == b'\n').count() as u64;
@@ -149,7 +149,7 @@ fn a_copy_a_packed_copy_and_an_archive_count_once() {
 }
 
 #[test]
-fn a_log_that_was_copied_and_not_cut_counts_what_is_new() {
+fn a5_a_log_that_was_copied_and_not_cut_counts_what_is_new() {
     in_directory(|dir| {
         let (old, new) = (log(6), generate::log(&mut Rng::new(7), 500));
         let whole = [&old[..], &new].concat();

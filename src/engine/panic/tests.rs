@@ -64,7 +64,7 @@ fn scanned(path: &Path, n_threads: usize) -> Scanned {
 }
 
 #[test]
-fn a_chunk_that_cannot_be_scanned_is_told_and_the_rest_counted() {
+fn e6_a_chunk_that_cannot_be_scanned_is_told_and_the_rest_counted() {
     let directory = tempfile::tempdir().expect("a directory");
     let log = log(WHILE_SCANNING);
     let plain = directory.path().join("error.log");
@@ -99,7 +99,7 @@ fn a_chunk_that_cannot_be_scanned_is_told_and_the_rest_counted() {
 }
 
 #[test]
-fn a_stream_that_cannot_be_drawn_from_ends_there() {
+fn e6_a_stream_that_cannot_be_drawn_from_ends_there() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut archive = tar::Builder::new(Vec::new());
     for (name, text) in [
@@ -155,7 +155,7 @@ impl Sink for Count {
 }
 
 #[test]
-fn a_second_reading_goes_on_too() {
+fn e6_a_second_reading_goes_on_too() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("error.log");
     std::fs::write(&path, GOOD.repeat(20_000)).expect("written");
