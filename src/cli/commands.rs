@@ -113,7 +113,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     };
     written.map_err(|source| export::failed(&output.path(), source))?;
     output.finish()?;
-    Ok(read.status(args.input.quiet || target == Target::Stdout))
+    Ok(read.status(args.input.quiet || is_seen(&target)))
 }
 
 #[derive(Clone, Copy)]
@@ -140,6 +140,11 @@ fn report_form(output: &Option<PathBuf>) -> Result<Form, Failure> {
     }
 }
 
+/// Whether somebody reads it on a terminal as it is written.
+pub(super) fn is_seen(target: &Target) -> bool {
+    *target == Target::Stdout && io::stdout().is_terminal()
+}
+
 /// Whether to colour: as told, else as NO_COLOR, CLICOLOR_FORCE and the terminal say.
 pub(super) fn style(color: super::args::Color, target: &Target) -> report::terminal::Style {
     use super::args::Color;
@@ -150,7 +155,7 @@ pub(super) fn style(color: super::args::Color, target: &Target) -> report::termi
         Color::Never => false,
         Color::Auto if is_set("NO_COLOR") => false,
         Color::Auto if is_set("CLICOLOR_FORCE") => true,
-        Color::Auto => *target == Target::Stdout && io::stdout().is_terminal(),
+        Color::Auto => is_seen(target),
     };
     if colours {
         report::terminal::Style::Colour

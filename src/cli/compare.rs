@@ -2,7 +2,7 @@
 
 use super::{
     args::{CompareArgs, InputArgs},
-    commands::{style, width},
+    commands::{is_seen, style, width},
     message::{Failure, Status},
     plan::{Plan, parse_time},
     progress,
@@ -77,7 +77,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<Status, Failure> {
     };
     written.map_err(|source| export::failed(&output.path(), source))?;
     output.finish()?;
-    let is_shown = args.input.quiet || target == Target::Stdout;
+    let is_shown = args.input.quiet || is_seen(&target);
     let read = told.reads.iter().map(|read| read.status(is_shown)).max();
     let read = read.unwrap_or(Status::Complete);
     let is_missed = if missed.is_empty() {

@@ -311,7 +311,7 @@ impl Read {
         filter.is_open() || filter.keeps(event, path())
     }
 
-    /// Says what went wrong, unless the report itself `is_shown` and says it, and how complete the results are.
+    /// Says what went wrong, unless that `is_shown` in a report on the same terminal, and how complete the results are.
     pub(super) fn status(&self, is_shown: bool) -> Status {
         let is_all_found = say_all(&self.errors);
         for (state, account) in self.scanned.sources.iter().zip(&self.account.sources) {

@@ -1,6 +1,10 @@
 //! Input as it should not be: a clear message or a counted class, never a panic, never a silent skip.
 
-use crate::support::{Rows, coroner, run, run_with_input, status, stderr, stdout};
+use crate::{
+    fault_rows::log,
+    packed,
+    support::{Rows, coroner, run, run_with_input, status, stderr, stdout},
+};
 use std::{fs, path::Path, process::Stdio};
 
 const RECORD: &str = "2026/11/20 11:23:46 [error] 16993#16993: *1 connect() failed (111: Connection refused) while connecting to upstream, \
@@ -618,5 +622,26 @@ fn filters_zones_and_windows() {
             0,
             "options come from the environment too"
         );
+    });
+}
+
+/// A report into a file or a pipe: whoever started it sees what it could not read.
+#[test]
+fn damage_is_told_on_stderr_beside_a_report_that_goes_elsewhere() {
+    in_directory(|dir| {
+        let packed = packed::gzip(log(200).as_bytes());
+        fs::write(dir.join("error.log.gz"), &packed[..packed.len() / 2]).expect("written");
+        let told = "coroner: warning: error.log.gz: gzip member at byte 0 ends early at byte";
+        for arguments in [
+            &["error.log.gz"][..],
+            &["export", "error.log.gz"],
+            &["report", "error.log.gz", "-o", "r.html"],
+        ] {
+            let output = run(dir, arguments);
+            assert_eq!(status(&output), 1, "{arguments:?}");
+            assert!(stderr(&output).contains(told), "{}", stderr(&output));
+        }
+        let output = run(dir, &["-q", "error.log.gz"]);
+        assert_eq!((status(&output), stderr(&output).as_str()), (1, ""));
     });
 }
