@@ -29,7 +29,7 @@ use crate::{
         forged::{self, Lookout, Smuggled},
         head::{Unparsed, is_head},
         record, usual,
-        wrapper::{self, Chain},
+        wrapper::{self, Chain, Outer, OuterTime, Stream},
     },
 };
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
@@ -47,6 +47,24 @@ pub struct Event<'a> {
     pub evidence: Evidence,
     /// What the envelope of the line names.
     pub machine: Machine<'a>,
+    /// What else it says.
+    pub enveloped: Option<&'a Enveloped>,
+}
+
+/// What an envelope says of its line besides who wrote it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enveloped {
+    pub written: Option<OuterTime>,
+    pub stream: Option<Stream>,
+}
+
+impl Enveloped {
+    fn of(outer: &Outer<'_>) -> Enveloped {
+        Enveloped {
+            written: outer.time,
+            stream: outer.stream,
+        }
+    }
 }
 
 /// Who sent a line that is no record.
@@ -619,6 +637,7 @@ fn emit_whole_or_cut(
             sender: None,
             evidence: place.evidence,
             machine: Machine::default(),
+            enveloped: None,
         },
         ledger,
         sink,

@@ -1,6 +1,6 @@
 //! Values for the columns of [`schema`](super::schema), in their order.
 
-use super::Sheet;
+use super::{Sheet, time};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
@@ -11,9 +11,12 @@ use crate::{
     },
     engine::{Scanned, SourceState},
     event::{Basis, Category, LocalTime, Timestamp},
-    parse::access::{Attempt, Escape, Field, attempts, unescape, value},
+    parse::{
+        access::{Attempt, Escape, Field, attempts, unescape, value},
+        wrapper::OuterTime,
+    },
     redact::{Redactor, Saying, Shown},
-    scan::{Event, Request},
+    scan::{Enveloped, Event, Request},
     zone::{Sureness, Zone},
 };
 use std::borrow::Cow;
@@ -204,6 +207,8 @@ pub fn request(
     count(names.line(&request.evidence), sheet);
     let named = request.machine.name().or(raw(Field::Machine));
     machine(named, &request.evidence, names, sheet);
+    let end = request.end.map(|end| LocalTime(end.second.0));
+    enveloped(request.enveloped, end, sheet);
     sheet.end_row();
 }
 
@@ -283,6 +288,7 @@ pub fn event(
         Some(Sureness::Skipped) => sheet.word("skipped"),
     }
     machine(event.machine.name(), &event.evidence, names, sheet);
+    enveloped(event.enveloped, head.time, sheet);
     sheet.end_row();
 }
 
@@ -290,6 +296,37 @@ pub fn event(
 fn machine(named: Option<&[u8]>, evidence: &Evidence, names: &Names<'_>, sheet: &mut Sheet) {
     let machine = named.or_else(|| names.machine(evidence));
     shown(machine.map(|name| names.redactor().host(name)), sheet);
+}
+
+/// When an envelope says that a line of about `near` was written, and to where.
+fn enveloped(enveloped: Option<&Enveloped>, near: Option<LocalTime>, sheet: &mut Sheet) {
+    let Enveloped { written, stream } = enveloped.copied().unwrap_or_default();
+    match written.and_then(|written| written_text(written, near)) {
+        Some(text) => sheet.text(&text),
+        None => sheet.null(),
+    }
+    match stream {
+        Some(stream) => sheet.word(stream.name()),
+        None => sheet.null(),
+    }
+}
+
+/// As precise as it was written, in steps of three digits.
+fn written_text(written: OuterTime, near: Option<LocalTime>) -> Option<String> {
+    const NS: i64 = 1_000_000_000;
+    let (second, ns, zone) = match written {
+        OuterTime::Instant { ns, .. } => (ns.div_euclid(NS), ns.rem_euclid(NS) as u32, "Z"),
+        OuterTime::Local { time, ns } => (time.0, ns, ""),
+        OuterTime::Yearless(time) => (time.resolve_near(near?)?.0, time.ns, ""),
+    };
+    let fraction = match ns {
+        0 => String::new(),
+        _ if ns % 1_000_000 == 0 => format!(".{:03}", ns / 1_000_000),
+        _ if ns % 1_000 == 0 => format!(".{:06}", ns / 1_000),
+        _ => format!(".{ns:09}"),
+    };
+    let time = time::rfc3339(second);
+    Some(format!("{}{fraction}{zone}", time.trim_end_matches('Z')))
 }
 
 /// Writes a row of `incidents`.

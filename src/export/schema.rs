@@ -158,6 +158,11 @@ pub static EVENTS: Table = Table {
             "machine",
             "host, pod or container that the envelope of its line names, else what the path of its source names",
         ),
+        text(
+            "written",
+            "when its envelope says it was written, to the fraction of a second: UTC with Z, else as the clock of the writer shows it",
+        ),
+        text("stream", "stdout or stderr, where its envelope tells"),
     ],
 };
 
@@ -325,6 +330,11 @@ pub static REQUESTS: Table = Table {
             "machine",
             "host, pod or container that its line or the envelope of it names, else what the path of its source names",
         ),
+        text(
+            "written",
+            "when its envelope says it was written, to the fraction of a second: UTC with Z, else as the clock of the writer shows it",
+        ),
+        text("stream", "stdout or stderr, where its envelope tells"),
     ],
 };
 

@@ -124,6 +124,7 @@ impl Scanner<'_> {
             sender,
             evidence,
             machine: Machine::default(),
+            enveloped: None,
         };
         emit(event, ledger, sink);
     }

@@ -101,6 +101,7 @@ impl Scanner<'_> {
                     sender: None,
                     evidence: run.evidence(base + at),
                     machine: Machine::default(),
+                    enveloped: None,
                 });
                 if extent.n_further > 0 {
                     let (n, len_bytes) = (extent.n_further, extent.end - end);

@@ -3,7 +3,7 @@
 //! What fits none of them may be something else that was written into the same stream: an error record, a blank line, junk. It goes
 //! the careful way.
 
-use super::{Block, Place, Scanner, Sink, line_behind_hole, refuse};
+use super::{Block, Enveloped, Place, Scanner, Sink, line_behind_hole, refuse};
 use crate::{
     aggregate::{Evidence, Ledger, LineClass, ledger::Reason, limits::LINE_LEN_MAX},
     event::{Machine, Timestamp},
@@ -30,6 +30,8 @@ pub struct Request<'a> {
     pub evidence: Evidence,
     /// What the envelope of the line names.
     pub machine: Machine<'a>,
+    /// What else it says.
+    pub enveloped: Option<&'a Enveloped>,
 }
 
 impl<'a> Request<'a> {
@@ -128,6 +130,7 @@ impl Scanner<'_> {
                         status,
                         evidence: place.evidence,
                         machine: Machine::default(),
+                        enveloped: None,
                     });
                     run.n_lines += 1;
                     run.at = line.next;
@@ -177,6 +180,7 @@ impl Scanner<'_> {
             status,
             evidence: place.evidence,
             machine: Machine::default(),
+            enveloped: None,
         });
         Ok(())
     }

@@ -4,7 +4,7 @@
 //! lie together and others may stand between them. One behind which forged lines may stand is kept until as much of its writer is
 //! there as a record can have. All limits count from the text itself, so that it does not matter where a chunk begins.
 
-use super::Place;
+use super::{Enveloped, Place};
 use crate::{
     aggregate::{Ledger, LineClass},
     lines::Line,
@@ -82,20 +82,23 @@ struct Further {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
     pub(super) writer: Arc<Writer>,
-    /// Nanoseconds since 1970.
-    pub(super) instant_ns: Option<i64>,
+    pub(super) enveloped: Enveloped,
 }
 
 impl Facts {
     pub(super) fn of(outer: &Outer<'_>, writers: &mut Writers) -> Facts {
         let writer = writers.writer(outer, WRITERS_MAX);
-        let instant_ns = match outer.time {
-            Some(OuterTime::Instant { ns, .. }) => Some(ns),
-            _ => None,
-        };
         Facts {
             writer: Arc::clone(writer),
-            instant_ns,
+            enveloped: Enveloped::of(outer),
+        }
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn instant_ns(&self) -> Option<i64> {
+        match self.enveloped.written? {
+            OuterTime::Instant { ns, .. } => Some(ns),
+            _ => None,
         }
     }
 }

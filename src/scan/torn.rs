@@ -54,6 +54,7 @@ impl Scanner<'_> {
             sender: None,
             evidence: place.evidence,
             machine: Machine::default(),
+            enveloped: None,
         };
         emit(first, ledger, sink);
         self.emit_second(text, second, is_open || is_foreign, place, ledger, sink);
@@ -89,6 +90,7 @@ impl Scanner<'_> {
                     sender: None,
                     evidence,
                     machine: Machine::default(),
+                    enveloped: None,
                 },
                 ledger,
                 sink,

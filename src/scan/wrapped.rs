@@ -4,7 +4,7 @@
 //! what its times say of the zone to the ledger.
 
 use super::{
-    Block, Event, Place, Request, Scanner, Sink, line_behind_hole, refuse,
+    Block, Enveloped, Event, Place, Request, Scanner, Sink, line_behind_hole, refuse,
     texts::{Facts, Ready, Texts},
 };
 use crate::{
@@ -251,6 +251,7 @@ impl Scanner<'_> {
         let mut with_facts = WithFacts {
             sink,
             machine,
+            enveloped: &Enveloped::of(&stripped.outer),
             time: &mut None,
         };
         let place = Place {
@@ -291,6 +292,7 @@ impl Scanner<'_> {
         let mut with_facts = WithFacts {
             sink,
             machine,
+            enveloped: &facts.enveloped,
             time: &mut time,
         };
         match ready {
@@ -313,7 +315,7 @@ impl Scanner<'_> {
         if let Some(name) = name {
             ledger.collect_machine(name);
         }
-        if let (Some(outer_ns), Some(inner)) = (facts.instant_ns, time)
+        if let (Some(outer_ns), Some(inner)) = (facts.instant_ns(), time)
             && let Some(offset_s) = learn_offset(outer_ns, inner)
         {
             ledger.collect_zone_offset(name, offset_s);
@@ -332,7 +334,7 @@ impl Scanner<'_> {
         let Some(formats) = self.formats.clone() else {
             return false;
         };
-        let end = facts.instant_ns.map(Instant::from_ns);
+        let end = facts.instant_ns().map(Instant::from_ns);
         let mut fields = AccessLine::default();
         self.read_request(text, &mut fields, place, &formats, end, ledger, sink)
             .is_ok()
@@ -379,6 +381,7 @@ fn joined_text(joined: Joined<'_>, waiting: &mut Vec<(Place, Facts)>) -> (Vec<u8
 struct WithFacts<'a, S> {
     sink: &'a mut S,
     machine: Machine<'a>,
+    enveloped: &'a Enveloped,
     time: &'a mut Option<LocalTime>,
 }
 
@@ -388,13 +391,18 @@ impl<S: Sink> Sink for WithFacts<'_, S> {
         let time = event.time().filter(|_| !event.is_doubtful);
         *self.time = self.time.or(time);
         let machine = event.machine.or(self.machine);
-        self.sink.collect(&Event { machine, ..*event });
+        self.sink.collect(&Event {
+            machine,
+            enveloped: Some(self.enveloped),
+            ..*event
+        });
     }
 
     fn request(&mut self, request: &Request<'_>) {
         let machine = request.machine.or(self.machine);
         self.sink.request(&Request {
             machine,
+            enveloped: Some(self.enveloped),
             ..*request
         });
     }

@@ -1023,3 +1023,74 @@ fn a_cut_envelope_loses_no_record_silently() {
         }
     }
 }
+
+/// What envelopes say of time and stream stands beside each record, as precise as they say it.
+#[test]
+fn the_time_and_the_stream_of_an_envelope_are_kept() {
+    let record = "2026/11/20 11:24:48 [error] 7#7: *1 connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"http://10.0.0.1:80/\", host: \"a\"";
+    let in_json = record.replace('"', "\\\"");
+    let cases = [
+        (
+            format!("2026-11-20T12:24:48.123456789+01:00 stderr F {record}"),
+            "2026-11-20T11:24:48.123456789Z",
+            "stderr",
+        ),
+        (
+            format!(
+                "{{\"log\":\"{in_json}\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T11:24:48.5Z\"}}"
+            ),
+            "2026-11-20T11:24:48.500Z",
+            "stdout",
+        ),
+        (
+            format!("<187>1 2026-11-20T11:24:48.123456+00:00 web1 nginx - - - {record}"),
+            "2026-11-20T11:24:48.123456Z",
+            "",
+        ),
+        (
+            format!("Nov 20 11:24:48.000123 web1 nginx[7]: {record}"),
+            "2026-11-20T11:24:48.000123",
+            "",
+        ),
+        (
+            format!("Nov 20 11:24:48 web1 nginx: {record}"),
+            "2026-11-20T11:24:48",
+            "",
+        ),
+        (
+            format!("2026-11-20_11:24:48.12345 {record}"),
+            "2026-11-20T11:24:48.123450Z",
+            "",
+        ),
+        (record.to_owned(), "", ""),
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    for (line, written, stream) in cases {
+        fs::write(directory.path().join("log"), format!("{line}\n").repeat(3)).expect("written");
+        for n_threads in ["1", "3"] {
+            let all = [
+                "export",
+                "-q",
+                "--table",
+                "events",
+                "--chunk-size",
+                "300",
+                "--threads",
+                n_threads,
+                "log",
+            ];
+            let rows = Rows::parse(&stdout(&run(directory.path(), &all)));
+            assert_eq!(rows.len(), 3, "{line}");
+            let told = (rows.get(2, "written"), rows.get(2, "stream"));
+            assert_eq!(told, (written, stream), "{line}");
+        }
+    }
+    let access =
+        "192.0.2.1 - - [20/Nov/2026:11:24:48 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"";
+    let line = format!("2026-11-20T11:24:48.25Z stdout F {access}\n");
+    fs::write(directory.path().join("log"), line.repeat(3)).expect("written");
+    let all = ["export", "-q", "--table", "requests", "log"];
+    let rows = Rows::parse(&stdout(&run(directory.path(), &all)));
+    let told = (rows.get(0, "written"), rows.get(0, "stream"));
+    assert_eq!(told, ("2026-11-20T11:24:48.250Z", "stdout"));
+}

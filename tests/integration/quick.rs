@@ -33,6 +33,7 @@ impl Sink for Told {
             sender: _,
             evidence,
             machine: _,
+            enveloped: _,
         } = event;
         // A second head may stand in a later line of the record.
         if *trust != Trust::Torn {

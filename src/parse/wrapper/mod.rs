@@ -227,6 +227,14 @@ pub enum Stream {
 }
 
 impl Stream {
+    /// As runtimes spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        }
+    }
+
     fn parse(text: &[u8]) -> Option<Stream> {
         match text {
             b"stdout" => Some(Stream::Stdout),
