@@ -282,3 +282,35 @@ fn windows_beside_a_pipe_are_said_to_count_twice() {
         );
     });
 }
+
+/// Of very many packed logs, not all are unpacked once more to be compared, and those that are left are named.
+#[test]
+fn what_is_too_much_to_unpack_again_is_said() {
+    in_directory(|dir| {
+        let text = String::from_utf8(sample("error.log")).expect("text");
+        // Some three megabytes: a pair of two costs all of them.
+        let logs = (1..=100).map(|n| (n, text.replace('*', &format!("*{n}"))));
+        let mut builder = tar::Builder::new(Vec::new());
+        for (n, log) in logs {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(log.len() as u64);
+            let name = format!("service-{n}x.log");
+            builder
+                .append_data(&mut header, name, log.as_bytes())
+                .expect("memory");
+        }
+        let archive = builder.into_inner().expect("memory");
+        fs::write(dir.join("all.tgz"), packed::gzip(&archive)).expect("written");
+        let rows = Rows::parse(&stdout(&run(
+            dir,
+            &["export", "-q", "--table", "sources", "."],
+        )));
+        assert_eq!((rows.len(), rows.sum("n_duplicate")), (100, 0));
+        let told = |row| {
+            rows.get(row, "notes")
+                .contains("too long to be unpacked once more")
+        };
+        let n_told = (0..rows.len()).filter(|&row| told(row)).count();
+        assert_eq!(n_told, 100);
+    });
+}

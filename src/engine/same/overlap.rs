@@ -177,18 +177,17 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
             .iter()
             .filter(|elder| may_hold(elder, younger, scanned))
         {
+            let n_needed = elder.n_to_unpack(younger);
+            if n_bytes + n_needed > OVERLAP_BYTES_MAX {
+                let why = "logs of the same time are packed, and too long to be unpacked once more for it";
+                found.left.insert(younger.state.key, why);
+                continue;
+            }
             n_pairs += 1;
             if n_pairs > OVERLAP_PAIRS_MAX {
                 let why = "too many logs tell of the same time";
                 found.left.insert(younger.state.key, why);
                 break;
-            }
-            let n_needed = elder.n_to_unpack(younger);
-            if n_bytes + n_needed > OVERLAP_BYTES_MAX {
-                let why =
-                    "it may begin inside of what is packed, and that is much to unpack once more";
-                found.left.insert(younger.state.key, why);
-                continue;
             }
             n_bytes += n_needed;
             let head = head.get_or_insert_with(|| younger.head(scanned, config));
@@ -254,14 +253,13 @@ impl Log<'_> {
         is_same || self.last > other.first && other.last > self.first
     }
 
-    /// Bytes to be unpacked to look for another that is not of one rotated set with it.
+    /// Bytes to be unpacked to look here for another that is not of one rotated set with it.
     fn n_to_unpack(&self, other: &Log<'_>) -> u64 {
-        match self.form {
-            Form::Packed | Form::Archive if !is_of_one_set(&self.elder, other.state) => {
-                self.n_unpacked
-            }
-            _ => 0,
+        if is_of_one_set(&self.elder, other.state) {
+            return 0;
         }
+        let of = |log: &Log<'_>, is_unpacked| if is_unpacked { log.n_unpacked } else { 0 };
+        of(self, self.form != Form::Plain) + of(other, other.form == Form::Archive)
     }
 
     /// Its first bytes.
