@@ -44,8 +44,6 @@ use crate::{
     filter::Filter,
     input::{
         self, Content, Found, Kind, Mmap, Place, Stored,
-        digest::sha256,
-        mmap::MappedFile,
         unpack::{Ahead, Limits, ahead::Budget, container},
     },
     parse::{
@@ -337,7 +335,7 @@ fn mapped(stored: &Stored) -> &[u8] {
 }
 
 /// What there is to do with an open source, if it is mapped.
-fn jobs_of<'a>(opened: &'a Opened<'_>, config: &EngineConfig) -> Vec<(&'a MappedFile, Job<'a>)> {
+fn jobs_of<'a>(opened: &'a Opened<'_>, config: &EngineConfig) -> Vec<(&'a Stored, Job<'a>)> {
     let Opened::File(state, stored) = opened else {
         return vec![];
     };
@@ -346,7 +344,7 @@ fn jobs_of<'a>(opened: &'a Opened<'_>, config: &EngineConfig) -> Vec<(&'a Mapped
     };
     let holes = stored.holes(limits::LINE_LEN_MAX);
     let jobs = jobs(state, file, state.same_len, &holes, config);
-    jobs.into_iter().map(|job| (file, job)).collect()
+    jobs.into_iter().map(|job| (stored, job)).collect()
 }
 
 fn open<'a>(found: &'a Found, stored: u32, config: &EngineConfig) -> Opened<'a> {
@@ -393,12 +391,13 @@ fn scan_batch(
         let (before, rest) = opened.split_at_mut(index);
         note_same(&mut rest[0], before, world);
     }
-    let jobs: Vec<(&MappedFile, Job<'_>)> = opened
+    let jobs: Vec<(&Stored, Job<'_>)> = opened
         .iter()
         .flat_map(|opened| jobs_of(opened, world.config))
         .collect();
     let is_traced = is_traced(&opened, world);
-    crew.work(&jobs, |tally, (file, job)| {
+    let lost = Mutex::new(Vec::new());
+    crew.work(&jobs, |tally, (stored, job)| {
         match job.part {
             Part::Hole { is_last } => {
                 let Block { source, offset, .. } = job.block;
@@ -413,22 +412,30 @@ fn scan_batch(
             ),
             Part::Same => tally.skip(job.block),
         }
+        let is_hole = matches!(job.part, Part::Hole { .. });
+        if let Some(range) = stored.lost_in(job.range_in_file()).filter(|_| !is_hole) {
+            let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+            lost.push((job.block.source, range));
+        }
         // A digest reads all of it once more.
         if !world.config.digests {
-            file.release(job.range_in_file());
+            stored.release(job.range_in_file());
         }
         world.progress.read(job.range.len() as u64);
     });
     drop(jobs);
+    let mut lost = lost.into_inner().unwrap_or_else(PoisonError::into_inner);
+    lost.sort_by_key(|(source, range): &(SourceKey, Range<u64>)| (*source, range.start));
     let is_traced = world.config.wanted.traces;
     let spares = Spares::default();
     let mut feeds = Vec::new();
     for opened in opened {
         match opened {
             Opened::File(mut state, file) => {
-                state.sha256 = world.config.digests.then(|| sha256(mapped(&file)));
+                let own = lost.iter().filter(|(source, _)| *source == state.key);
+                state.lost = own.map(|(_, range)| range.clone()).collect();
+                state.sha256 = world.config.digests.then(|| file.sha256()).flatten();
                 state.changed = file.change();
-                state.lost_from = file.lost_from(state.changed);
                 sources.push(state);
                 files.push(file);
                 world.progress.file_done();
@@ -589,7 +596,7 @@ pub fn replay<'c, S: Sink + Send>(
         let again = match open(found, stored, config) {
             Opened::Failed(state) => vec![state],
             // Lines are counted from the starts of the chunks, or blocks, of the first pass: others would not do.
-            Opened::File(state, file) if was_mapped => {
+            Opened::File(mut state, file) if was_mapped => {
                 let len = first.map_or(0, |state| state.size_bytes);
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 let bytes = mapped(&file);
@@ -606,6 +613,7 @@ pub fn replay<'c, S: Sink + Send>(
                     rows
                 };
                 crew.in_order(&jobs, rows, &mut take)?;
+                state.changed = file.change();
                 progress.file_done();
                 vec![state]
             }

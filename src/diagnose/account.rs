@@ -5,7 +5,7 @@ use crate::{
     aggregate::{Ledger, LineClass, SourceKey, ledger::Reason},
     engine::{Scanned, SourceState},
     error::Error,
-    input::Kind,
+    input::{Change, Kind},
 };
 
 /// What is said about one source.
@@ -99,11 +99,15 @@ fn problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
 fn changes(state: &SourceState) -> Vec<String> {
     let changed = state.changed.filter(|change| change.is_damage());
     let mut problems: Vec<String> = changed.iter().map(ToString::to_string).collect();
-    if let Some(offset) = state.lost_from {
-        let n = state.size_bytes.saturating_sub(offset);
+    if let Some(first) = state.lost.first() {
+        let n: u64 = state.lost.iter().map(|range| range.end - range.start).sum();
+        let bound = if state.is_mapped { "up to " } else { "" };
         problems.push(format!(
-            "{n} bytes from byte {offset} on were lost while it was read; what was read of them before is counted"
+            "{bound}{n} bytes of it were gone before they were read, from byte {} on",
+            first.start
         ));
+    } else if let (Some(Change::Shrank(_)), true) = (changed, state.is_scanned()) {
+        problems.push("all of it had been read by then".to_owned());
     }
     problems
 }
@@ -189,7 +193,7 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
             "lines that hold two records, by a torn write or an imitation: {n}"
         ));
     }
-    if ledger.n_hole_bytes > 0 && state.lost_from.is_none() {
+    if ledger.n_hole_bytes > 0 && state.lost.is_empty() {
         problems.push(format!(
             "{} NUL bytes (a hole left by a rotation) skipped",
             ledger.n_hole_bytes

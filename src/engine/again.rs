@@ -1,7 +1,7 @@
 //! Whether a second reading found what the first did.
 
-use super::{Scanned, SourceState};
-use crate::error::Error;
+use super::{FileState, Scanned, SourceState};
+use crate::{error::Error, input::Change};
 use std::io;
 
 /// What to say if the stored stream number `stored` gave other bytes this time, in `again`, than when it was counted.
@@ -11,7 +11,13 @@ pub(super) fn missed(scanned: &Scanned, stored: u32, again: Vec<SourceState>) ->
         // What was appended to a mapped file since is left alone.
         let is_grown = now.is_mapped && now.decoded_bytes > before.decoded_bytes;
         let has_all = is_grown || now.decoded_bytes == before.decoded_bytes;
-        has_all && now.kind == before.kind && now.is_mapped == before.is_mapped
+        let is_kept = now.changed.is_none_or(Change::keeps_old);
+        let identity = |file: FileState| (file.device, file.inode);
+        let is_old = match is_grown {
+            true => now.file.map(identity) == before.file.map(identity),
+            false => now.file == before.file,
+        };
+        has_all && is_kept && is_old && now.kind == before.kind && now.is_mapped == before.is_mapped
     };
     if before.len() == again.len() && before.iter().zip(&again).all(is_same) {
         return None;
@@ -22,7 +28,9 @@ pub(super) fn missed(scanned: &Scanned, stored: u32, again: Vec<SourceState>) ->
     Some(why.unwrap_or_else(|| Error::Read {
         path: first.place.path().to_owned(),
         offset_bytes: n_read,
-        source: io::Error::other("it is not what it was when it was counted; events are missing"),
+        source: io::Error::other(
+            "it is not what it was when it was counted; events may be missing",
+        ),
     }))
 }
 

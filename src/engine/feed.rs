@@ -10,7 +10,7 @@ use crate::{
     engine::crew::{Errand, Spring},
     error::Error,
     input::{
-        Content, Found, Kind, Mmap, Place, Stored, Unpacker,
+        Change, Content, Found, Kind, Mmap, Place, Stored, Unpacker,
         digest::{Digest, Digesting},
         stream::{Blocks, Filled, StreamBlock, last_start},
         unpack::{Ahead, Item, Member, Problem, ahead},
@@ -278,16 +278,21 @@ impl<'a> Feed<'a> {
         let size_bytes = stored
             .and_then(Stored::snapshot)
             .map_or(n_read, |snapshot| snapshot.len);
+        let file = stored.and_then(FileState::of);
+        let changed = stored.and_then(Stored::change);
+        let is_cut = matches!(changed, Some(Change::Shrank(_)));
+        // What was read to its end before it was cut is what it was.
+        let is_old = is_cut || changed.is_none_or(Change::keeps_old);
         // A digest of less than the file would be none of it: then that is read by itself, as it was when it was opened.
         let sha256 = stream.digest.and_then(|digest| match stored {
             Some(stored) if digest.len() != size_bytes => stored.sha256(),
-            _ => Some(digest.finish()),
+            _ => Some(digest.finish()).filter(|_| is_old),
         });
-        let file = stored.and_then(FileState::of);
-        let changed = stored.and_then(Stored::change);
+        let lost = Some(n_read..size_bytes).filter(|lost| is_cut && !lost.is_empty());
         for state in &mut self.sources {
             state.file = file;
             state.changed = changed;
+            state.lost.extend(lost.clone());
             state.size_bytes = size_bytes;
             state.sha256.clone_from(&sha256);
         }

@@ -8,7 +8,7 @@ use crate::{
     parse::wrapper,
     scan::Reading,
 };
-use std::{sync::Arc, time::SystemTime};
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
 /// What is known of a source besides its lines.
 #[derive(Debug)]
@@ -43,8 +43,9 @@ pub struct SourceState {
     pub troubles: Vec<Problem>,
     /// What happened to the file while it was read.
     pub changed: Option<Change>,
-    /// From this offset on the map of the file was not to be believed.
-    pub lost_from: Option<u64>,
+    /// Stored bytes that were gone when they were to be read, ascending. Of a file that was scanned in place, whole chunks or what was
+    /// gone of them: some of it may have been read just before.
+    pub lost: Vec<Range<u64>>,
     /// The source that holds its first bytes too, where they are counted.
     pub same_as: Option<SourceKey>,
     /// One that has its first lines too, and how many, where these are too few to be the same content: they count in both.
@@ -110,7 +111,7 @@ impl SourceState {
             problems: Vec::new(),
             troubles: Vec::new(),
             changed: None,
-            lost_from: None,
+            lost: Vec::new(),
             same_as: None,
             begins_like: None,
             is_apart: false,

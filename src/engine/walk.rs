@@ -32,9 +32,9 @@ pub fn walk(
                     n_omitted: 0,
                 };
                 let _ = each(&state, block);
+                state.lost.extend(file.lost_in(0..block.bytes.len()));
             }
             state.changed = file.change();
-            state.lost_from = file.lost_from(state.changed);
             vec![state]
         }
         Opened::Stream(..) => {

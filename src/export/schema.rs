@@ -409,7 +409,7 @@ pub static SOURCES: Table = Table {
         integer("decoded_bytes", "bytes after decoding"),
         text(
             "sha256",
-            "digest of the file it is stored in, or of the stream",
+            "digest of the file it is stored in, as it was when it was opened, or of the stream; empty if those bytes were changed meanwhile",
         ),
         integer("n_lines", "lines; the sum of the eight classes below"),
         integer("n_records", "first lines of whole records"),

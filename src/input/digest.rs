@@ -31,7 +31,7 @@ impl<R: BufRead> Digesting<R> {
 }
 
 impl Digest {
-    fn update(&self, bytes: &[u8]) {
+    pub(super) fn update(&self, bytes: &[u8]) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.0.update(bytes);
         state.1 += bytes.len() as u64;

@@ -61,6 +61,11 @@ impl Change {
             Change::Grew(_) | Change::Shrank(_) | Change::Rewritten | Change::Written
         )
     }
+
+    /// Whether the bytes that the file had are still there.
+    pub const fn keeps_old(self) -> bool {
+        matches!(self, Change::Grew(_)) || !self.is_damage()
+    }
 }
 
 /// What the file did, to stand behind its name: "shrank by 7 bytes while it was read".

@@ -2,7 +2,7 @@
 //! whether it stayed as it was.
 
 use super::{
-    digest::sha256,
+    digest::{Digest, sha256},
     mmap::MappedFile,
     opening::{open_patiently, open_quietly},
     snapshot::{Change, Snapshot, read_edge},
@@ -45,7 +45,7 @@ pub enum Content {
     Mapped(MappedFile),
     /// In order, once. Never more bytes than the file had when it was opened. Interrupted calls are made again. An error
     /// comes once, and then the end: offset and path make it an [`Error::Read`].
-    Stream(Box<dyn Read + Send>),
+    Stream(Box<dyn Read + Send + Sync>),
 }
 
 impl Stored {
@@ -96,7 +96,7 @@ impl Stored {
         })
     }
 
-    fn without_origin(path: &Path, stream: impl Read + Send + 'static) -> Stored {
+    fn without_origin(path: &Path, stream: impl Read + Send + Sync + 'static) -> Stored {
         Stored {
             content: Content::Stream(Box::new(stream)),
             path: path.to_owned(),
@@ -132,27 +132,47 @@ impl Stored {
     /// SHA-256 of what the file was when it was opened, in hex; `None` if that is not there any more.
     pub fn sha256(&self) -> Option<String> {
         let (file, snapshot) = self.origin.as_ref()?;
-        let map = MappedFile::map_len(file, snapshot.len).ok()?;
-        let digest = sha256(&map);
-        let is_kept = |change| matches!(change, Change::Grew(_)) || !change.is_damage();
-        let is_there = self.change().is_none_or(is_kept) && map.lost_from().is_none();
-        is_there.then_some(digest)
+        let digest = match &self.content {
+            Content::Mapped(map) => Some(sha256(map)).filter(|_| map.lost_from().is_none()),
+            Content::Stream(_) => sha256_of(file, snapshot.len),
+        };
+        digest.filter(|_| self.change().is_none_or(Change::keeps_old))
     }
 
-    /// The offset from which on a map is not to be believed, given what [`change`](Stored::change) said: where it lost
-    /// pages, or where the file now ends. Inside the last page nothing is lost with a signal, so both count. `None` if all
-    /// of it holds, or if nothing does (it was rewritten), or for a stream, which ends where the file does.
-    pub fn lost_from(&self, change: Option<Change>) -> Option<u64> {
-        let Content::Mapped(map) = &self.content else {
+    /// Gives back the memory of a part of a map, see [`MappedFile::release`].
+    pub fn release(&self, range: Range<usize>) {
+        if let Content::Mapped(map) = &self.content {
+            map.release(range);
+        }
+    }
+
+    /// What of `range`, which was just read of a map, may have been zeros then, because the file ended before. All of it that is gone by
+    /// now: it may have been cut while it was read. A page that cannot be read is gone, too.
+    pub fn lost_in(&self, range: Range<usize>) -> Option<Range<u64>> {
+        let (Content::Mapped(map), Some((file, _))) = (&self.content, &self.origin) else {
             return None;
         };
-        let by_signal = map.lost_from().map(|offset| offset as u64);
-        let by_length = match change {
-            Some(Change::Shrank(n)) => Some(map.len() as u64 - n),
-            _ => None,
-        };
-        by_signal.into_iter().chain(by_length).min()
+        // Inside the last page nothing is lost with a signal.
+        let by_length = file.metadata().map_or(0, |meta| meta.len());
+        let by_signal = map.lost_from().map_or(u64::MAX, |offset| offset as u64);
+        let start = by_length.min(by_signal).max(range.start as u64);
+        let end = range.end as u64;
+        (start < end).then_some(start..end)
     }
+}
+
+/// SHA-256 of the first `len` bytes of a file, in hex; `None` if it has fewer or they cannot be read.
+fn sha256_of(file: &File, len: u64) -> Option<String> {
+    let digest = Digest::default();
+    let mut at = 0;
+    while at < len {
+        let bytes = read_edge(file, at, len)
+            .ok()
+            .filter(|bytes| !bytes.is_empty())?;
+        digest.update(&bytes);
+        at += bytes.len() as u64;
+    }
+    Some(digest.finish())
 }
 
 /// Holes of more than `longer_than` bytes in the first `len` bytes of a file.

@@ -4,11 +4,11 @@
 use crate::{
     fault_rows::log,
     generate::Rng,
-    support::{coroner, run, status, stderr, stdout},
+    support::{Rows, coroner, run, status, stderr, stdout},
 };
 use coroner::{
     error::Error,
-    input::{Change, Content, MappedFile, Mmap, Snapshot, Stored, discover},
+    input::{Change, Content, MappedFile, Mmap, Snapshot, Stored, digest::sha256, discover},
 };
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,7 +18,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Output},
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 use tempfile::TempDir;
 
@@ -100,9 +100,10 @@ fn a1_of_a_thousand_truncations_under_a_parallel_read_none_kills() {
             (cut..cut + PAGE_LEN_MAX).contains(&lost_from),
             "round {round}"
         );
-        let change = stored.change();
-        assert_eq!(change, Some(Change::Shrank((len - cut) as u64)));
-        assert_eq!(stored.lost_from(change), Some(cut as u64));
+        assert_eq!(stored.change(), Some(Change::Shrank((len - cut) as u64)));
+        assert_eq!(stored.lost_in(0..len), Some(cut as u64..len as u64));
+        assert_eq!(stored.lost_in(0..cut), None);
+        assert_eq!(stored.sha256(), None);
     }
     assert!(n_lost_early > 100, "only {n_lost_early} raced");
 }
@@ -154,6 +155,116 @@ fn a1_the_program_survives_it() {
         let told = stderr(&output) + &stdout(&output);
         assert!(!told.contains("they are not analysed"), "{told}");
     }
+}
+
+/// Bytes of one line of [`log_of`].
+const LINE_LEN: usize = 90;
+
+/// A log of so many records of `client`.
+fn log_of(client: &str, n: usize) -> String {
+    let line = format!(
+        "2026/11/20 11:23:46 [error] 1#1: *1 no live upstreams, client: {client}, server: a"
+    );
+    format!("{line:<width$}\n", width = LINE_LEN - 1).repeat(n)
+}
+
+/// Whenever it is cut: what was read counts, what was not is named, and the digest is that of the file as it was, or none.
+#[test]
+fn a1_of_a_cut_file_what_is_told_is_true() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    let n_lines = 50_000;
+    let log = log_of("::1", n_lines);
+    let (whole, kept) = (sha256(log.as_bytes()), n_lines / 3);
+    let run = |mmap: &str| {
+        let options = ["export", "--table", "sources", "--threads", "2", "--mmap"];
+        run(
+            directory.path(),
+            &[&options[..], &[mmap, "error.log"]].concat(),
+        )
+    };
+    fs::write(&path, &log).expect("written");
+    let start = Instant::now();
+    run("auto");
+    let took = start.elapsed();
+    let (mut n_whole, mut n_cut) = (0, 0);
+    for round in 0..24 {
+        let mmap = if round % 2 == 0 { "auto" } else { "never" };
+        fs::write(&path, &log).expect("written");
+        let output = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(took * round / 24);
+                writer(&path)
+                    .set_len((kept * LINE_LEN) as u64)
+                    .expect("shorter");
+            });
+            run(mmap)
+        });
+        let rows = Rows::parse(&stdout(&output));
+        let problems = rows.get(0, "problems");
+        if !problems.contains("shrank") {
+            // Too early or too late to be noticed.
+            continue;
+        }
+        let digest = rows.get(0, "sha256");
+        assert!(digest.is_empty() || digest == whole, "{mmap}: {digest}");
+        let n_events = rows.sum("n_events") as usize;
+        match problems.split_once(" gone before they were read, from byte ") {
+            None => {
+                assert!(problems.contains("all of it had been read"), "{problems}");
+                assert_eq!(n_events, n_lines, "{mmap}: {problems}");
+                n_whole += 1;
+            }
+            Some((_, from)) => {
+                let from = from.trim_end_matches(" on");
+                let from: usize = from.parse().expect("an offset");
+                assert!(n_events >= from / LINE_LEN, "{mmap}: {problems}");
+                assert!(from >= kept * LINE_LEN, "{mmap}: {problems}");
+                n_cut += 1;
+            }
+        }
+    }
+    eprintln!("{n_whole} cut after they were read, {n_cut} before");
+}
+
+/// What is exported of a file that becomes another between counting and exporting is not taken for what was counted.
+#[test]
+fn a2_a_file_that_changes_before_its_events_are_exported_is_told() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    let (old, new) = (log_of("10.0.0.1", 20_000), log_of("10.0.0.2", 20_000));
+    let run = || {
+        let options = ["export", "--table", "events", "--threads", "2", "error.log"];
+        run(directory.path(), &options)
+    };
+    fs::write(&path, &old).expect("written");
+    let start = Instant::now();
+    run();
+    let took = start.elapsed();
+    let mut n_told = 0;
+    for round in 0..20 {
+        fs::write(&path, &old).expect("written");
+        let output = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(took * round / 20);
+                let at = path.with_extension("new");
+                fs::write(&at, &new).expect("written");
+                match round % 2 {
+                    0 => fs::rename(&at, &path).expect("replaced"),
+                    _ => writer(&path).write_all(new.as_bytes()).expect("written"),
+                }
+            });
+            run()
+        });
+        let rows = stdout(&output);
+        let is_mixed = rows.contains("10.0.0.1") && rows.contains("10.0.0.2");
+        let is_told = stderr(&output).contains("was rewritten while")
+            || stderr(&output).contains("was written to while")
+            || stderr(&output).contains("not what it was when it was counted");
+        assert!(is_told || !is_mixed, "{}", stderr(&output));
+        n_told += usize::from(is_told);
+    }
+    eprintln!("{n_told} told");
 }
 
 /// The variable that tells a test that it runs alone.
@@ -214,9 +325,9 @@ fn a1_without_a_map_a_cut_file_gives_what_was_there() {
     let mut stored = Stored::open(&path, Mmap::Never).expect("opened");
     writer(&path).set_len(70_001).expect("shorter");
     assert_eq!(read_stream(&mut stored).expect("read"), vec![b'x'; 70_001]);
-    let change = stored.change();
-    assert_eq!(change, Some(Change::Shrank(29_999)));
-    assert_eq!(stored.lost_from(change), None, "nothing false was read");
+    assert_eq!(stored.change(), Some(Change::Shrank(29_999)));
+    assert_eq!(stored.lost_in(0..100_000), None, "nothing false was read");
+    assert_eq!(stored.sha256(), None);
 }
 
 #[test]
@@ -227,9 +338,10 @@ fn a2_a_cut_inside_the_last_page_raises_no_signal_and_is_noticed() {
     writer(&path).set_len((len - 300) as u64).expect("shorter");
     assert_eq!(black_box(&map(&stored)[..])[len - 1], 0);
     assert_eq!(map(&stored).lost_from(), None, "no signal");
-    let change = stored.change();
-    assert_eq!(change, Some(Change::Shrank(300)));
-    assert_eq!(stored.lost_from(change), Some((len - 300) as u64));
+    assert_eq!(stored.change(), Some(Change::Shrank(300)));
+    let lost = (len - 300) as u64..len as u64;
+    assert_eq!(stored.lost_in(len - 1000..len), Some(lost));
+    assert_eq!(stored.sha256(), None);
 }
 
 #[test]
@@ -239,7 +351,7 @@ fn a2_cut_and_grown_again_is_rewritten_whatever_the_length() {
         let stored = open(&path);
         fs::write(&path, vec![b'y'; len]).expect("written");
         assert_eq!(stored.change(), Some(Change::Rewritten), "{len} bytes");
-        assert_eq!(stored.lost_from(stored.change()), None);
+        assert_eq!(stored.sha256(), None);
     }
 }
 
