@@ -13,7 +13,7 @@ use crate::{
         Change, Content, Found, Kind, Mmap, Place, Stored, Unpacker,
         digest::{Digest, Digesting},
         stream::{Blocks, Filled, StreamBlock, last_start},
-        unpack::{Ahead, Item, Member, Problem, ahead},
+        unpack::{Ahead, Item, Member, Problem, Trouble, ahead},
     },
     parse::{
         forged::Smuggled,
@@ -370,6 +370,9 @@ impl OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
         let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
         state.recognise(sample, world.config);
+        if let (Kind::Empty, Some(what)) = (state.kind, state.troubles.last().and_then(refused)) {
+            state.kind = Kind::Unread(what);
+        }
         let twin = world.twin(&mut state, siblings.as_deref(), sample, &mut elders);
         let is_alone = siblings.is_none();
         if let Some(siblings) = siblings {
@@ -492,6 +495,14 @@ impl OpenMember {
         });
         block.n_omitted = 0;
         (block, true)
+    }
+}
+
+/// The container that is not read, if that is the problem.
+fn refused(problem: &Problem) -> Option<&'static str> {
+    match problem.trouble {
+        Trouble::Unsupported { what, .. } => Some(what).filter(|what| *what == problem.layer),
+        _ => None,
     }
 }
 

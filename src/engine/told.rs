@@ -101,6 +101,12 @@ impl SourceState {
     /// the name of a log, and is no text.
     fn broken_promise(&self, sample: &[u8]) -> Option<String> {
         let name = self.name.rsplit(|b| b"/!".contains(b)).next()?;
+        let is_named_as_log = LOG_NAMES
+            .iter()
+            .any(|part| memchr::memmem::find(name, part).is_some());
+        if container::is_zlib(sample) && (self.named || is_named_as_log) {
+            return Some("it is zlib data, which is not read; decompress it first".to_owned());
+        }
         if let Some(container) = container::promised(name).next() {
             let packed = container.name();
             // Before the archive that it lies in are layers of that.
@@ -113,9 +119,6 @@ impl SourceState {
                 format!("its name says {packed}, and it does not begin as that: its beginning is damaged, or it is something else")
             });
         }
-        let is_named_as_log = LOG_NAMES
-            .iter()
-            .any(|part| memchr::memmem::find(name, part).is_some());
         let is_binary = self.kind == Kind::NoLog && sample.contains(&0);
         (is_binary && is_named_as_log).then(|| {
             "its name is that of a log, and it is binary data of no known format".to_owned()

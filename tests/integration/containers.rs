@@ -510,6 +510,56 @@ fn an_archive_has_a_row_for_each_file() {
     assert_eq!((rows.get(0, "host"), rows.get(1, "host")), ("web1", "web2"));
 }
 
+/// What is known and not read is named, with what reads it; a log that begins alike is one.
+#[test]
+fn d9_what_is_not_read_is_called_by_its_name() {
+    in_directory(|dir| {
+        let text = log(40);
+        let options = liblzma::stream::LzmaOptions::new_preset(6).expect("known");
+        let stream = liblzma::stream::Stream::new_lzma_encoder(&options).expect("an encoder");
+        let mut lzma = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+        std::io::Write::write_all(&mut lzma, text.as_bytes()).expect("memory");
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        let words = (0..2000u32).map(|n| format!("{} ", n.wrapping_mul(2_654_435_761)));
+        std::io::Write::write_all(&mut zlib, words.collect::<String>().as_bytes()).expect("memory");
+        for (bytes, kind, words) in [
+            (
+                lzma.finish().expect("memory"),
+                "lzma",
+                "lzma is not read; pipe it: xz -dc FILE",
+            ),
+            (
+                b"LZIP\x01\x0c\0".to_vec(),
+                "lzip",
+                "lzip is not read; pipe it: lzip -dc FILE",
+            ),
+            (
+                b"\x1f\x9d\x90".to_vec(),
+                "compress",
+                "compress is not read; pipe it: gzip -dc FILE",
+            ),
+            (
+                zlib.finish().expect("memory"),
+                "nginx-error",
+                "it is zlib data, which is not read",
+            ),
+        ] {
+            fs::write(dir.join("error.log"), bytes).expect("written");
+            let output = run(dir, &["export", "--table", "sources", "error.log"]);
+            let rows = Rows::parse(&stdout(&output));
+            assert_eq!(rows.get(0, "kind"), kind);
+            let problems = rows.get(0, "problems");
+            assert!(problems.contains(words), "{problems}");
+        }
+        for start in ["LZIP\n", "x^2 and\n", "]\u{1}\n", "x\u{da}\n"] {
+            fs::write(dir.join("error.log"), format!("{start}{text}")).expect("written");
+            let output = run(dir, &["export", "--table", "sources", "error.log"]);
+            let rows = Rows::parse(&stdout(&output));
+            assert_eq!(rows.sum("n_events"), 40, "{start}");
+        }
+    });
+}
+
 /// Where the only source was refused, there is no result.
 #[test]
 fn d9_a_lone_source_that_is_refused_is_nothing_readable() {

@@ -64,10 +64,11 @@ const MAGICS: &[(&[u8], Container)] = &[
     (b"7z\xbc\xaf\x27\x1c", Container::Unread("7z")),
     (b"Rar!\x1a\x07", Container::Unread("rar")),
     (b"\x02\x21\x4c\x18", Container::Unread("lz4-legacy")),
-    (b"\x1e\xb5\x2f\xfd", Container::Unread("zstd-legacy")),
     (b"\x1f\x9d", Container::Unread("compress")),
     (b"\x89LZO\0\r\n\x1a\n", Container::Unread("lzop")),
     (b"\xff\x06\0\0sNaPpY", Container::Unread("snappy")),
+    (b"LZIP\0", Container::Unread("lzip")),
+    (b"LZIP\x01", Container::Unread("lzip")),
 ];
 
 /// Tells the container of a stream from its first bytes (`HEAD_LEN` of them, or all there are). A stream that was cut
@@ -83,8 +84,12 @@ pub fn recognise(head: &[u8]) -> Option<Container> {
     {
         return Some(*container);
     }
+    // What follows may be readable.
     if is_legacy_zstd(head) {
-        return Some(Container::Unread("zstd-legacy"));
+        return Some(Container::Zstd);
+    }
+    if is_lzma(head) {
+        return Some(Container::Unread("lzma"));
     }
     if is_bzip2(head) {
         return Some(Container::Bzip2);
@@ -136,6 +141,8 @@ const ENDS: &[(&str, &[Container])] = &[
     ("7z", &[Container::Unread("7z")]),
     ("rar", &[Container::Unread("rar")]),
     ("z", &[Container::Unread("compress")]),
+    ("lz", &[Container::Unread("lzip")]),
+    ("lzma", &[Container::Unread("lzma")]),
 ];
 
 /// What a stream is packed in if its name is right, from outside in: gzip and tar for `a.tar.gz` and `a.tgz`.
@@ -156,9 +163,31 @@ fn is_no_text(head: &[u8]) -> bool {
     head.iter().any(|&b| !(b'\t'..0x80).contains(&b))
 }
 
-/// Frames that zstd 0.2 to 0.7 wrote.
+/// Frames that zstd 0.1 to 0.7 wrote.
 pub(super) fn is_legacy_zstd(head: &[u8]) -> bool {
-    head.len() >= 4 && (0x22..=0x27).contains(&head[0]) && head[1..4] == *b"\xb5\x2f\xfd"
+    matches!(head, [0x1e | 0x22..=0x27, 0xb5, 0x2f, 0xfd, ..])
+}
+
+/// A header of xz's predecessor, which has no magic number: the usual properties, a dictionary of 2^n or 2^n + 2^(n-1) bytes, a length
+/// that is unknown or below 256 GiB, and the zero that its coder begins with.
+fn is_lzma(head: &[u8]) -> bool {
+    let Some((&[0x5d, d0, d1, d2, d3, ref len @ .., 0], _)) = head.split_first_chunk::<14>() else {
+        return false;
+    };
+    let dictionary = u32::from_le_bytes([d0, d1, d2, d3]);
+    let top = dictionary & (dictionary >> 1) ^ dictionary;
+    let is_size = top.is_power_of_two() && (dictionary == top || dictionary == top + top / 2);
+    let len = u64::from_le_bytes(*len);
+    (is_size || dictionary == u32::MAX) && (len == u64::MAX || len < 1 << 38)
+}
+
+/// A header of zlib (RFC 1950), which has no magic number either, before a block that is packed. Many files that are no logs begin so: those
+/// in a `.git`.
+pub fn is_zlib(head: &[u8]) -> bool {
+    let head = &head[..head.len().min(HEAD_LEN)];
+    let is_packed = |third: u8| matches!(third >> 1 & 3, 1 | 2);
+    matches!(head, [0x78, 0x01 | 0x5e | 0x9c | 0xda, third, ..] if is_packed(*third))
+        && !is_text(head)
 }
 
 /// A stream header of bzip2, or as much of one as the stream has.
@@ -207,6 +236,8 @@ mod tests {
             b"BZh9 was here",
             b"PK",
             b"PK of the table",
+            b"LZIP is no log",
+            b"]: 10.0.0.1 GET /",
             b"\x1f",
             b"{\"time\":1}",
             &[b'7'; 600],
@@ -230,6 +261,17 @@ mod tests {
         assert_eq!(recognise(b"BZh9"), Some(Container::Bzip2));
         assert_eq!(recognise(b"BZh91AY&SY..."), Some(Container::Bzip2));
         assert_eq!(recognise(b"PK\x03\x04"), Some(Container::Unread("zip")));
+        assert_eq!(recognise(b"LZIP\x01\x0c"), Some(Container::Unread("lzip")));
+        let lzma = |dictionary: u32, len: u64| {
+            let sizes = [&dictionary.to_le_bytes()[..], &len.to_le_bytes()].concat();
+            recognise(&[b"\x5d", &sizes[..], b"\0\x19"].concat())
+        };
+        for dictionary in [1 << 16, 1 << 23, 3 << 22, u32::MAX] {
+            assert_eq!(lzma(dictionary, u64::MAX), Some(Container::Unread("lzma")));
+        }
+        for (dictionary, len) in [(5 << 20, 9), (7 << 20, 9), (0, 9), (1 << 20, 1 << 40)] {
+            assert_eq!(lzma(dictionary, len), None);
+        }
         assert_eq!(recognise(b"\xff\xfe2\0"), Some(Container::Utf16Le));
         assert_eq!(recognise(b"\xfe\xff\x002"), Some(Container::Utf16Be));
         let skippable = b"\x50\x2a\x4d\x18\x01\0\0\0x";

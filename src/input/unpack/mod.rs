@@ -307,6 +307,12 @@ impl Unpacker {
             let mut below = below(levels, &mut self.stored, &mut self.shared);
             let advice = match what {
                 "zip" => "pipe it: unzip -p FILE | coroner -",
+                "7z" => "pipe it: 7z x -so FILE | coroner -",
+                "compress" => "pipe it: gzip -dc FILE | coroner -",
+                "lz4-legacy" => "pipe it: lz4 -dc FILE | coroner -",
+                "lzip" => "pipe it: lzip -dc FILE | coroner -",
+                "lzma" => "pipe it: xz -dc FILE | coroner -",
+                "rar" => "pipe it: unrar p -inul FILE | coroner -",
                 _ => "decompress it first",
             };
             let trouble = Trouble::Unsupported { what, advice };

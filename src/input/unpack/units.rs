@@ -9,6 +9,7 @@
 use super::{
     Trouble, UnitRange,
     ahead::Ready,
+    container::{self, Container},
     copies::{self, Copies},
     doubt::Doubt,
     feed::{Below, Edge, Feed, Step},
@@ -107,6 +108,8 @@ pub(super) struct Units {
     pub(super) holds_packed: bool,
     /// Units begun.
     pub(super) n_units: u64,
+    /// Something was passed that is not decoded.
+    has_skipped: bool,
 }
 
 /// Calls without progress before a decoder is given up.
@@ -136,6 +139,7 @@ impl Units {
             unit_decoded: 0,
             n_stalls: 0,
             n_units: 0,
+            has_skipped: false,
         }
     }
 
@@ -216,13 +220,27 @@ impl Units {
             }
             Look::Skip(n) => {
                 self.unit_start = feed.offset;
+                self.has_skipped = true;
                 self.place = Place::Skipping(n);
             }
             Look::Refused(trouble) => {
                 (self.unit_start, self.unit_decoded) = (feed.offset, 0);
                 self.place = Place::Failed(trouble);
             }
-            Look::Other => return self.stray(feed, below),
+            Look::Other => {
+                // Skippable frames are of two formats, and the first of them, if it is long, does not tell which.
+                let other = container::recognise(head);
+                let is_shared = |it: &Container| matches!(it, Container::Lz4 | Container::Zstd);
+                let other =
+                    other.filter(|it| self.n_units == 0 && self.has_skipped && is_shared(it));
+                let Some((container, codec)) =
+                    other.and_then(|it| Some((it, super::codec(it, &below.shared.limits)?)))
+                else {
+                    return self.stray(feed, below);
+                };
+                *self = Units::new(codec, feed);
+                feed.layer = container.name();
+            }
         }
         None
     }
@@ -247,7 +265,13 @@ impl Units {
             let trouble = match start {
                 // In place of a unit.
                 0 => Some(Trouble::Garbage { n_bytes: n_zeros }),
-                _ => Some(Trouble::Padding { n_bytes: n_zeros }).filter(|_| !is_allowed),
+                _ if is_allowed => None,
+                // `xz -t` refuses it: bytes are missing, or there are too many.
+                _ if format.padding > 0 => Some(Trouble::Corrupt(format!(
+                    "a padding of {n_zeros} zeros, which is no multiple of {}",
+                    format.padding
+                ))),
+                _ => Some(Trouble::Padding { n_bytes: n_zeros }),
             };
             if let Some(trouble) = trouble.filter(|_| n_zeros > 0) {
                 feed.report(below, trouble, start, None, None);

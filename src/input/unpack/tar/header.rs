@@ -63,24 +63,30 @@ pub(super) struct Extension {
 }
 
 impl Extension {
-    /// Reads PAX records, `LEN KEY=VALUE\n`; false if one is malformed, and then the rest is not read.
+    /// Reads PAX records, `LEN KEY=VALUE\n`; false if one is malformed, and then the rest is not read, or if a size is no
+    /// number, which is then as if it were not there.
     pub(super) fn read_pax(&mut self, mut records: &[u8]) -> bool {
+        let mut has_size = true;
         while !records.is_empty() {
             let Some((key, value, rest)) = split_record(records) else {
                 return false;
             };
-            self.read_record(key, value);
+            has_size &= self.read_record(key, value);
             records = rest;
         }
-        true
+        has_size
     }
 
-    fn read_record(&mut self, key: &[u8], value: &[u8]) {
+    fn read_record(&mut self, key: &[u8], value: &[u8]) -> bool {
         let number = || decimal(value);
         match key {
             b"path" => self.name = Some(value.to_vec()),
             b"linkpath" => self.link = Some(value.to_vec()),
-            b"size" => self.size = number(),
+            b"size" => {
+                self.size = number();
+                // One of no digits takes back what was said.
+                return value.is_empty() || self.size.is_some();
+            }
             b"GNU.sparse.name" => self.sparse_name = Some(value.to_vec()),
             b"GNU.sparse.major" => self.sparse_major = number(),
             b"GNU.sparse.realsize" | b"GNU.sparse.size" => self.real_size = number(),
@@ -102,6 +108,7 @@ impl Extension {
             }
             _ => {}
         }
+        true
     }
 
     /// The size of the entry's data in the archive, and the two sizes if header and extension disagree. Sizes of 8 GiB and
@@ -149,6 +156,28 @@ mod tests {
         assert_eq!(extension.name.as_deref(), Some(&b"a\nb"[..]));
         assert_eq!(extension.size, Some(7));
         assert_eq!(extension.link.as_deref(), Some(&b"a=b"[..]));
+    }
+
+    #[test]
+    fn a_pax_size_that_is_none_is_told_and_the_rest_is_read() {
+        for (records, is_told) in [
+            (&b"11 size=7x\n10 path=a\n"[..], true),
+            (b"30 size=99999999999999999999\n\n10 path=a\n", true),
+            (b"9 size=-\n10 path=a\n", true),
+            (b"8 size=\n10 path=a\n", false),
+        ] {
+            let mut extension = Extension::default();
+            assert_eq!(
+                extension.read_pax(records),
+                !is_told,
+                "{}",
+                records.escape_ascii()
+            );
+            assert_eq!(
+                (extension.size, extension.name.as_deref()),
+                (None, Some(&b"a"[..]))
+            );
+        }
     }
 
     #[test]
