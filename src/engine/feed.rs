@@ -368,8 +368,15 @@ impl OpenMember {
         mut elders: OpenArchives,
     ) -> OpenMember {
         let mut blocks = Blocks::new(limits::LINE_LEN_MAX);
-        let sample = blocks.peek(|room| fill(unpacker, &mut state, room));
-        state.recognise(sample, world.config);
+        let pieces = blocks.peek(|room| fill(unpacker, &mut state, room));
+        let sample = pieces[0];
+        // The first piece may be little, and wrong: it ends where damage was noticed.
+        let is_told = pieces
+            .iter()
+            .any(|piece| state.recognise(piece, world.config));
+        if !is_told && pieces.len() > 1 {
+            state.recognise(sample, world.config);
+        }
         if let (Kind::Empty, Some(what)) = (state.kind, state.troubles.last().and_then(refused)) {
             state.kind = Kind::Unread(what);
         }

@@ -30,8 +30,9 @@ impl KnownFormats for () {
 }
 
 impl SourceState {
-    /// Tells it by `sample`, its first bytes.
-    pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) {
+    /// Tells it by `sample`, some of its first bytes; whether these show what it is.
+    pub(super) fn recognise(&mut self, sample: &[u8], config: &EngineConfig) -> bool {
+        self.refusal = None;
         let sample = &sample[..sample.len().min(input::kind::SAMPLE_LEN)];
         let known = config.formats.of_source(&self.name);
         let given = &known.formats[..known.n_given];
@@ -55,15 +56,15 @@ impl SourceState {
             // A denial is found in its line whatever stands before it.
             self.reading.chain = Chain::default();
             self.reading.is_audit = true;
-            return;
+            return true;
         }
         if let Kind::Empty | Kind::NginxConfig | Kind::Unread(_) = self.kind {
-            return;
+            return self.kind != Kind::Empty;
         }
         let has_records = lines.n_of(LineKind::Error) > 0;
         let asked_for = lines.requests(self.kind);
         if asked_for.is_empty() {
-            return;
+            return has_records && self.kind.is_log();
         }
         let is_meant = (self.named && known.n_given > 0 || known.is_access_log) && !has_records;
         let is_certain = self.kind == Kind::NginxAccess || is_meant;
@@ -93,6 +94,7 @@ impl SourceState {
             Err(refusal) if is_certain => self.refusal = Some(refusal),
             Err(_) => {}
         }
+        self.reading.formats.is_some() || has_records && self.kind.is_log()
     }
 }
 

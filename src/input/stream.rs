@@ -2,7 +2,7 @@
 
 use crate::lines::nuls::{find_nuls, leading_nuls, trailing_nuls};
 use memchr::{memchr, memrchr};
-use std::ops::Range;
+use std::{collections::VecDeque, ops::Range};
 
 /// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
 pub const BLOCK_LEN: usize = 1 << 20;
@@ -46,6 +46,8 @@ pub struct Blocks {
     offset: u64,
     /// NULs left out before `buffer[0]`; those that follow are left out too.
     n_hole: u64,
+    /// Where in the buffer bytes are missing, of the part that was looked at before the first block was taken.
+    seams: VecDeque<usize>,
     /// What came last was no bytes.
     pause: Option<Filled>,
 }
@@ -58,22 +60,37 @@ impl Blocks {
             len: 0,
             offset: 0,
             n_hole: 0,
+            seams: VecDeque::new(),
             pause: None,
         }
     }
 
-    /// The beginning of the stream behind NULs, up to a block of it, before the first block is taken.
-    pub fn peek(&mut self, mut fill: impl FnMut(&mut [u8]) -> Filled) -> &[u8] {
+    /// The pieces that the stream begins with behind NULs, before the first block is taken: up to a block of it, with a seam between
+    /// two; at least one, which may be empty.
+    pub fn peek(&mut self, mut fill: impl FnMut(&mut [u8]) -> Filled) -> Vec<&[u8]> {
         self.fill_to(BLOCK_LEN, &mut fill);
         self.skip_hole(&mut fill);
         let n_nuls = leading_nuls(&self.buffer[..self.len]);
-        self.fill_to(n_nuls + BLOCK_LEN, &mut fill);
-        match &self.buffer[n_nuls..self.len] {
+        let wanted = n_nuls + BLOCK_LEN;
+        self.fill_to(wanted, &mut fill);
+        while self.pause == Some(Filled::Seam) && self.len < wanted {
+            self.pause = None;
+            self.seams.push_back(self.len);
+            self.fill_to(wanted, &mut fill);
+        }
+        let starts = std::iter::once(0).chain(self.seams.iter().copied());
+        let ends = self.seams.iter().copied().chain([self.len]);
+        let pieces = starts
+            .zip(ends)
+            .map(|(start, end)| &self.buffer[start..end]);
+        let mut pieces: Vec<&[u8]> = pieces.collect();
+        pieces[0] = match &pieces[0][n_nuls..] {
             // Nothing but NULs is not the same as nothing.
             [] if self.n_hole > 0 => &[0],
-            [] => &self.buffer[..self.len],
+            [] => pieces[0],
             text => text,
-        }
+        };
+        pieces
     }
 
     /// The next block; `None` at the end. `find_cut` gives the last place in the bytes at hand where a block can end.
@@ -85,6 +102,12 @@ impl Blocks {
         spare: Vec<u8>,
     ) -> Option<StreamBlock> {
         let mut wanted = BLOCK_LEN;
+        while let Some(seam) = self.seams.pop_front() {
+            if seam > 0 || self.n_hole > 0 {
+                self.seams.iter_mut().for_each(|next| *next -= seam);
+                return Some(self.take(seam, spare));
+            }
+        }
         loop {
             self.fill_to(wanted, &mut fill);
             self.skip_hole(&mut fill);
@@ -366,7 +389,7 @@ mod tests {
             }
         };
         let mut blocks = Blocks::new(100);
-        assert_eq!(blocks.peek(&mut fill), b"a\nb");
+        assert_eq!(blocks.peek(&mut fill), [&b"a\nb"[..], b"", b"c\nd"]);
         let got: Vec<(u64, Vec<u8>)> = std::iter::from_fn(|| {
             let block = blocks.next_block(&mut fill, |_| None, Vec::new())?;
             Some((block.offset, block.bytes))

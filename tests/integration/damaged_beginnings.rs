@@ -1,13 +1,13 @@
 //! Packed logs whose first bytes are damaged, so that only their names say what they are (D4): what is whole behind is read.
 
 use crate::{
-    fault_rows::{in_directory, log},
+    fault_rows::{self, in_directory, log},
     packed::{self, PACKERS, Packer, Unpacked, collect, gzip, zstd},
     support::{Rows, run, status, stderr, stdout},
     unpack_tar::{archive, entry, file, header},
 };
 use coroner::input::unpack::{Limits, Unpacker};
-use std::{fs, io::Cursor};
+use std::{fs, io::Cursor, ops::Range};
 use tar::Header;
 
 fn unpack_named(name: &str, stored: &[u8]) -> Unpacked {
@@ -19,6 +19,8 @@ fn unpack_named(name: &str, stored: &[u8]) -> Unpacked {
 }
 
 type Harm = fn(&mut Vec<u8>);
+
+type Text<'a> = &'a dyn Fn(&Range<usize>) -> String;
 
 /// What can happen to the first bytes; of two units the first is lost, and the second is left whole.
 const DAMAGES: [(&str, Harm); 6] = [
@@ -295,4 +297,52 @@ fn d4_a_damaged_beginning_is_told() {
         let output = run(dir, &["export", "d"]);
         assert_eq!(status(&output), 0, "{}", stderr(&output));
     });
+}
+
+/// What damage made of a first unit does not decide what the others are: whether they are a log, its envelope, its format.
+#[test]
+fn d4_what_a_source_is_is_told_by_what_is_whole() {
+    let records = |places: &Range<usize>| -> String {
+        let lines = places.clone().map(fault_rows::record);
+        lines.collect()
+    };
+    let json = |places: &Range<usize>| -> String {
+        let lines = places.clone().map(|n| {
+            let log = fault_rows::record(n).replace('"', "\\\"");
+            let log = log.trim_end();
+            format!("{{\"log\":\"{log}\\n\",\"stream\":\"stderr\",\"time\":\"2026-11-20T11:23:46.1Z\"}}\n")
+        });
+        lines.collect()
+    };
+    let requests = |places: &Range<usize>| -> String {
+        let lines = places.clone().map(|n| {
+            format!("10.1.0.{n} - - [20/Nov/2026:11:00:00 +0000] \"GET /{n} HTTP/1.1\" 502 157 \"-\" \"curl/8\"\n")
+        });
+        lines.collect()
+    };
+    let kinds: [(&str, Text); 3] = [
+        ("nginx-error", &records),
+        ("nginx-error", &json),
+        ("nginx-access", &requests),
+    ];
+    for (kind, text) in kinds {
+        let first = packed::bzip2(text(&(0..5)).as_bytes());
+        let second = packed::bzip2(text(&(5..9)).as_bytes());
+        in_directory(|dir| {
+            for at in (40..first.len() - 20).step_by(23) {
+                let mut harmed = first.clone();
+                harmed[at] ^= 1;
+                harmed.extend_from_slice(&second);
+                fs::create_dir_all(dir.join("d")).expect("made");
+                fs::write(dir.join("d/error.log.2.bz2"), &harmed).expect("written");
+                for place in ["d", "d/error.log.2.bz2"] {
+                    let output = run(dir, &["export", place, "--table", "sources"]);
+                    let rows = Rows::parse(&stdout(&output));
+                    let got = (rows.get(0, "kind"), rows.sum("n_records"));
+                    assert_eq!(got.0, kind, "{place} {at}: {}", stderr(&output));
+                    assert!(got.1 >= 4, "{place} {at}: {}", stderr(&output));
+                }
+            }
+        });
+    }
 }
