@@ -344,6 +344,43 @@ fn d5_skippable_frames_and_windows() {
     assert_eq!((got.text(), got.n_damages()), (b"ab".to_vec(), 1));
 }
 
+/// What is skipped has no checksum: where it ends elsewhere than it says, units behind its beginning are looked for.
+#[test]
+fn d5_a_skippable_frame_that_lies_costs_no_other() {
+    let texts = [log(1, 2000), log(2, 900), log(3, 700)];
+    for pack in [zstd as Packer, lz4] {
+        for len in [0, 3, 6, 9, 700, 0x0500_0005_u32] {
+            let skippable = [b"\x5a\x2a\x4d\x18", &len.to_le_bytes()[..], b"hello"].concat();
+            let [first, rest @ ..] = texts.each_ref().map(|text| pack(text));
+            let stored = [&first[..], &skippable, &rest.concat()].concat();
+            let got = unpack(&stored);
+            assert_eq!(got.text(), texts.concat(), "{len}");
+            assert_eq!(got.n_damages(), 1, "{len}: {:?}", got.problems);
+        }
+    }
+}
+
+/// The header of a block may be read together with the block before it, which is whole.
+#[test]
+fn d4_a_damaged_block_of_zstd_costs_none_before_it() {
+    let mut encoder = ::zstd::Encoder::new(Vec::new(), 3).expect("an encoder");
+    let texts = [log(1, 300), log(2, 300), log(3, 300)];
+    let mut ends = Vec::new();
+    for text in &texts {
+        encoder.write_all(text).expect("memory");
+        encoder.flush().expect("memory");
+        ends.push(encoder.get_ref().len());
+    }
+    let stored = encoder.finish().expect("memory");
+    for (n_whole, end) in ends.into_iter().enumerate().map(|(n, end)| (n + 1, end)) {
+        let mut harmed = stored.clone();
+        harmed[end] |= 6; // no type of block
+        let got = unpack(&[harmed, zstd(b"behind\n")].concat());
+        let want = [&texts[..n_whole].concat()[..], b"behind\n"].concat();
+        assert_eq!((got.text(), got.n_damages()), (want, 1), "{n_whole}");
+    }
+}
+
 #[test]
 fn d6_a_header_that_asks_for_memory_gets_none() {
     let mut options = liblzma::stream::LzmaOptions::new_preset(0).expect("known");

@@ -97,6 +97,8 @@ pub(super) struct Units {
     unit_start: u64,
     unit_decoded: u64,
     n_stalls: u32,
+    /// Where what stands before began, if it was skipped.
+    skip_start: Option<u64>,
     doubt: Doubt,
     /// Text that was in doubt and is to be handed on, from `n_given` on, and what comes behind it.
     held: Vec<u8>,
@@ -138,6 +140,7 @@ impl Units {
             unit_start: 0,
             unit_decoded: 0,
             n_stalls: 0,
+            skip_start: None,
             n_units: 0,
             has_skipped: false,
         }
@@ -196,7 +199,11 @@ impl Units {
             feed.pass_seam();
             return Some(self.restart(feed, below));
         }
-        match self.codec.look(head) {
+        let look = self.codec.look(head);
+        if !matches!(look, Look::Other) {
+            self.skip_start = None;
+        }
+        match look {
             Look::Unit => {
                 if let Some(ready) = below.ready(feed.offset) {
                     self.n_units += 1;
@@ -247,7 +254,7 @@ impl Units {
 
     /// At something that is no unit: zeros, or garbage.
     fn stray(&mut self, feed: &mut Feed, below: &mut Below<'_>) -> Option<Step> {
-        let start = feed.offset;
+        let mut start = feed.offset;
         loop {
             let chunk = feed.chunk(below);
             let (len, n) = (chunk.len(), chunk.iter().take_while(|&&b| b == 0).count());
@@ -278,6 +285,12 @@ impl Units {
             }
             self.place = Place::Between;
             return None;
+        }
+        // What was skipped may have lied about its length.
+        if let Some(skip_start) = self.skip_start.take() {
+            let end = feed.offset;
+            self.go_back(feed, below, skip_start);
+            start -= end - feed.offset;
         }
         let step = self.restart(feed, below);
         let n_bytes = feed.offset - start;
@@ -362,29 +375,39 @@ impl Units {
 
     fn skipping(&mut self, feed: &mut Feed, below: &mut Below<'_>, n: u64) -> Option<Step> {
         let missing = n - feed.skip(below, n);
-        self.place = Place::Between;
-        if missing > 0 && feed.edge() == Edge::End {
-            let trouble = Trouble::Truncated {
-                n_missing: Some(missing),
-            };
-            let unit = UnitRange {
-                name: "skippable frame",
-                start: self.unit_start,
-                decoded_bytes: 0,
-            };
-            feed.report(below, trouble, feed.offset, Some(unit), None);
+        if missing == 0 || feed.edge() != Edge::End {
+            (self.place, self.skip_start) = (Place::Between, Some(self.unit_start));
+            return None;
         }
-        None
+        let end = feed.offset;
+        self.go_back(feed, below, self.unit_start);
+        let step = self.restart(feed, below);
+        let trouble = Trouble::Truncated {
+            n_missing: Some(missing),
+        };
+        let unit = UnitRange {
+            name: "skippable frame",
+            start: self.unit_start,
+            decoded_bytes: 0,
+        };
+        let resumed = matches!(step, Step::Seam).then_some(feed.offset);
+        feed.report(below, trouble, end, Some(unit), resumed);
+        Some(step)
+    }
+
+    /// Goes back to behind the first byte of what began at `start`, or as far as possible.
+    fn go_back(&self, feed: &mut Feed, below: &mut Below<'_>, start: u64) {
+        let read = feed.offset - start;
+        let back = (self.codec.format().lookback as u64).min(read.saturating_sub(1));
+        feed.rewind(back);
+        below.shared.n_restarts += back >> 16;
     }
 
     /// Says what was wrong with the unit, and finds the next.
     fn failed(&mut self, feed: &mut Feed, below: &mut Below<'_>, trouble: Trouble) -> Option<Step> {
         let detected = feed.offset;
-        let read = detected - self.unit_start;
-        let back = (self.codec.format().lookback as u64).min(read.saturating_sub(1));
-        feed.rewind(back);
-        below.shared.n_restarts += back >> 16;
-        if read == 0 {
+        self.go_back(feed, below, self.unit_start);
+        if detected == self.unit_start {
             feed.skip(below, 1);
         }
         self.copies.iter_mut().for_each(Copies::end);

@@ -1,7 +1,8 @@
 //! Zstandard (RFC 8878): frames, among them skippable ones, as `zstd`, pzstd and `zstd --long` write them.
 //!
-//! The C library forgets, when it fails, what it decoded in the same call. So it is never given more than the one block it
-//! asks for, and what waits for room is taken out before more is given. So everything before the damaged block is kept.
+//! The C library forgets, when it fails, what it decoded in the same call. So it is never given more than one block, though it
+//! asks for the header behind it as well, and what waits for room is taken out before more is given. So everything before the
+//! damaged block is kept.
 
 use super::{
     Limits, Trouble,
@@ -26,7 +27,7 @@ static FORMAT: Format = Format {
     unit: "frame",
     magic: ZSTD,
     head_len: HEADER_LEN_MAX,
-    confirm_len: HEADER_LEN_MAX + 3,
+    confirm_len: HEADER_LEN_MAX + BLOCK_HEADER_LEN,
     // A block has at most 128 KiB, and a header or two.
     lookback: 130 << 10,
     padding: 0,
@@ -35,6 +36,7 @@ static FORMAT: Format = Format {
 const HEADER_LEN_MAX: usize = 18;
 /// What the decoder wants first: the magic number and one byte.
 const FIRST_WANTED: usize = 5;
+const BLOCK_HEADER_LEN: usize = 3;
 
 impl Zstd {
     pub(super) fn new(limits: &Limits) -> Zstd {
@@ -137,10 +139,11 @@ impl Codec for Zstd {
             return false;
         };
         // The first block: its type must not be the reserved one, and its size is limited.
-        head.get(header.len..header.len + 3).is_some_and(|block| {
-            let block = u32::from_le_bytes([block[0], block[1], block[2], 0]);
-            block >> 1 & 3 != 3 && (block >> 1 & 3 == 1 || block >> 3 <= 128 << 10)
-        })
+        head.get(header.len..header.len + BLOCK_HEADER_LEN)
+            .is_some_and(|block| {
+                let block = u32::from_le_bytes([block[0], block[1], block[2], 0]);
+                block >> 1 & 3 != 3 && (block >> 1 & 3 == 1 || block >> 3 <= 128 << 10)
+            })
     }
 
     fn begin(&mut self, head: &[u8]) -> Result<(), Trouble> {
@@ -177,7 +180,11 @@ impl Codec for Zstd {
             return Progress { n_in, n_out, state };
         };
         let state = loop {
-            let n_given = if self.is_full { 0 } else { self.n_wanted };
+            let n_given = match self.n_wanted {
+                _ if self.is_full => 0,
+                n if n > BLOCK_HEADER_LEN => n - BLOCK_HEADER_LEN,
+                n => n,
+            };
             let piece = &input[n_in..(n_in + n_given).min(input.len())];
             let was_full = self.is_full;
             let mut from = InBuffer::around(piece);
