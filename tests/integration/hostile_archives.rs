@@ -1,7 +1,7 @@
 //! Archives made to hurt: nesting, names and sizes (D10 to D12), through the whole program.
 
 use crate::{
-    fault_rows::{in_directory, log},
+    fault_rows::{self, in_directory, log},
     packed::gzip,
     support::{Rows, run, status, stderr, stdout},
     unpack_tar::{archive, entry, file, header},
@@ -9,6 +9,7 @@ use crate::{
 use std::{
     fs,
     path::Path,
+    process::Command,
     time::{Duration, Instant},
 };
 use tar::Header;
@@ -101,5 +102,36 @@ fn d12_an_exabyte_in_two_kilobytes() {
             "{}",
             rows.get(0, "notes")
         );
+    });
+}
+
+/// Thousands of packed members take no more memory than a few and what is told of each.
+#[test]
+#[cfg(target_os = "linux")]
+fn d7_many_packed_members_fit_into_little_memory() {
+    in_directory(|dir| {
+        let members = (0..10_000).map(|n| {
+            let packed = gzip(fault_rows::record(n).as_bytes());
+            file(&format!("logs/{n}.log.gz"), &packed)
+        });
+        let members: Vec<_> = members.collect();
+        fs::write(dir.join("logs.tar"), archive(&members)).expect("written");
+        let arguments = [
+            "export",
+            "--table",
+            "failures",
+            "--threads",
+            "1",
+            "logs.tar",
+        ];
+        let output = Command::new("sh")
+            .args(["-c", "ulimit -v 250000; exec \"$0\" \"$@\""])
+            .arg(env!("CARGO_BIN_EXE_coroner"))
+            .args(arguments)
+            .current_dir(dir)
+            .output()
+            .expect("it starts");
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        assert_eq!(Rows::parse(&stdout(&output)).sum("n_events"), 10_000);
     });
 }

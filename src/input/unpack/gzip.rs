@@ -10,10 +10,11 @@ use super::{
 };
 use crc32fast::Hasher;
 use flate2::{Decompress, FlushDecompress, Status};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(super) struct Gzip {
     part: Part,
-    inflate: Decompress,
+    inflate: Inflate,
     checksum: Hasher,
     /// What came of a header or trailer that is not whole yet.
     held: Vec<u8>,
@@ -26,6 +27,39 @@ enum Part {
     Header,
     Text,
     Trailer,
+}
+
+/// A decoder that is used again by another, once it is dropped. Its memory is aligned, and such memory glibc before 2.38 seldom finds
+/// again: an archive of a million packed members, each with a decoder of its own, would take 50 GB.
+struct Inflate(Option<Decompress>);
+
+static SPARES: Mutex<Vec<Decompress>> = Mutex::new(Vec::new());
+/// More than are in use at a time, as a rule.
+const SPARES_MAX: usize = 64;
+
+fn spares() -> MutexGuard<'static, Vec<Decompress>> {
+    SPARES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inflate {
+    fn new() -> Inflate {
+        let mut inflate = Inflate(spares().pop());
+        inflate.get().reset(false);
+        inflate
+    }
+
+    fn get(&mut self) -> &mut Decompress {
+        self.0.get_or_insert_with(|| Decompress::new(false))
+    }
+}
+
+impl Drop for Inflate {
+    fn drop(&mut self) {
+        let mut spares = spares();
+        if spares.len() < SPARES_MAX {
+            spares.extend(self.0.take());
+        }
+    }
 }
 
 static FORMAT: Format = Format {
@@ -49,7 +83,7 @@ impl Gzip {
     pub(super) fn new(limits: &Limits) -> Gzip {
         Gzip {
             part: Part::Header,
-            inflate: Decompress::new(false),
+            inflate: Inflate::new(),
             checksum: Hasher::new(),
             held: Vec::new(),
             is_header_wrong: false,
@@ -88,12 +122,11 @@ impl Gzip {
     }
 
     fn text(&mut self, input: &[u8], output: &mut [u8]) -> Progress {
-        let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
-        let result = self
-            .inflate
-            .decompress(input, output, FlushDecompress::None);
-        let n_in = (self.inflate.total_in() - before_in) as usize;
-        let n_out = (self.inflate.total_out() - before_out) as usize;
+        let inflate = self.inflate.get();
+        let (before_in, before_out) = (inflate.total_in(), inflate.total_out());
+        let result = inflate.decompress(input, output, FlushDecompress::None);
+        let n_in = (inflate.total_in() - before_in) as usize;
+        let n_out = (inflate.total_out() - before_out) as usize;
         self.checksum.update(&output[..n_out]);
         let state = match result {
             Ok(Status::StreamEnd) => {
@@ -117,7 +150,7 @@ impl Gzip {
             return more(n_in);
         };
         let checksum = self.checksum.clone().finalize().to_le_bytes();
-        let length = (self.inflate.total_out() as u32).to_le_bytes(); // as gzip counts
+        let length = (self.inflate.get().total_out() as u32).to_le_bytes(); // as gzip counts
         let state = match (trailer[..4] == checksum, trailer[4..] == length) {
             (true, true) if self.is_header_wrong => {
                 let words = "the checksum of its header is wrong, that of its text is right";
@@ -205,14 +238,16 @@ impl Codec for Gzip {
             return true;
         };
         let mut scratch = [0; TRIAL_LEN];
-        Decompress::new(false)
+        let mut inflate = Inflate::new();
+        inflate
+            .get()
             .decompress(&head[header.len..], &mut scratch, FlushDecompress::None)
             .is_ok()
     }
 
     fn begin(&mut self, _: &[u8]) -> Result<(), Trouble> {
         self.part = Part::Header;
-        self.inflate.reset(false);
+        self.inflate.get().reset(false);
         self.checksum.reset();
         self.held.clear();
         self.is_header_wrong = false;
