@@ -7,6 +7,9 @@ use std::{collections::VecDeque, ops::Range};
 /// About the length of a block: few enough bytes to stay in the cache from decoder to scan.
 pub const BLOCK_LEN: usize = 1 << 20;
 
+/// Room for the first bytes of a stream.
+const ROOM_LEN_MIN: usize = 64 << 10;
+
 /// A block is cut at any line, though a record or an entry may go on there, before it grows longer: what is made of pieces
 /// without end, or claims a length that never comes, must not fill the memory.
 pub const BLOCK_LEN_MAX: usize = 16 << 20;
@@ -172,12 +175,13 @@ impl Blocks {
         self.len -= n;
     }
 
-    /// Reads until `wanted` bytes are at hand, or none come.
+    /// Reads until `wanted` bytes are at hand, or none come. Room is made as it is used: most members of an archive are short.
     fn fill_to(&mut self, wanted: usize, fill: &mut impl FnMut(&mut [u8]) -> Filled) {
-        if self.buffer.len() < wanted {
-            self.buffer.resize(wanted, 0);
-        }
         while self.len < wanted && self.pause.is_none() {
+            if self.len == self.buffer.len() {
+                let room = (2 * self.len).max(ROOM_LEN_MIN).min(wanted);
+                self.buffer.resize(room, 0);
+            }
             match fill(&mut self.buffer[self.len..]) {
                 Filled::Bytes(n) => self.len += n,
                 pause => self.pause = Some(pause),
@@ -193,7 +197,10 @@ impl Blocks {
     /// The first `len` bytes, as a block; the rest moves to the buffer `spare`.
     fn take(&mut self, len: usize, mut spare: Vec<u8>) -> StreamBlock {
         let rest = &self.buffer[len..self.len];
-        spare.resize(rest.len().max(BLOCK_LEN), 0);
+        // Behind the end no room is needed.
+        if !rest.is_empty() || self.pause != Some(Filled::End) {
+            spare.resize(rest.len().max(BLOCK_LEN), 0);
+        }
         spare[..rest.len()].copy_from_slice(rest);
         self.len = rest.len();
         let mut bytes = std::mem::replace(&mut self.buffer, spare);
