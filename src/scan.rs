@@ -21,7 +21,11 @@ use crate::{
     },
     classify::{Classified, Classifier, Searcher, loose},
     event::{Clock, LocalTime, Machine, Trust},
-    lines::{self, Cpu, Line, Marks, Window, Work, nuls::find_nuls, with_best_cpu},
+    lines::{
+        self, Cpu, Line, Marks, Window, Work,
+        nuls::{HOLE_LEN, find_nuls, leading_nuls},
+        with_best_cpu,
+    },
     parse::{
         Head, HeadParser,
         access::{AccessLine, Formats, TimeReader},
@@ -384,7 +388,7 @@ impl<'c> Scanner<'c> {
                 break;
             }
             is_open = is_open && !record::has_tail(next);
-            ledger.collect_line(LineClass::Continuation, (line.next - line.start) as u64);
+            run.place(line).count(LineClass::Continuation, ledger);
             run.n_lines += 1;
             end = line.end;
             run.at = line.next;
@@ -554,8 +558,8 @@ impl<S: Sink> Work for Chunk<'_, '_, S> {
     }
 }
 
-/// The line at `at`; NULs before it that are longer than a line may be, and how many there are. Such NULs within a line end
-/// it, and begin the next.
+/// The line at `at`; NULs before it with which it would be longer than a line may be, and how many there are. NULs within a line that
+/// are too many end it, and begin the next ([`lines::nuls`]).
 #[inline(always)]
 fn line_behind_hole(bytes: &[u8], at: usize) -> (usize, Line) {
     let line = Line::at(bytes, at, bytes.len());
@@ -576,6 +580,17 @@ fn part_at_holes(bytes: &[u8], mut line: Line) -> (usize, Line) {
         }
         n_hole += nuls.len();
         line.start += nuls.len();
+    }
+    if line.end - line.start > LINE_LEN_MAX {
+        let n_nuls = leading_nuls(&bytes[line.start..line.end]);
+        n_hole += n_nuls;
+        line.start += n_nuls;
+    }
+    if line.end - line.start > LINE_LEN_MAX
+        && let Some(nuls) = find_nuls(&bytes[line.start..line.end], HOLE_LEN)
+    {
+        line.end = line.start + nuls.start;
+        line.next = line.end;
     }
     (n_hole, line)
 }
@@ -599,7 +614,7 @@ fn refuse(reason: Reason, place: Place, ledger: &mut Ledger) {
     ledger.collect_unparsed(reason, place.evidence.offset);
 }
 
-/// A record of `len` bytes that holds no other.
+/// A record that holds no other, and of which `len` bytes were looked at.
 fn emit_record(
     head: Head,
     known: Classified<'_>,
@@ -608,7 +623,9 @@ fn emit_record(
     ledger: &mut Ledger,
     sink: &mut impl Sink,
 ) {
-    let is_whole = !known.tail.open && !record::is_cut(len);
+    let is_overlong = len >= LINE_LEN_MAX;
+    ledger.n_overlong += u64::from(is_overlong);
+    let is_whole = !known.tail.open && !record::is_cut(len) && !is_overlong;
     emit_whole_or_cut(is_whole, head, known, place, ledger, sink);
 }
 

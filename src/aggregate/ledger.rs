@@ -97,6 +97,8 @@ pub struct Ledger {
     pub bytes: [u64; LineClass::ALL.len()],
     /// NUL bytes before a record or alone: the hole that `copytruncate` leaves under a writer that does not append.
     pub n_hole_bytes: u64,
+    /// Records of more bytes than are looked at.
+    pub n_overlong: u64,
     /// Unparsed lines by reason, and the offset of the first of each.
     pub reasons: [u64; Reason::ALL.len()],
     pub first_unparsed: [Option<u64>; Reason::ALL.len()],
@@ -247,6 +249,7 @@ impl Ledger {
             self.bytes[class] += other.bytes[class];
         }
         self.n_hole_bytes += other.n_hole_bytes;
+        self.n_overlong += other.n_overlong;
         for reason in 0..Reason::ALL.len() {
             self.reasons[reason] += other.reasons[reason];
             self.first_unparsed[reason] =

@@ -193,6 +193,12 @@ fn content_problems(state: &SourceState, ledger: &Ledger) -> Vec<String> {
             "lines that hold two records, by a torn write or an imitation: {n}"
         ));
     }
+    if ledger.n_overlong > 0 {
+        problems.push(format!(
+            "records longer than 1 MiB, whose rest is not looked at: {}",
+            ledger.n_overlong
+        ));
+    }
     if ledger.n_hole_bytes > 0 && state.lost.is_empty() {
         problems.push(format!(
             "{} NUL bytes (a hole left by a rotation) skipped",

@@ -11,7 +11,10 @@ use crate::{
     aggregate::{Ledger, LineClass, limits::LINE_LEN_MAX},
     classify::Classifier,
     engine::SourceState,
-    lines::{self, Line, nuls::find_nuls},
+    lines::{
+        self, Line,
+        nuls::{HOLE_LEN, find_nuls},
+    },
     parse::{
         forged::{self, Lookout, apart::Apart},
         record::{self, RECORD_LEN_MAX},
@@ -186,7 +189,7 @@ impl<'c> Finder<'c> {
         let record = self.record(block, start, reading);
         let offset = block.offset + at as u64;
         let (known, is_event, anew) = self.classify(&record, block, start, offset, reading);
-        let has_hole = self.at.has_hole || find_nuls(&bytes[..at], LINE_LEN_MAX).is_some();
+        let has_hole = self.at.has_hole || find_nuls(&bytes[..at], HOLE_LEN).is_some();
         let line = self.at.n_lines + n_before + 1;
         let is_start = is_event || at == start || bytes[start..at].iter().all(|&byte| byte == 0);
         let doubt = match wanted.place.line {
@@ -284,7 +287,7 @@ impl<'c> Finder<'c> {
         let bytes = block.bytes;
         let n_open = u64::from(!bytes.is_empty() && !bytes.ends_with(b"\n"));
         self.at.n_lines += memchr_iter(b'\n', bytes).count() as u64 + n_open;
-        self.at.has_hole |= bytes.is_empty() || find_nuls(bytes, LINE_LEN_MAX).is_some();
+        self.at.has_hole |= bytes.is_empty() || find_nuls(bytes, HOLE_LEN).is_some();
         let n = self.context.n_before;
         if n > 0 {
             let last = self.lines_before(bytes);

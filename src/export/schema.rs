@@ -141,7 +141,7 @@ pub static EVENTS: Table = Table {
         ),
         text(
             "trust",
-            "confirmed; cut: part of it is missing; torn: two heads in one line; injected: a line that somebody else wrote to look like a record, which counts nowhere",
+            "confirmed; cut: part of it is missing, or may be, as it ends with its file and without a newline; torn: two heads in one line; injected: a line that somebody else wrote to look like a record, which counts nowhere",
         ),
         text("source", "file the record is in"),
         integer("offset", "offset of its first byte in the decoded stream"),

@@ -1,6 +1,6 @@
 //! Bytes that come piece by piece, as blocks that end where a record begins, in bounded memory.
 
-use crate::lines::nuls::{find_nuls, leading_nuls, trailing_nuls};
+use crate::lines::nuls::{HOLE_LEN, find_nuls, leading_nuls, trailing_nuls};
 use memchr::{memchr, memrchr};
 use std::{collections::VecDeque, ops::Range};
 
@@ -130,13 +130,17 @@ impl Blocks {
             }
             if self.last_line_len() > self.line_len_max.max(BLOCK_LEN) {
                 let line = &self.buffer[self.len - self.last_line_len()..self.len];
-                if let Some(nuls) = find_nuls(line, self.line_len_max) {
-                    let end = self.len - line.len() + nuls.start;
+                let n_leading = leading_nuls(line);
+                if let Some(end) = self.end_at_nuls(n_leading, self.line_len_max) {
                     return Some(self.take(end, spare));
                 }
                 // As long as NULs come there may be enough of them.
-                if trailing_nuls(line) == 0 || self.len >= BLOCK_LEN_MAX {
-                    return Some(self.skip_line(&mut fill, spare));
+                let len = line.len() - n_leading - trailing_nuls(&line[n_leading..]);
+                if len > self.line_len_max.max(BLOCK_LEN) {
+                    return Some(match self.end_at_nuls(n_leading, HOLE_LEN) {
+                        Some(end) => self.take(end, spare),
+                        None => self.skip_line(n_leading, &mut fill, spare),
+                    });
                 }
             }
             if self.len >= BLOCK_LEN_MAX {
@@ -189,6 +193,15 @@ impl Blocks {
         }
     }
 
+    /// Where the line at the end of the buffer, which begins with `n_leading` NULs, has more than `len` of them.
+    fn end_at_nuls(&self, n_leading: usize, len: usize) -> Option<usize> {
+        let start = self.len - self.last_line_len();
+        // Before lines at hand they may be as many as they want.
+        let from = if start == 0 { n_leading } else { 0 };
+        let nuls = find_nuls(&self.buffer[start + from..self.len], len)?;
+        Some(start + from + nuls.start)
+    }
+
     fn last_line_len(&self) -> usize {
         let bytes = &self.buffer[..self.len];
         self.len - memrchr(b'\n', bytes).map_or(0, |newline| newline + 1)
@@ -215,32 +228,38 @@ impl Blocks {
         }
     }
 
-    /// Drops all but the beginning of the overlong line at the end of the buffer, up to and with its newline, or up to NULs
-    /// that begin another.
+    /// Drops all but the beginning of the overlong line at the end of the buffer, behind `n_leading` NULs, up to and with its newline,
+    /// or up to NULs that begin another.
     fn skip_line(
         &mut self,
+        n_leading: usize,
         fill: &mut impl FnMut(&mut [u8]) -> Filled,
         spare: Vec<u8>,
     ) -> StreamBlock {
-        let kept = self.len - self.last_line_len() + self.line_len_max;
+        let kept = self.len - self.last_line_len() + n_leading + self.line_len_max;
         let mut n_omitted = (self.len - kept) as u64;
+        let mut n_nuls = trailing_nuls(&self.buffer[kept..self.len]);
         self.len = kept;
-        let mut n_nuls = trailing_nuls(&self.buffer[..self.len]) as u64;
         let mut block = self.take(kept, spare);
         let mut n_hole = 0;
         while self.pause.is_none() {
             self.fill_to(BLOCK_LEN, fill);
             let newline = memchr(b'\n', &self.buffer[..self.len]);
             let end = newline.map_or(self.len, |newline| newline + 1);
+            let bytes = &self.buffer[..end];
             // They may go on from what was dropped before.
-            let n_further = leading_nuls(&self.buffer[..end]);
-            if n_nuls + n_further as u64 > self.line_len_max as u64 {
-                n_omitted -= n_nuls;
-                n_hole = n_nuls;
+            if n_nuls + leading_nuls(bytes) > HOLE_LEN {
+                n_omitted -= n_nuls as u64;
+                n_hole = n_nuls as u64;
                 break;
             }
-            let n_trailing = trailing_nuls(&self.buffer[..end]);
-            n_nuls = n_trailing as u64 + if n_trailing == end { n_nuls } else { 0 };
+            if let Some(nuls) = find_nuls(bytes, HOLE_LEN) {
+                n_omitted += nuls.start as u64;
+                self.drop_first(nuls.start);
+                break;
+            }
+            let n_trailing = trailing_nuls(bytes);
+            n_nuls = n_trailing + if n_trailing == end { n_nuls } else { 0 };
             n_omitted += end as u64;
             self.drop_first(end);
             if newline.is_some() {

@@ -2,9 +2,13 @@
 //! length was on disk before its content.
 //!
 //! A short one belongs to the line it stands in. One longer than a line may be begins a line of its own, wherever it stands, so that
-//! what comes behind it is read though nothing else parts it from what came before.
+//! what comes behind it is read though nothing else parts it from what came before. In a line that is longer than that without it, one
+//! of more than [`HOLE_LEN`] does: else what comes behind would not be looked at.
 
 use std::ops::Range;
+
+/// See the module: a page of memory, of which holes are made.
+pub const HOLE_LEN: usize = 4096;
 
 /// How many NULs `bytes` begin with.
 pub fn leading_nuls(bytes: &[u8]) -> usize {

@@ -109,6 +109,43 @@ fn cases() -> Vec<Vec<Part>> {
         // As long as a line may be, and no longer.
         vec![text(RECORD), hole(MIB), text(RECORD)],
         vec![text(&records), hole(300_000), text(&records)],
+        // No longer, but too long with what stands behind, or with what stands before.
+        vec![text(&records), hole(MIB - 9), text(RECORD), text(RECORD)],
+        vec![
+            text(&records),
+            text(cut),
+            hole(MIB - 90),
+            text(RECORD),
+            text(&records.repeat(400)),
+        ],
+        vec![hole(MIB - 9), text(cut), hole(5000), text(RECORD)],
+        vec![text(&"x".repeat(MIB - 9)), hole(5000), text(RECORD)],
+        vec![
+            text(&records),
+            text(&"x".repeat(MIB - 4000)),
+            hole(5000),
+            text(&"y".repeat(2 * MIB)),
+            hole(4097),
+            text(RECORD),
+            hole(900_000),
+            text(cut),
+            hole(900_000),
+            text(RECORD),
+        ],
+        vec![
+            text(&records),
+            text(&"x".repeat(2 * MIB - 2000)),
+            hole(4096),
+            text(&"y".repeat(MIB)),
+            hole(9000),
+            text(RECORD),
+        ],
+        vec![
+            text(&"x".repeat(700_000)),
+            hole(5000),
+            hole(3 * MIB),
+            text(RECORD),
+        ],
         // A line that is too long by itself.
         vec![
             text(&records),
@@ -117,6 +154,61 @@ fn cases() -> Vec<Vec<Part>> {
             text(RECORD),
         ],
     ]
+}
+
+/// Whatever their number, what stands behind NULs is read.
+#[test]
+fn what_stands_behind_zeros_is_read_however_many_they_are() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    for n in [9, 5000, MIB - RECORD.len(), MIB - 1, MIB, MIB + 1, 3 * MIB] {
+        for (before, n_events) in [("", 3), (&RECORD[..70], 4)] {
+            let parts = [
+                Part::Text([RECORD, before].concat().into_bytes()),
+                Part::Hole(n),
+                Part::Text(RECORD.repeat(2).into_bytes()),
+            ];
+            write(&path, &parts, false);
+            for mmap in [Mmap::Auto, Mmap::Never] {
+                let scanned = scan(&path, 1, 0, mmap);
+                assert_eq!(
+                    scanned.ledgers[0].n_events, n_events,
+                    "{n} {before} {mmap:?}"
+                );
+            }
+        }
+    }
+}
+
+/// The rest of what is longer than a line may be is not looked at: its record is cut, and that is said. All bytes are accounted for.
+#[test]
+fn a_record_that_is_not_read_to_its_end_is_cut() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("error.log");
+    let rest = "\", client: 192.0.2.1, server: a\n";
+    for n in [MIB - 2000, MIB - OPEN.len(), MIB, 3 * MIB] {
+        for newline in ["", "\n"] {
+            let open = [OPEN.trim_end(), newline].concat();
+            let text = [RECORD, &open, &"x".repeat(n), rest, RECORD].concat();
+            fs::write(&path, &text).expect("written");
+            let is_cut = n > MIB - 2000;
+            for mmap in ["auto", "never"] {
+                let options = ["export", "--mmap", mmap, "error.log", "--table"];
+                let run = |table| run(directory.path(), &[&options[..], &[table]].concat());
+                let sources = Rows::parse(&stdout(&run("sources")));
+                assert_eq!(
+                    (sources.sum("n_events"), sources.sum("n_cut")),
+                    (3, is_cut.into())
+                );
+                let problems = sources.get(0, "problems");
+                let said = "records longer than 1 MiB, whose rest is not looked at: 1";
+                assert_eq!(problems, if is_cut { said } else { "" }, "{n} {mmap}");
+                let events = Rows::parse(&stdout(&run("events")));
+                let trust = if is_cut { "cut" } else { "confirmed" };
+                assert_eq!(events.get(1, "trust"), trust, "{n} {mmap}");
+            }
+        }
+    }
 }
 
 #[test]
