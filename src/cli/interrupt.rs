@@ -8,7 +8,7 @@
 use super::progress;
 use crate::export;
 use signal_hook::{
-    consts::{SIGHUP, SIGINT, SIGTERM},
+    consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ},
     flag,
     iterator::Signals,
     low_level::emulate_default_handler,
@@ -21,6 +21,8 @@ use std::{
 
 /// From here on signals clean up first. Where that cannot be had they end the process as they always do.
 pub fn install() {
+    // A write beyond the greatest size of a file fails then, as on a full disk, and does not kill.
+    let _ = flag::register(SIGXFSZ, Arc::default());
     let (sender, installed) = mpsc::channel::<()>();
     // The thread first: with handlers and nobody to wait for them, Ctrl-C would do nothing.
     let thread = thread::Builder::new()

@@ -63,8 +63,6 @@ impl Failure {
     }
 }
 
-/// Writes `coroner: kind: message` to stderr, harmless for a terminal; further lines stand below it, indented. A closed stderr is no
-/// reason to stop.
 /// Says each of `errors`, notes among them; whether all are notes.
 pub fn say_all(errors: &[Error]) -> bool {
     for error in errors {
@@ -74,6 +72,8 @@ pub fn say_all(errors: &[Error]) -> bool {
     errors.iter().all(Error::is_note)
 }
 
+/// Writes `coroner: kind: message` to stderr, harmless for a terminal; further lines stand below it, indented. A closed stderr is no
+/// reason to stop.
 pub fn say(kind: &str, message: &str) {
     let message = text::for_lines(message.as_bytes()).replace('\n', "\n  ");
     let _ = writeln!(io::stderr().lock(), "coroner: {kind}: {message}");

@@ -66,7 +66,12 @@ pub(super) struct Named {
 impl Named {
     /// Where an output must not go.
     pub(super) fn paths(&self, plan: &Plan) -> Vec<PathBuf> {
-        let paths = self.found.iter().map(|found| found.name.clone());
+        let path = |found: &Found| match &found.place {
+            // What a shell opened has a name here, too.
+            Place::Stdin => PathBuf::from("/dev/stdin"),
+            Place::File(path) | Place::Pipe(path) => path.clone(),
+        };
+        let paths = self.found.iter().map(path);
         let config = plan.config.iter().flat_map(nginx_config::paths);
         paths.chain(config).collect()
     }

@@ -68,6 +68,9 @@ impl Output {
         if !overwrite && fs::symlink_metadata(path).is_ok() {
             return refused("it exists; --force overwrites it");
         }
+        if path.is_symlink() && !path.exists() {
+            return refused("it is a link to nothing");
+        }
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.clone());
         let mut builder = builder();
         builder.prefix(temporary::PREFIX).suffix(temporary::SUFFIX);
@@ -107,6 +110,9 @@ impl Output {
 
     /// The same for all that one run writes: whatever ends it leaves the set of this one or of an earlier one.
     pub fn finish_all(outputs: impl IntoIterator<Item = Output>) -> Result<(), Error> {
+        let mut outputs: Vec<Output> = outputs.into_iter().collect();
+        // Here most fail, on a full disk; and dropping one that did waits for whoever names.
+        outputs.iter_mut().try_for_each(Output::sync)?;
         let mut naming = Naming::begin();
         let mut outputs = outputs.into_iter();
         let done = outputs.try_for_each(|output| output.name(&mut naming));
@@ -151,7 +157,7 @@ impl Write for Output {
     }
 }
 
-/// Content, then name, then directory: a crash at any moment leaves the old state or the new one.
+/// The name of what is on disk already, then its directory: a crash at any moment leaves the old state or the new one.
 fn persist(
     temporary: BufWriter<Growing>,
     path: &Path,
@@ -161,9 +167,12 @@ fn persist(
     let Growing { temporary, .. } = temporary
         .into_inner()
         .map_err(io::IntoInnerError::into_error)?;
-    temporary.as_file().sync_all()?;
     temporary.persist(path, overwrite, naming)?;
-    File::open(directory(path))?.sync_all()
+    match File::open(directory(path)) {
+        // Who may write into a directory need not be allowed to read it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        directory => directory?.sync_all(),
+    }
 }
 
 /// A file of which the disk gets parts while others are made, so that at the end little is left to wait for.

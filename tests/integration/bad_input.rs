@@ -362,6 +362,19 @@ fn outputs_are_whole_or_absent_and_never_overwrite_unasked() {
             fs::read_to_string(dir.join("a.log")).expect("there"),
             RECORD
         );
+        // Nor onto what a shell opened as standard input.
+        let log = fs::File::open(dir.join("a.log")).expect("there");
+        let output = coroner()
+            .current_dir(dir)
+            .args(["export", "-", "-f", "csv", "-o", "a.log", "--force"])
+            .stdin(log)
+            .output()
+            .expect("it starts");
+        assert_eq!(status(&output), 3, "{}", stderr(&output));
+        assert_eq!(
+            fs::read_to_string(dir.join("a.log")).expect("there"),
+            RECORD
+        );
         let output = export(&["no/such/directory/x.csv"]);
         assert_eq!(status(&output), 3);
         let left: Vec<_> = fs::read_dir(dir)
@@ -376,6 +389,37 @@ fn outputs_are_whole_or_absent_and_never_overwrite_unasked() {
             .filter(|name| name.contains(".part"))
             .collect();
         assert!(left.is_empty(), "{left:?}");
+    });
+}
+
+/// An output is there once it has its name, whoever may list its directory.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_directory_that_may_be_written_and_not_read() {
+    use std::os::unix::fs::PermissionsExt;
+    in_directory(|dir| {
+        let set = |path: &Path, mode: u32| {
+            fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("set");
+        };
+        let drop_box = dir.join("box");
+        fs::write(dir.join("a.log"), RECORD).expect("written");
+        fs::create_dir(&drop_box).expect("made");
+        set(dir, 0o755);
+        set(&drop_box, 0o333);
+        let output = std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--clear-groups"])
+            .arg(coroner().get_program())
+            .args(["a.log", "-o", "box/report.html"])
+            .current_dir(dir)
+            .output()
+            .expect("it starts");
+        set(&drop_box, 0o755);
+        if stderr(&output).contains("setpriv") || fs::read_dir("/root").is_err() {
+            eprintln!("skipped: only root may become another");
+            return;
+        }
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        assert!(drop_box.join("report.html").exists());
     });
 }
 
@@ -418,6 +462,10 @@ fn a_link_stays_and_what_it_leads_to_is_overwritten() {
         assert!(fs::symlink_metadata(dir.join("link.csv")).is_ok_and(|meta| meta.is_symlink()));
         let text = fs::read_to_string(dir.join("real.csv")).expect("there");
         assert!(text.contains("10.0.0.1:80"), "{text}");
+        // It stays, too, if it leads to nothing.
+        fs::remove_file(dir.join("real.csv")).expect("removed");
+        assert_eq!(status(&export(&["--force"])), 3);
+        assert!(fs::symlink_metadata(dir.join("link.csv")).is_ok_and(|meta| meta.is_symlink()));
     });
 }
 

@@ -162,6 +162,36 @@ fn e8_what_belongs_together_without_end_fills_no_memory() {
     });
 }
 
+/// Of an output that fits nowhere nothing is left, and the run ends: a report is written at once, when all is known.
+#[test]
+fn e6_files_that_may_not_grow() {
+    in_directory(|dir| {
+        fs::write(dir.join("a.log"), log(1_000)).expect("written");
+        for arguments in [
+            &["a.log", "-o", "report.html"][..],
+            &["export", "a.log", "-o", "tables/", "--format", "csv"],
+            &["compare", "a.log", "--after", "a.log", "-o", "fixed.html"],
+        ] {
+            let output = Command::new("timeout")
+                .args(["-s", "KILL", "60", "prlimit", "--fsize=1024"])
+                .arg(coroner().get_program())
+                .args(arguments)
+                .current_dir(dir)
+                .stdin(Stdio::null())
+                .output()
+                .expect("coreutils are there");
+            let what = format!("{arguments:?}: {}", stderr(&output));
+            if what.contains("prlimit") {
+                eprintln!("skipped: no prlimit");
+                return;
+            }
+            assert_eq!(output.status.code(), Some(3), "{what}");
+            assert!(what.contains("File too large"), "{what}");
+            assert_eq!(fs::read_dir(dir).expect("listed").count(), 1, "{what}");
+        }
+    });
+}
+
 #[test]
 fn e10_few_descriptors_are_enough() {
     in_directory(|dir| {
