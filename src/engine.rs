@@ -113,6 +113,17 @@ impl Scanned {
         (self.found, self.beginnings)
     }
 
+    /// What could not be read then may be readable now.
+    fn has_counted(&self, portion: &Portion) -> bool {
+        let found = self
+            .sources
+            .binary_search_by_key(&portion.source, |state| state.key);
+        found.is_ok_and(|index| {
+            let state = &self.sources[index];
+            state.is_scanned() && portion.block.offset < state.decoded_bytes
+        })
+    }
+
     /// Index of a source in `sources` and `ledgers`.
     pub fn index_of(&self, source: SourceKey) -> usize {
         let found = self
@@ -305,11 +316,20 @@ impl World<'_> {
             siblings,
             sample,
         };
-        let mut begins_like = None;
-        let twin =
-            self.beginnings
-                .twin(self.found, &stream, self.config, archives, &mut begins_like);
+        let (mut begins_like, mut is_unread) = (None, self.beginnings.is_unread(state.key));
+        let twin = self.beginnings.twin(
+            self.found,
+            &stream,
+            self.config,
+            archives,
+            &mut begins_like,
+            &mut is_unread,
+        );
         state.begins_like = begins_like.filter(|_| twin.is_none());
+        if is_unread {
+            let path = state.place.path().to_owned();
+            state.problems.push(Error::Compare { path });
+        }
         twin
     }
 }
@@ -622,7 +642,8 @@ pub fn replay<'c, S: Sink + Send>(
                 let mut portions: Vec<Portion> = Vec::new();
                 loop {
                     portions.clear();
-                    let drawn = std::iter::from_fn(|| crew::draw(&mut feed));
+                    let drawn = std::iter::from_fn(|| crew::draw(&mut feed))
+                        .filter(|portion| scanned.has_counted(portion));
                     portions.extend(drawn.take(crew.states.len()));
                     if portions.is_empty() {
                         break;

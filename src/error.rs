@@ -14,6 +14,8 @@ pub enum Error {
         offset_bytes: u64,
         source: io::Error,
     },
+    /// It could not be compared with others, since it or one of them could not be read once more.
+    Compare { path: PathBuf },
     /// A mistake of this program: it panicked on these bytes of the decoded stream, and went on behind them. `None`: up to
     /// the end.
     Internal {
@@ -58,6 +60,11 @@ impl fmt::Display for Error {
             } => {
                 write!(f, "cannot read `{}` at byte {offset_bytes}", path.display())
             }
+            Error::Compare { path } => write!(
+                f,
+                "cannot compare `{}` with others, of which one cannot be read once more: lines may count twice",
+                path.display()
+            ),
             Error::Internal {
                 path,
                 start,

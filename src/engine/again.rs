@@ -17,7 +17,9 @@ pub(super) fn missed(scanned: &Scanned, stored: u32, again: Vec<SourceState>) ->
             true => now.file.map(identity) == before.file.map(identity),
             false => now.file == before.file,
         };
-        has_all && is_kept && is_old && now.kind == before.kind && now.is_mapped == before.is_mapped
+        let has_read = now.problems.len() <= before.problems.len();
+        let is_read_alike = now.kind == before.kind && now.is_mapped == before.is_mapped;
+        has_all && has_read && is_kept && is_old && is_read_alike
     };
     if before.len() == again.len() && before.iter().zip(&again).all(is_same) {
         return None;

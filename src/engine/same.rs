@@ -56,7 +56,7 @@ use crate::{
         Found, Kind, Place,
         kind::SAMPLE_LEN,
         stream::BLOCK_LEN,
-        unpack::{Item, Limits},
+        unpack::{Item, Limits, Trouble},
     },
     parse::{
         record,
@@ -82,6 +82,8 @@ pub(super) struct Beginnings {
     by_line: ByLine,
     /// Of each file: however it is read, this decides which of two is the elder.
     forms: Vec<Form>,
+    /// Files of which the beginning is not known, though they may be read by now.
+    unread: HashSet<u32>,
     /// Where they begin inside of others, as far as that is known.
     overlaps: Overlaps,
     /// Those that end inside of a record that others hold whole.
@@ -126,11 +128,15 @@ pub(super) fn prepare<S: Send>(
     let mut beginnings = Beginnings {
         by_line: HashMap::new(),
         forms: heads.iter().map(|(_, head)| head.form).collect(),
+        unread: HashSet::new(),
         overlaps: Overlaps::default(),
         cut: HashSet::new(),
         filter: config.filter.clone(),
     };
     for ((found, head), stored) in heads.iter().zip(0..) {
+        if head.is_unread {
+            beginnings.unread.insert(stored);
+        }
         if let Some(line) = head.line {
             let name = found.name.as_os_str().as_encoded_bytes();
             let elder = Elder::new(stored, None, name, head.prefixes);
@@ -170,19 +176,32 @@ impl Beginnings {
             progress.read(size(found));
             members.unwrap_or_default()
         });
-        for (line, elder) in members.into_iter().flatten() {
-            self.by_line.entry(line).or_default().push(elder);
+        for ((stored, _), members) in archives.iter().zip(members) {
+            for (line, elder) in members.elders {
+                self.by_line.entry(line).or_default().push(elder);
+            }
+            if members.is_unread {
+                self.unread.insert(*stored);
+            }
         }
     }
 }
 
 /// The members of an archive with the hashes of their first lines.
-fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
-    let mut members = Vec::new();
+#[derive(Default)]
+struct Members {
+    elders: Vec<(u64, Elder)>,
+    /// The system refused to read all of it.
+    is_unread: bool,
+}
+
+fn members(stored: u32, found: &Found, limits: &Limits) -> Members {
+    let mut members = Members::default();
     let Place::File(path) = &found.place else {
         return members;
     };
     let Some(mut unpacker) = unpacker(path, limits) else {
+        members.is_unread = true;
         return members;
     };
     let (mut room, mut head) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
@@ -211,9 +230,13 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Vec<(u64, Elder)> {
                     &name,
                     Prefixes::of(&head[..len]),
                 );
-                members.extend(first_line(&head[..len]).map(|line| (line, elder)));
+                let elder = first_line(&head[..len]).map(|line| (line, elder));
+                members.elders.extend(elder);
             }
-            Item::Bytes(_) | Item::Problem(_) => {}
+            Item::Problem(problem) => {
+                members.is_unread |= matches!(problem.trouble, Trouble::Read(_));
+            }
+            Item::Bytes(_) => {}
             Item::End => return members,
         }
     }
@@ -275,6 +298,11 @@ impl Beginnings {
         }
     }
 
+    /// Whether nobody could look how it begins.
+    pub(super) fn is_unread(&self, key: SourceKey) -> bool {
+        self.unread.contains(&(key.stored() as u32))
+    }
+
     fn form(&self, key: SourceKey) -> Form {
         self.forms.get(key.stored()).copied().unwrap_or_default()
     }
@@ -297,7 +325,7 @@ impl Beginnings {
     }
 
     /// The elders that a stream is the same as so far; `archives` that are open are used if they can be. In `begins_like` comes one
-    /// that has lines in common with it, and how many, but too few to be sure.
+    /// that has lines in common with it, and how many, but too few to be sure; `is_unread` tells that one could not be read.
     pub(super) fn twin<'e>(
         &'e self,
         found: &[Found],
@@ -305,6 +333,7 @@ impl Beginnings {
         config: &EngineConfig,
         archives: &mut OpenArchives,
         begins_like: &mut Option<(SourceKey, u64)>,
+        is_unread: &mut bool,
     ) -> Option<Twin> {
         if self.forms.is_empty() {
             return None; // nothing is counted
@@ -322,19 +351,20 @@ impl Beginnings {
         let mut alike = Alike::default();
         for elder in elders.filter(is_elder) {
             let Some(source) = elder.open(found, &config.limits, archives) else {
+                *is_unread |= elder.is_in_file(found);
                 continue;
             };
             let mut source = source.with_line_ends(elder.prefixes.line_ends, prefixes.line_ends);
             let mut bytes = vec![0; sample.len().max(SAMPLE_LEN)];
             let len = fill(&mut source, &mut bytes);
             bytes.truncate(len);
+            *is_unread |= source.has_failed();
             let common = common_len(sample, &bytes);
             let goes_no_further = common == bytes.len() || common == sample.len();
             let is_known = !stream.needs_client() || record::has_tail(&sample[..common]);
-            let is_copied =
-                || common == sample.len() && elder.is_copied(stream, found, &bytes, config);
-            let counts =
-                (is_known || is_copied()) && elder.counts_like(stream.state, found, &bytes, config);
+            let mut is_copied = || elder.is_copied(stream, found, &bytes, config, is_unread);
+            let counts = (is_known || common == sample.len() && is_copied())
+                && elder.counts_like(stream.state, found, &bytes, config);
             let is_same = counts && (goes_no_further || common >= SAME_LEN_MIN);
             if counts && !is_same {
                 let n_lines = memchr::memchr_iter(b'\n', &sample[..common]).count() as u64;
@@ -357,12 +387,14 @@ impl Beginnings {
                 continue;
             }
             let Some(mut source) = elder.open(found, &config.limits, archives) else {
+                *is_unread = true;
                 continue;
             };
             source.skip(*offset);
             let mut bytes = vec![0; sample.len()];
             let len = fill(&mut source, &mut bytes);
             bytes.truncate(len);
+            *is_unread |= source.has_failed();
             let common = common_len(sample, &bytes);
             alike.add(OpenElder::new(elder.key(), bytes, source), common, archives);
         }
@@ -468,6 +500,7 @@ impl Elder {
         found: &[Found],
         bytes: &[u8],
         config: &EngineConfig,
+        is_unread: &mut bool,
     ) -> bool {
         let (state, sample) = (stream.state, stream.sample);
         if !is_of_one(self, state) && first_time(sample) == last_time(sample) {
@@ -483,10 +516,18 @@ impl Elder {
         match (open(self), open(&own)) {
             (Some(a), Some(b)) => {
                 let (from, to) = (self.prefixes.line_ends, Prefixes::of(sample).line_ends);
-                are_same(a.with_line_ends(from, to), b)
+                are_same(a.with_line_ends(from, to), b, is_unread)
             }
-            _ => false,
+            _ => {
+                *is_unread |= self.is_in_file(found) && own.is_in_file(found);
+                false
+            }
         }
+    }
+
+    /// And so it can be read once more.
+    fn is_in_file(&self, found: &[Found]) -> bool {
+        matches!(found[self.stored as usize].place, Place::File(_))
     }
 
     fn open(
@@ -501,7 +542,7 @@ impl Elder {
         let Some(member) = self.member else {
             return match open(path, limits)? {
                 Opened::File(source) => Some(source),
-                Opened::Archive => None,
+                Opened::Archive | Opened::Unread => None,
             };
         };
         let mut unpacked = match archives.take(self.stored, member) {

@@ -171,6 +171,50 @@ fn a14_a_second_pass_that_cannot_read_is_said() {
     }
 }
 
+/// Copies are found by reading their elders once more, and members of archives may be there for the second pass only.
+#[test]
+fn a14_copies_that_cannot_be_compared_are_said() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let directory = directory.path();
+    if !has_strace(directory) {
+        return;
+    }
+    let log = |client: usize| -> String {
+        let record = RECORD.replace("192.0.2.1", &format!("192.0.2.{client}"));
+        (10..30)
+            .map(|second| record.replacen("23:46", &format!("23:{second}"), 1))
+            .collect()
+    };
+    let tar = archive(&[
+        file("x.log", log(2).as_bytes()),
+        file("y.log", log(3).as_bytes()),
+    ]);
+    let names = ["a.log", "b.log.gz", "c.tar", "d.tar"];
+    fs::write(directory.join(names[0]), log(1)).expect("written");
+    fs::write(directory.join(names[1]), gzip(log(1).as_bytes())).expect("written");
+    fs::write(directory.join(names[2]), &tar).expect("written");
+    fs::write(directory.join(names[3]), &tar).expect("written");
+    for name in names {
+        for (call, error) in [("openat", "EIO"), ("read", "EIO"), ("statx", "ESTALE")] {
+            for when in 1..=6 {
+                for table in ["events", "sources"] {
+                    let output = injected(directory, name, (call, error, when), table);
+                    let rows = Rows::parse(&stdout(&output));
+                    let n_events = match table {
+                        "events" => rows.len() as u64,
+                        _ => rows.sum("n_events"),
+                    };
+                    let said = stderr(&output);
+                    let what = format!("{call} {when} of {name}, {n_events} {table}: {said}");
+                    assert!(!said.contains("internal error"), "{what}");
+                    let is_said = status(&output) == 1 && !said.is_empty();
+                    assert!(is_said || status(&output) == 0 && n_events == 60, "{what}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a15_interrupted_reads_change_nothing() {
     let directory = tempfile::tempdir().expect("a directory");

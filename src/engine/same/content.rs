@@ -7,10 +7,10 @@ use super::{
 };
 use crate::input::{
     Content, Mmap, Stored, Unpacker,
-    unpack::{Item, Limits, container},
+    unpack::{Item, Limits, Trouble, container},
 };
 use std::{
-    io::{self, BufReader, Cursor, Read},
+    io::{self, BufReader, Chain, Cursor, Read},
     path::Path,
 };
 
@@ -19,6 +19,8 @@ pub(super) enum Opened {
     /// A file that is no archive.
     File(Source),
     Archive,
+    /// The system refused it.
+    Unread,
 }
 
 /// The stored bytes of a file.
@@ -38,15 +40,21 @@ pub(super) fn unpacker(path: &Path, limits: &Limits) -> Option<Unpacker> {
 }
 
 pub(super) fn open(path: &Path, limits: &Limits) -> Option<Opened> {
-    let mut reader = stored_bytes(path)?;
+    let Some(reader) = stored_bytes(path) else {
+        return Some(Opened::Unread);
+    };
+    let mut reader = Watched::new(reader);
     let mut head = vec![0; container::HEAD_LEN];
     let len = fill(&mut reader, &mut head);
+    if reader.has_failed {
+        return Some(Opened::Unread);
+    }
     head.truncate(len);
     let name = path.as_os_str().as_encoded_bytes();
     let is_plain = container::tell(name, &head).is_none();
     let whole = Cursor::new(head).chain(reader);
     if is_plain {
-        return Some(Opened::File(Source::Plain(Box::new(whole))));
+        return Some(Opened::File(Source::Plain(whole)));
     }
     let reader = Box::new(BufReader::new(whole));
     let mut unpacker = Unpacker::new(reader, limits.clone()).named(name);
@@ -63,6 +71,28 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Option<Opened> {
     }
 }
 
+/// A reader that knows whether its end is none.
+pub(super) struct Watched {
+    reader: Box<dyn Read + Send>,
+    has_failed: bool,
+}
+
+impl Watched {
+    pub(super) fn new(reader: Box<dyn Read + Send>) -> Watched {
+        let has_failed = false;
+        Watched { reader, has_failed }
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(room);
+        let is_failure = |error: &io::Error| error.kind() != io::ErrorKind::Interrupted;
+        self.has_failed |= read.as_ref().is_err_and(is_failure);
+        read
+    }
+}
+
 /// The bytes of the member of a stored stream that is open, up to its end or to damage.
 pub(super) struct Unpacked {
     unpacker: Unpacker,
@@ -73,6 +103,8 @@ pub(super) struct Unpacked {
     has_ended: bool,
     /// It ended where something of it is missing.
     is_damaged: bool,
+    /// The system refused more of it.
+    has_failed: bool,
 }
 
 impl Unpacked {
@@ -84,6 +116,7 @@ impl Unpacked {
             n_members: 0,
             has_ended: false,
             is_damaged: false,
+            has_failed: false,
         }
     }
 
@@ -108,7 +141,10 @@ impl Read for Unpacked {
             match self.unpacker.next(room) {
                 Item::Bytes(n) => return Ok(n),
                 // What is missing behind damage is not known.
-                Item::Problem(problem) => self.is_damaged |= problem.is_damage(),
+                Item::Problem(problem) => {
+                    self.is_damaged |= problem.is_damage();
+                    self.has_failed |= matches!(problem.trouble, Trouble::Read(_));
+                }
                 Item::Seam => (self.has_ended, self.is_damaged) = (true, true),
                 Item::Member(_) | Item::EndOfMember(_) | Item::End => self.has_ended = true,
             }
@@ -119,7 +155,7 @@ impl Read for Unpacked {
 
 /// The bytes of an elder stream.
 pub(super) enum Source {
-    Plain(Box<dyn Read + Send>),
+    Plain(Chain<Cursor<Vec<u8>>, Watched>),
     Packed(Box<Unpacked>),
     Member(Box<Unpacked>),
     Rewritten(Box<Rewritten>),
@@ -141,9 +177,18 @@ impl Source {
 
     pub(super) fn is_damaged(&self) -> bool {
         match self {
-            Source::Plain(_) => false,
+            Source::Plain(plain) => plain.get_ref().1.has_failed,
             Source::Packed(unpacked) | Source::Member(unpacked) => unpacked.is_damaged,
             Source::Rewritten(rewritten) => rewritten.source.is_damaged(),
+        }
+    }
+
+    /// The system refused to read all of it.
+    pub(super) fn has_failed(&self) -> bool {
+        match self {
+            Source::Plain(plain) => plain.get_ref().1.has_failed,
+            Source::Packed(unpacked) | Source::Member(unpacked) => unpacked.has_failed,
+            Source::Rewritten(rewritten) => rewritten.source.has_failed(),
         }
     }
 }
@@ -184,10 +229,11 @@ impl OpenArchives {
     }
 }
 
-pub(super) fn are_same(mut a: Source, mut b: Source) -> bool {
+pub(super) fn are_same(mut a: Source, mut b: Source, is_unread: &mut bool) -> bool {
     let (mut room_a, mut room_b) = (vec![0; HEAD_LEN], vec![0; HEAD_LEN]);
     loop {
         let (len_a, len_b) = (fill(&mut a, &mut room_a), fill(&mut b, &mut room_b));
+        *is_unread |= a.has_failed() || b.has_failed();
         if room_a[..len_a] != room_b[..len_b] {
             return false;
         }
@@ -202,8 +248,9 @@ pub(super) fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
     let mut len = 0;
     while len < room.len() {
         match reader.read(&mut room[len..]) {
-            Ok(0) | Err(_) => break,
-            Ok(n) => len += n,
+            Ok(n) if n > 0 => len += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(_) | Err(_) => break,
         }
     }
     len

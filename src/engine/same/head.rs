@@ -27,6 +27,8 @@ pub(super) struct Head {
     pub(super) form: Form,
     /// Of its first record.
     pub(super) time: Option<LocalTime>,
+    /// The system refused it: it may begin like any.
+    pub(super) is_unread: bool,
 }
 
 /// What a file is, in the order in which they are elder to others; what cannot be read is none of them.
@@ -56,6 +58,12 @@ impl Head {
                     ..Head::default()
                 };
             }
+            Some(Opened::Unread) => {
+                return Head {
+                    is_unread: true,
+                    ..Head::default()
+                };
+            }
             None => return Head::default(),
         };
         let mut bytes = vec![0; HEAD_LEN];
@@ -64,11 +72,12 @@ impl Head {
         Head {
             line: first_line(&bytes),
             prefixes: Prefixes::of(&bytes),
-            form: match source {
+            form: match &source {
                 Source::Plain(_) => Form::Plain,
                 _ => Form::Packed,
             },
             time: first_time(&bytes),
+            is_unread: source.has_failed(),
         }
     }
 }

@@ -107,7 +107,7 @@ impl Read for Rewritten {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::content::Watched, *};
 
     /// However the bytes come.
     #[test]
@@ -126,7 +126,8 @@ mod tests {
                     rewriter.finish(&mut got);
                     assert_eq!(String::from_utf8_lossy(&got), want, "{text:?} {n}");
                 }
-                let source = Source::Plain(Box::new(io::Cursor::new(text)));
+                let nothing = Watched::new(Box::new(io::empty()));
+                let source = Source::Plain(io::Cursor::new(text.into()).chain(nothing));
                 let mut got = String::new();
                 let read = Rewritten::new(source, to).read_to_string(&mut got);
                 assert_eq!((read.ok(), got.as_str()), (Some(want.len()), want));

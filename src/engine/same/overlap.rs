@@ -13,7 +13,7 @@
 
 use super::{
     Elder, HEAD_LEN, common_len,
-    content::{OpenArchives, Source, fill},
+    content::{OpenArchives, Source, Watched, fill},
     head::{Form, Prefixes, first_line_of, first_time, last_time},
     is_of_one_set,
 };
@@ -27,7 +27,7 @@ use crate::{
 use std::{
     collections::{HashMap, HashSet},
     fs::File,
-    io::{Seek, SeekFrom},
+    io::{Cursor, Read, Seek, SeekFrom},
 };
 
 /// Elders that hold the beginning of another, and at which offset, by that other.
@@ -191,6 +191,11 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
             }
             n_bytes += n_needed;
             let head = head.get_or_insert_with(|| younger.head(scanned, config));
+            if head.is_empty() {
+                let why = "it could not be read once more";
+                found.left.insert(younger.state.key, why);
+                break;
+            }
             let Some((offset, common, is_end)) = elder.place_of(head, scanned, config) else {
                 continue;
             };
@@ -285,7 +290,8 @@ impl Log<'_> {
             let mut file = File::open(path).ok()?;
             let start = start_near(&mut file, time)?;
             file.seek(SeekFrom::Start(start)).ok()?;
-            return place_in(Source::Plain(Box::new(file)), start, head, time);
+            let file = Cursor::new(Vec::new()).chain(Watched::new(Box::new(file)));
+            return place_in(Source::Plain(file), start, head, time);
         }
         let archives = &mut OpenArchives::default();
         let source = self.elder.open(&scanned.found, &config.limits, archives)?;
