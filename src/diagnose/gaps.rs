@@ -35,7 +35,10 @@ const HABIT_MAX: usize = 2;
 const ACTIVE_MIN: u64 = 4;
 
 /// More missing files than this are no hole but another numbering.
-const MISSING_MAX: u64 = 400;
+const MISSING_MAX: i64 = 400;
+
+/// A number behind a name that is greater counts no files.
+const NUMBER_MAX: u64 = 99_999;
 
 /// The sources of one rotated log.
 #[derive(Default)]
@@ -77,36 +80,78 @@ pub fn gaps(
     gaps
 }
 
-/// The numbers, or the days of dates such as 20261120, that are missing between those at hand.
+/// The numbers, and the days and hours of dates such as 20261120 and 2026112014, that are missing between those at hand.
 fn missing_numbers(mut numbers: Vec<u64>) -> Vec<u64> {
     numbers.sort_unstable();
     numbers.dedup();
-    let days: Option<Vec<i64>> = numbers.iter().map(|&number| day_of(number)).collect();
-    let missing: Vec<u64> = match days {
-        Some(days) => days
-            .windows(2)
-            .filter(|pair| pair[1] - pair[0] <= MISSING_MAX as i64)
-            .flat_map(|pair| pair[0] + 1..pair[1])
-            .filter_map(date_of)
-            .collect(),
-        None => numbers
-            .windows(2)
-            .filter(|pair| pair[1] - pair[0] <= MISSING_MAX)
-            .flat_map(|pair| pair[0] + 1..pair[1])
-            .collect(),
-    };
+    let plain = numbers.iter().filter(|&&number| number <= NUMBER_MAX);
+    let plain: Vec<i64> = plain.map(|&number| number as i64).collect();
+    let mut missing: Vec<u64> = between(&plain, 1).map(|number| number as u64).collect();
+    for unit in [Unit::Day, Unit::Hour] {
+        let places = numbers.iter().filter_map(|&number| unit.place(number));
+        let places: Vec<i64> = places.collect();
+        let steps = places.windows(2).map(|pair| pair[1] - pair[0]);
+        if let Some(step) = steps.min().and_then(|nearest| unit.step(nearest)) {
+            missing.extend(between(&places, step).filter_map(|place| unit.date(place)));
+        }
+    }
     missing
 }
 
-fn day_of(number: u64) -> Option<i64> {
-    let text = number.to_string();
-    let date = chrono::NaiveDate::parse_from_str(&text, "%Y%m%d").ok()?;
-    (text.len() == 8).then(|| date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp() / 86_400)
+/// What should stand between `places`, every `step`.
+fn between(places: &[i64], step: i64) -> impl Iterator<Item = i64> {
+    let pairs = places.windows(2).map(|pair| (pair[0], pair[1]));
+    pairs
+        .filter(move |(from, to)| to - from <= MISSING_MAX * step)
+        .flat_map(move |(from, to)| (from + step..to).step_by(step as usize))
 }
 
-fn date_of(day: i64) -> Option<u64> {
-    let date = chrono::DateTime::from_timestamp(day * 86_400, 0)?;
-    date.format("%Y%m%d").to_string().parse().ok()
+/// What dates in names count.
+#[derive(Clone, Copy)]
+enum Unit {
+    Day,
+    Hour,
+}
+
+impl Unit {
+    /// Which one a date is, since 1970.
+    fn place(self, date: u64) -> Option<i64> {
+        let (day, hour) = match self {
+            Unit::Day => (date, 0),
+            Unit::Hour => (date / 100, date % 100),
+        };
+        let is_recent = (19_900_101..=22_001_231).contains(&day);
+        let date = is_recent.then_some(day)?.to_string();
+        let date = chrono::NaiveDate::parse_from_str(&date, "%Y%m%d").ok()?;
+        let time = date.and_hms_opt(hour as u32, 0, 0)?;
+        Some(time.and_utc().timestamp() / self.seconds())
+    }
+
+    fn date(self, place: i64) -> Option<u64> {
+        let time = chrono::DateTime::from_timestamp(place * self.seconds(), 0)?;
+        let format = match self {
+            Unit::Day => "%Y%m%d",
+            Unit::Hour => "%Y%m%d%H",
+        };
+        time.format(format).to_string().parse().ok()
+    }
+
+    const fn seconds(self) -> i64 {
+        match self {
+            Unit::Day => 86_400,
+            Unit::Hour => 3_600,
+        }
+    }
+
+    /// How often there is a file, where the nearest two are so far apart: daily, weekly, every so many hours. Months have no one length.
+    const fn step(self, nearest: i64) -> Option<i64> {
+        match self {
+            Unit::Day if nearest < 7 => Some(1),
+            Unit::Day if nearest < 28 => Some(7),
+            Unit::Day => None,
+            Unit::Hour => Some(nearest),
+        }
+    }
 }
 
 /// The silences of each set of sources that its own pace makes improbable, longest first, the first few of each.
@@ -274,5 +319,21 @@ mod tests {
             [20_261_130, 20_261_201]
         );
         assert!(missing_numbers(vec![1, 1_795_175_182]).is_empty());
+        assert!(missing_numbers(vec![1_795_175_182, 1_795_175_190]).is_empty());
+        // By the week, with a hole and without, and by the month.
+        assert!(missing_numbers(vec![20_261_101, 20_261_108, 20_261_115]).is_empty());
+        assert_eq!(
+            missing_numbers(vec![20_261_101, 20_261_108, 20_261_122]),
+            [20_261_115]
+        );
+        assert!(missing_numbers(vec![20_261_001, 20_261_101, 20_261_201]).is_empty());
+        // By the hour: over midnight, with a hole, and every six of them.
+        assert!(missing_numbers(vec![2_026_111_823, 2_026_111_900]).is_empty());
+        assert_eq!(
+            missing_numbers(vec![2_026_111_822, 2_026_111_823, 2_026_111_901]),
+            [2_026_111_900]
+        );
+        assert_eq!(missing_numbers(vec![1, 3, 20_261_120]), [2]);
+        assert!(missing_numbers(vec![2_026_111_818, 2_026_111_900, 2_026_111_906]).is_empty());
     }
 }

@@ -243,19 +243,43 @@ fn members(stored: u32, found: &Found, limits: &Limits) -> Members {
 }
 
 /// The name of a file without what rotation put behind it, and the number or date that was: `error.log` and `2` of
-/// `error.log.2.gz`, `error.log` and `20261120` of `error.log-20261120`.
+/// `error.log.2.gz`, `error.log` and `20261120` of `error.log-20261120` and of `error.log.2026-11-20`; with the hour it is `2026112014`.
 pub fn rotation_set(name: &str) -> (String, Option<u64>) {
     let packed = [".gz", ".bz2", ".xz", ".zst", ".lz4"];
     let bare = packed
         .iter()
         .find_map(|suffix| name.strip_suffix(suffix))
         .unwrap_or(name);
-    let digits = bare.len() - bare.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    let (stem, number) = bare.split_at(bare.len() - digits);
+    let start = |is_part: fn(char) -> bool| bare.trim_end_matches(is_part).len();
+    // In parts, as `dateformat` has them: 2026-11-20, 20261120-14.
+    let (stem, parts) = bare.split_at(start(|c| c.is_ascii_digit() || "-_".contains(c)));
+    let number = parts.replace(['-', '_'], "");
+    let own = stem.strip_suffix('.').unwrap_or(stem);
+    let is_apart = own != stem || parts.starts_with(['-', '_']);
+    if let Some(date) = number.parse().ok().filter(|&date| is_date(date))
+        && is_apart
+        && !own.is_empty()
+    {
+        return (own.to_owned(), Some(date));
+    }
+    let (stem, number) = bare.split_at(start(|c| c.is_ascii_digit()));
     match (stem.strip_suffix(['.', '-']), number.parse()) {
         (Some(stem), Ok(number)) if !stem.is_empty() => (stem.to_owned(), Some(number)),
         _ => (bare.to_owned(), None),
     }
+}
+
+/// Whether it is a day as 20261120, or an hour as 2026112014.
+fn is_date(number: u64) -> bool {
+    let (day, hour) = match number {
+        0..=99_999_999 => (number, 0),
+        _ => (number / 100, number % 100),
+    };
+    let (year, month, day) = (day / 10_000, day / 100 % 100, day % 100);
+    (1990..=2200).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
 }
 
 /// A stream that may have an elder.
@@ -563,7 +587,23 @@ mod tests {
         assert_eq!(set("a/error.log"), ("a/error.log".to_owned(), None));
         assert_eq!(set("error.log.2.gz"), ("error.log".to_owned(), Some(2)));
         let dated = ("error.log".to_owned(), Some(20_261_120));
-        assert_eq!(set("error.log-20261120.xz"), dated);
+        for name in [
+            "error.log-20261120.xz",
+            "error.log.2026-11-20",
+            "error.log_2026_11_20.gz",
+        ] {
+            assert_eq!(set(name), dated, "{name}");
+        }
+        let hour = ("error.log".to_owned(), Some(2_026_112_014));
+        for name in ["error.log-2026112014", "error.log-20261120-14.gz"] {
+            assert_eq!(set(name), hour, "{name}");
+        }
+        assert_eq!(
+            set("web-3-20261120"),
+            ("web-3".to_owned(), Some(20_261_120))
+        );
+        assert_eq!(set("app-8080"), ("app".to_owned(), Some(8080)));
+        assert_eq!(set("20261120"), ("20261120".to_owned(), None));
         assert_eq!(set("web1"), ("web1".to_owned(), None));
         assert_eq!(set("7"), ("7".to_owned(), None));
     }
