@@ -155,6 +155,7 @@ pub(super) fn style(color: super::args::Color, target: &Target) -> report::termi
         Color::Never => false,
         Color::Auto if is_set("NO_COLOR") => false,
         Color::Auto if is_set("CLICOLOR_FORCE") => true,
+        Color::Auto if std::env::var_os("TERM").is_some_and(|term| term == "dumb") => false,
         Color::Auto => is_seen(target),
     };
     if colours {

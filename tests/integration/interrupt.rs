@@ -403,6 +403,21 @@ mod terminal {
         }
     }
 
+    #[test]
+    fn colours_are_for_terminals_that_have_them() {
+        for (settings, is_coloured) in [
+            (&[("NO_COLOR", "")][..], true),
+            (&[("NO_COLOR", ""), ("TERM", "dumb")], false),
+            (&[("NO_COLOR", "1")], false),
+        ] {
+            let command = "$PROGRAM a.log; cp a.log events.csv";
+            let Some(out) = shown(command, settings) else {
+                return;
+            };
+            assert_eq!(out.contains('\u{1b}'), is_coloured, "{settings:?}");
+        }
+    }
+
     /// Nobody reads what is shown, and so much is shown that drawing does not come back.
     #[test]
     fn a_stopped_terminal_keeps_nobody() {
