@@ -76,14 +76,14 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
         true => spool::spool_streams(&mut named.found, &args.input)?,
         false => vec![],
     };
-    let read = read(plan, named, &args.input);
+    let mut read = read(plan, named, &args.input);
     let diagnosed = read.diagnosed();
     let facts = read.facts(&diagnosed);
     let findings = findings::findings(&facts);
     let checks = findings::checklist(&facts, &findings);
-    let lines = match is_handed_around {
+    let (lines, missed) = match is_handed_around {
         true => whole_lines(&read, &findings, args.top),
-        false => BTreeMap::new(),
+        false => (BTreeMap::new(), Vec::new()),
     };
     let model = report::model::build(&report::Findings {
         scanned: &read.scanned,
@@ -113,6 +113,7 @@ fn report(args: &ReportArgs) -> Result<Status, Failure> {
     };
     written.map_err(|source| export::failed(&output.path(), source))?;
     output.finish()?;
+    read.errors.extend(missed);
     Ok(read.status(args.input.quiet || is_seen(&target)))
 }
 

@@ -6,18 +6,20 @@ use crate::{
     classify::Classifier,
     diagnose::{Finding, findings::Cite},
     engine::{self, EngineConfig},
+    error::Error,
     evidence::{Context, Finder, PlaceId, Wanted},
     export::Names,
     redact::Shown,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What stands at the evidence of the first `n` of `findings`, by place. What is not there any more, or changed since, is left out.
+/// What stands at the evidence of the first `n` of `findings`, by place, and what could not be read this time. What is not there any
+/// more, or changed since, is left out.
 pub(super) fn whole_lines(
     read: &Read,
     findings: &[Finding],
     n: usize,
-) -> BTreeMap<Evidence, Vec<Shown<'static>>> {
+) -> (BTreeMap<Evidence, Vec<Shown<'static>>>, Vec<Error>) {
     let cited = findings
         .iter()
         .take(n)
@@ -34,7 +36,7 @@ pub(super) fn whole_lines(
         smuggled: read.scanned.smuggled.clone(),
         ..read.plan.engine.clone()
     };
-    let mut lines = BTreeMap::new();
+    let (mut lines, mut missed) = (BTreeMap::new(), Vec::new());
     for (stored, found) in read.scanned.found.iter().enumerate() {
         let in_it = (0..).zip(&places);
         let wanted: Vec<Wanted> = in_it
@@ -48,7 +50,11 @@ pub(super) fn whole_lines(
             continue;
         }
         let mut finder = Finder::new(&classifier, &read.plan.redactor, wanted, Context::default());
-        engine::walk(found, &config, |state, block| finder.look(state, block));
+        let states = engine::walk(found, &config, |state, block| finder.look(state, block));
+        let mut known = read.scanned.sources.iter();
+        if known.all(|state| state.key.stored() != stored || state.problems.is_empty()) {
+            missed.extend(states.into_iter().flat_map(|state| state.problems));
+        }
         let (_, exhibits) = finder.finish();
         for exhibit in exhibits
             .into_iter()
@@ -57,7 +63,7 @@ pub(super) fn whole_lines(
             lines.insert(places[exhibit.order], exhibit.record);
         }
     }
-    lines
+    (lines, missed)
 }
 
 /// A place as it is written.
