@@ -11,7 +11,8 @@ pub(super) fn missed(scanned: &Scanned, stored: u32, again: Vec<SourceState>) ->
         // What was appended to a mapped file since is left alone.
         let is_grown = now.is_mapped && now.decoded_bytes > before.decoded_bytes;
         let has_all = is_grown || now.decoded_bytes == before.decoded_bytes;
-        let is_kept = now.changed.is_none_or(Change::keeps_old);
+        let is_kept = |change: Change| change.keeps_old() || !change.is_damage();
+        let is_kept = now.changed.is_none_or(is_kept);
         let identity = |file: FileState| (file.device, file.inode);
         let is_old = match is_grown {
             true => now.file.map(identity) == before.file.map(identity),

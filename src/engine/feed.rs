@@ -257,7 +257,7 @@ impl<'a> Feed<'a> {
 
     /// Notes what is known only at the end of the stream.
     fn close(&mut self) {
-        let Some(stream) = self.stream.take() else {
+        let Some(mut stream) = self.stream.take() else {
             return;
         };
         self.ahead = None; // what it keeps at hand is for others
@@ -283,9 +283,11 @@ impl<'a> Feed<'a> {
         let is_cut = matches!(changed, Some(Change::Shrank(_)));
         // What was read to its end before it was cut is what it was.
         let is_old = is_cut || changed.is_none_or(Change::keeps_old);
-        // A digest of less than the file would be none of it: then that is read by itself, as it was when it was opened.
+        // A digest of less than the file would be none of it: then that is read by itself, as it was when it was opened. Of a pipe the
+        // rest is not known.
         let sha256 = stream.digest.and_then(|digest| match stored {
             Some(stored) if digest.len() != size_bytes => stored.sha256(),
+            _ if file.is_none() && !stream.unpacker.is_at_end() => None,
             _ => Some(digest.finish()).filter(|_| is_old),
         });
         let lost = Some(n_read..size_bytes).filter(|lost| is_cut && !lost.is_empty());

@@ -5,7 +5,7 @@ pub mod digest;
 pub mod discover;
 pub mod kind;
 pub mod mmap;
-mod opening;
+pub mod opening;
 pub mod snapshot;
 pub mod stored;
 pub mod stream;

@@ -5,7 +5,7 @@ use std::{fs::File, io, path::Path};
 /// Opens what should be a regular file. Should it have become a pipe since somebody looked, this does not wait for it. Where
 /// the system allows it, reading leaves the time of last access as it was.
 #[cfg(unix)]
-pub(super) fn open_quietly(path: &Path) -> io::Result<File> {
+pub fn open_quietly(path: &Path) -> io::Result<File> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     const NO_ATIME: libc::c_int = libc::O_NOATIME;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -37,7 +37,7 @@ fn open_with(path: &Path, flags: libc::c_int) -> io::Result<File> {
 
 /// Opens what should be a regular file.
 #[cfg(not(unix))]
-pub(super) fn open_quietly(path: &Path) -> io::Result<File> {
+pub fn open_quietly(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 

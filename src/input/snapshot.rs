@@ -1,8 +1,8 @@
 //! What a file was when it was opened, to tell afterwards whether it stayed so.
 //!
 //! Compared are length, times, identity, and the first and last [`EDGE_LEN`] bytes. A file that was cut and has grown again
-//! shows others there, whatever its length. One that was written to and did not grow may have others between. What escapes: bytes
-//! rewritten in the middle by somebody who puts its time back, or appends some more.
+//! shows others there, whatever its length. One that was written to and did not grow may have others between. If
+//! its time was put back, nothing tells. What escapes: bytes rewritten in the middle by somebody who appends some more, or renames it.
 
 use std::{
     fmt,
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub modified: Option<SystemTime>,
     /// When it or what the system notes about it was last changed: seconds and nanoseconds.
     changed: (i64, i64),
+    /// Mode, owner, group and number of links.
+    ownership: [u64; 4],
     /// The edges; `None`: they could not be read, and whoever reads the file meets the error.
     head: Option<Vec<u8>>,
     tail: Option<Vec<u8>>,
@@ -48,8 +50,10 @@ pub enum Change {
     Gone,
     /// Its path names another file now; the file itself was read as it was.
     Rotated,
-    /// What the system notes about it changed: its owner, its links. It was not written to.
+    /// What the system notes about it changed, its owner or its links, but not when it was last written to.
     Touched,
+    /// The same, but neither owner nor links: its times were set, perhaps back to what they were before it was written to.
+    Retimed,
 }
 
 impl Change {
@@ -64,7 +68,11 @@ impl Change {
 
     /// Whether the bytes that the file had are still there.
     pub const fn keeps_old(self) -> bool {
-        matches!(self, Change::Grew(_)) || !self.is_damage()
+        match self {
+            Change::Grew(_) => true,
+            Change::Retimed => false,
+            _ => !self.is_damage(),
+        }
     }
 }
 
@@ -89,6 +97,9 @@ impl fmt::Display for Change {
                 "was written to while it was read, without growing; what was read may be old in part and new in part",
             ),
             Change::Touched => f.write_str("was touched while it was read, but not written to"),
+            Change::Retimed => f.write_str(
+                "had its times set while it was read, so that they do not tell whether it was written to",
+            ),
         }
     }
 }
@@ -103,6 +114,7 @@ impl Snapshot {
             len,
             modified: meta.modified().ok(),
             changed: changed(&meta),
+            ownership: ownership(&meta),
             head: read_edge(file, 0, len).ok(),
             tail: read_edge(file, tail_start(len), len).ok(),
         })
@@ -146,7 +158,10 @@ impl Snapshot {
         if meta.modified().ok() != self.modified {
             return Some(Change::Written);
         }
-        (changed(&meta) != self.changed).then_some(Change::Touched)
+        (changed(&meta) != self.changed).then(|| match ownership(&meta) == self.ownership {
+            true => Change::Retimed,
+            false => Change::Touched,
+        })
     }
 
     /// What the path names now; nothing if that cannot be told.
@@ -225,6 +240,18 @@ fn changed(meta: &Metadata) -> (i64, i64) {
 #[cfg(not(unix))]
 fn changed(_: &Metadata) -> (i64, i64) {
     (0, 0)
+}
+
+#[cfg(unix)]
+fn ownership(meta: &Metadata) -> [u64; 4] {
+    use std::os::unix::fs::MetadataExt;
+    let [mode, owner, group] = [meta.mode(), meta.uid(), meta.gid()].map(u64::from);
+    [mode, owner, group, meta.nlink()]
+}
+
+#[cfg(not(unix))]
+fn ownership(_: &Metadata) -> [u64; 4] {
+    [0; 4]
 }
 
 #[cfg(test)]

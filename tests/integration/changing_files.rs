@@ -4,7 +4,9 @@
 use crate::{
     fault_rows::log,
     generate::Rng,
+    packed,
     support::{Rows, coroner, run, status, stderr, stdout},
+    unpack_tar::{archive, file},
 };
 use coroner::{
     error::Error,
@@ -381,6 +383,22 @@ fn a2_what_was_rewritten_in_the_middle_is_told_by_its_time() {
     assert!(Change::Written.is_damage());
 }
 
+/// With its time put back, too, it is not taken for what it was.
+#[test]
+fn a2_of_a_file_whose_times_were_set_there_is_no_digest() {
+    for mmap in [Mmap::Auto, Mmap::Never] {
+        let (_directory, path) = file_of(20_000);
+        let stored = Stored::open(&path, mmap).expect("opened");
+        let modified = fs::metadata(&path).and_then(|meta| meta.modified());
+        thread::sleep(Duration::from_millis(20));
+        let file = writer(&path);
+        std::os::unix::fs::FileExt::write_all_at(&file, b"y", 10_000).expect("written");
+        file.set_modified(modified.expect("known")).expect("set");
+        assert_eq!(stored.change(), Some(Change::Retimed));
+        assert_eq!(stored.sha256(), None);
+    }
+}
+
 #[test]
 fn a2_a_touched_file_is_worth_a_note() {
     let (directory, path) = file_of(20_000);
@@ -657,4 +675,42 @@ fn a16_reading_leaves_no_trace() {
     let file = File::open(&path).expect("opened");
     let snapshot = Snapshot::of(&file).expect("looked at");
     assert_eq!(snapshot.compare(&path, &file), None);
+}
+
+/// Nor where logs are compared with each other and read twice.
+#[cfg(target_os = "linux")]
+#[test]
+fn a16_no_command_leaves_a_trace() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let at = |name: &str| directory.path().join(name);
+    let lines: Vec<String> = (0..900)
+        .map(|n| {
+            log_of("10.0.0.1", 1).replace(
+                "11:23:46 [error] 1#1: *1",
+                &format!("11:{:02}:{:02} [error] 1#1: *{n}", n / 60, n % 60),
+            )
+        })
+        .collect();
+    fs::write(at("error.log.1"), lines[..600].concat()).expect("written");
+    fs::write(at("error.log"), lines[300..].concat()).expect("written");
+    let packed = packed::gzip(lines[..300].concat().as_bytes());
+    fs::write(at("error.log.2.gz"), packed).expect("written");
+    fs::write(at("other.tar"), archive(&[file("a.log", b"x\n")])).expect("written");
+    let names = ["error.log", "error.log.1", "error.log.2.gz", "other.tar"];
+    for name in names {
+        let times = fs::FileTimes::new().set_accessed(SystemTime::UNIX_EPOCH);
+        writer(&at(name)).set_times(times).expect("set");
+    }
+    for options in [
+        &["report", "."][..],
+        &["export", "--table", "events", "."],
+        &["compare", ".", "--cut-at", "2026-11-20T11:05:00Z"],
+    ] {
+        run(directory.path(), options);
+        for name in names {
+            let accessed = fs::metadata(at(name)).and_then(|meta| meta.accessed());
+            let is_kept = accessed.is_ok_and(|time| time == SystemTime::UNIX_EPOCH);
+            assert!(is_kept, "{name} after {options:?}");
+        }
+    }
 }

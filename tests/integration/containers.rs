@@ -560,6 +560,22 @@ fn d9_what_is_not_read_is_called_by_its_name() {
     });
 }
 
+/// Of a pipe that is not read to its end there is no digest.
+#[test]
+fn d9_what_is_not_read_of_a_pipe_is_not_digested() {
+    in_directory(|dir| {
+        let mut zip = b"PK\x03\x04".to_vec();
+        for (len, is_whole) in [(100, true), (300_000, false)] {
+            zip.resize(len, 7);
+            let output = run_with_input(dir, &["export", "--table", "sources", "-"], &zip);
+            let rows = Rows::parse(&stdout(&output));
+            let digest = rows.get(0, "sha256");
+            assert!(digest.is_empty() || digest == input::digest::sha256(&zip));
+            assert!(!is_whole || !digest.is_empty());
+        }
+    });
+}
+
 /// Where the only source was refused, there is no result.
 #[test]
 fn d9_a_lone_source_that_is_refused_is_nothing_readable() {

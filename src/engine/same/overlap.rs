@@ -21,7 +21,7 @@ use crate::{
     aggregate::{Ledger, SourceKey},
     engine::{EngineConfig, Scanned, SourceState},
     event::LocalTime,
-    input::{Kind, stream::BLOCK_LEN},
+    input::{Kind, opening::open_quietly, stream::BLOCK_LEN},
     parse::record,
 };
 use std::{
@@ -287,7 +287,7 @@ impl Log<'_> {
         let time = first_time(head)?;
         if self.form == Form::Plain {
             let path = scanned.found[self.state.key.stored()].place.path();
-            let mut file = File::open(path).ok()?;
+            let mut file = open_quietly(path).ok()?;
             let start = start_near(&mut file, time)?;
             file.seek(SeekFrom::Start(start)).ok()?;
             let file = Cursor::new(Vec::new()).chain(Watched::new(Box::new(file)));

@@ -41,7 +41,7 @@ impl Stored {
     }
 
     /// Bytes at hand; none at the end. A failure is reported once and is an end.
-    fn fill(&mut self, shared: &mut Shared) -> &[u8] {
+    pub(super) fn fill(&mut self, shared: &mut Shared) -> &[u8] {
         while !self.failed {
             match self.input.fill_buf() {
                 Ok(_) => break,

@@ -173,6 +173,11 @@ impl Unpacker {
         self.stored.offset
     }
 
+    /// Nothing of the stored stream is left; waits for its writer.
+    pub fn is_at_end(&mut self) -> bool {
+        self.stored.fill(&mut self.shared).is_empty()
+    }
+
     /// Bytes that all layers have decoded so far: those of an archive and those of compressed members in it.
     pub fn decoded_bytes(&self) -> u64 {
         self.shared.decoded_bytes
