@@ -156,6 +156,24 @@ fn cases() -> Vec<Vec<Part>> {
     ]
 }
 
+/// A line that fits no format is shown, but not all of a hole in it.
+#[test]
+fn a_refusal_shows_no_thousands_of_zeros() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let request = |status: &str| {
+        format!("192.0.2.1 - - [20/Nov/2026:11:23:46 +0000] \"GET / HTTP/1.1\" {status}")
+    };
+    let whole = request("502 157 \"-\" \"curl\"\n");
+    let cut = request(&"\0".repeat(50_000));
+    let log = [&whole, &whole, &cut, &whole].map(String::as_str).concat();
+    fs::write(directory.path().join("access.log"), log).expect("written");
+    let options = ["export", "--table", "sources", "access.log"];
+    let sources = Rows::parse(&stdout(&run(directory.path(), &options)));
+    let problems = sources.get(0, "problems");
+    assert!(problems.contains("no known format fits"), "{problems}");
+    assert!(problems.len() < 20_000, "{}", problems.len());
+}
+
 /// Whatever their number, what stands behind NULs is read.
 #[test]
 fn what_stands_behind_zeros_is_read_however_many_they_are() {

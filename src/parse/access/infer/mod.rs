@@ -75,6 +75,9 @@ pub struct Sample {
     pub nearest: Option<(String, Mismatch)>,
 }
 
+/// Bytes of a line that a refusal shows.
+const SHOWN_LEN: usize = 2048;
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -83,7 +86,10 @@ impl fmt::Display for Refusal {
             self.n_fitting, self.n_lines
         )?;
         for sample in &self.samples {
-            write!(f, "\n  {}", String::from_utf8_lossy(&sample.line))?;
+            let shown = &sample.line[..sample.line.len().min(SHOWN_LEN)];
+            let is_whole = shown.len() == sample.line.len();
+            let rest = if is_whole { "" } else { "…" };
+            write!(f, "\n  {}{rest}", String::from_utf8_lossy(shown))?;
             if let Some((name, mismatch)) = &sample.nearest {
                 write!(
                     f,
