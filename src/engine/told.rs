@@ -177,10 +177,13 @@ const GATEWAYS: [&[u8]; 7] = [
 impl Lines {
     fn of(sample: &[u8], chain: &Chain) -> Lines {
         let (mut heads, mut scratch) = (HeadParser::default(), Scratch::default());
-        // A line that is not over fits no format; where there is no other, it is better than nothing.
+        // A line that is not over fits no format, but may be a record; where there is no other, it is better than nothing.
+        let mut begins_record = |rest: &[u8]| {
+            chain.block().is_none() && is_head(wrapper::strip(chain, rest, &mut scratch).text)
+        };
         let whole = match memchr::memrchr(b'\n', sample) {
-            Some(end) => &sample[..end],
-            None => sample,
+            Some(end) if !begins_record(&sample[end + 1..]) => &sample[..end],
+            _ => sample,
         };
         let mut lines = Vec::new();
         let mut take = |text: &[u8], program: &[u8]| {

@@ -693,3 +693,23 @@ fn damage_is_told_on_stderr_beside_a_report_that_goes_elsewhere() {
         assert_eq!((status(&output), stderr(&output).as_str()), (1, ""));
     });
 }
+
+/// One record, and that without its newline, behind something else: met in a directory and in an archive.
+#[test]
+fn a_record_that_is_not_over_makes_a_log() {
+    in_directory(|dir| {
+        let text = format!("what somebody pasted\n{}", RECORD.trim_end());
+        fs::write(dir.join("a.txt"), &text).expect("written");
+        let rows = account(dir, ".");
+        assert_eq!(
+            (rows.get(0, "kind"), rows.sum("n_events")),
+            ("nginx-error", 1)
+        );
+        let wrapped = format!(
+            "2026-11-20T11:24:48.5Z stderr F x\n2026-11-20T11:24:48.5Z stderr F {}",
+            RECORD.trim_end()
+        );
+        fs::write(dir.join("a.txt"), wrapped).expect("written");
+        assert_eq!(account(dir, ".").sum("n_events"), 1);
+    });
+}
