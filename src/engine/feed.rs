@@ -2,7 +2,7 @@
 
 use super::{
     FileState, SourceState, World, panic,
-    same::{ByLine, OpenArchives, Twin, add_sibling},
+    same::{ByLine, OpenArchives, Twin, add_sibling, last_line},
     source::{PathNames, push_members},
 };
 use crate::{
@@ -195,6 +195,8 @@ impl<'a> Feed<'a> {
                     #[cfg(test)]
                     panic::trip(panic::WHILE_DRAWING, &block.bytes);
                     let (block, is_same) = member.part(block);
+                    let last_line = last_line(&block.bytes);
+                    member.state.last_line = last_line.or(member.state.last_line);
                     member.n_drawn = block.offset + block.bytes.len() as u64 + block.n_omitted;
                     return Some(Portion {
                         source: member.state.key,

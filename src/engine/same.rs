@@ -28,6 +28,7 @@ mod twin;
 
 pub(super) use self::{
     content::OpenArchives,
+    head::last_line,
     overlap::{Found as FoundOverlaps, find as find_overlaps},
     twin::Twin,
 };

@@ -58,6 +58,8 @@ pub struct SourceState {
     pub same_len: usize,
     /// Why it may hold what others hold too, and count it again, as nobody looked.
     pub uncompared: Option<&'static str>,
+    /// Hash of its last line that is over, if it was read in blocks of a stream.
+    pub last_line: Option<u64>,
     /// It was scanned in place; else in blocks of a stream.
     pub is_mapped: bool,
 }
@@ -116,6 +118,7 @@ impl SourceState {
             begins_like: None,
             is_apart: false,
             completes: None,
+            last_line: None,
             uncompared: None,
             same_len: 0,
             is_mapped: false,

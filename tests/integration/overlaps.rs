@@ -314,3 +314,23 @@ fn what_is_too_much_to_unpack_again_is_said() {
         assert_eq!(n_told, 100);
     });
 }
+
+/// Packed logs of one rotation, of which a line stands a second out of its order where they meet.
+#[test]
+fn what_only_meets_counts_as_it_is() {
+    for (log, table) in LOGS {
+        let text = lines(&sample(log), 0..127);
+        let part = |range: Range<usize>| lines(&text, range);
+        for edge in 20..110 {
+            let elder = [part(0..edge), part(edge + 3..edge + 4)].concat();
+            let younger = [part(edge..edge + 3), part(edge + 4..127)].concat();
+            in_directory(|dir| {
+                for (number, part) in [(2, elder), (1, younger)] {
+                    let name = format!("{log}.{number}.gz");
+                    fs::write(dir.join(name), packed::gzip(&part)).expect("written");
+                }
+                assert_eq!(n_counted(dir, &["."]), 127, "{table} {edge}");
+            });
+        }
+    }
+}

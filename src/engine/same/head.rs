@@ -123,7 +123,18 @@ impl Prefixes {
 /// Hash of the first line, if there is anything in it.
 pub(super) fn first_line(bytes: &[u8]) -> Option<u64> {
     let line = first_line_of(bytes);
-    (!line.is_empty()).then(|| FixedState::default().hash_one(line))
+    (!line.is_empty()).then(|| line_hash(line))
+}
+
+/// Hash of the last line that is over.
+pub(in crate::engine) fn last_line(bytes: &[u8]) -> Option<u64> {
+    let end = memchr::memrchr(b'\n', bytes)?;
+    let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |end| end + 1);
+    Some(line_hash(&bytes[start..end]))
+}
+
+pub(super) fn line_hash(line: &[u8]) -> u64 {
+    FixedState::default().hash_one(line)
 }
 
 /// As much as is looked at, without its end.

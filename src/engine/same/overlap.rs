@@ -14,14 +14,14 @@
 use super::{
     Elder, HEAD_LEN, common_len,
     content::{OpenArchives, Source, Watched, fill},
-    head::{Form, Prefixes, first_line_of, first_time, last_time},
+    head::{Form, Prefixes, first_line_of, first_time, last_time, line_hash},
     is_of_one_set,
 };
 use crate::{
     aggregate::{Ledger, SourceKey},
     engine::{EngineConfig, Scanned, SourceState},
     event::LocalTime,
-    input::{Kind, opening::open_quietly, stream::BLOCK_LEN},
+    input::{Kind, opening::open_quietly, stream::BLOCK_LEN, unpack::Problem},
     parse::record,
 };
 use std::{
@@ -56,6 +56,9 @@ const SHAPES_MIN: usize = 8;
 
 /// Seconds that lines stand out of their order.
 const DISORDER_S: i64 = 2;
+
+/// Seconds that logs share where they only meet.
+const EDGE_S: i64 = 60;
 
 /// Places in one log where another may begin, by its first line, that are tried.
 const PLACES_MAX: usize = 4096;
@@ -196,6 +199,9 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
                 found.left.insert(younger.state.key, why);
                 break;
             }
+            if elder.ends_before(younger, scanned, config) {
+                continue;
+            }
             let Some((offset, common, is_end)) = elder.place_of(head, scanned, config) else {
                 continue;
             };
@@ -265,6 +271,41 @@ impl Log<'_> {
         }
         let of = |log: &Log<'_>, is_unpacked| if is_unpacked { log.n_unpacked } else { 0 };
         of(self, self.form != Form::Plain) + of(other, other.form == Form::Archive)
+    }
+
+    /// Whether it is packed, and its last line is not at the beginning of another that goes on behind it: so they meet where a log is
+    /// rotated, and its lines are a little out of order. To see that, it need not be unpacked once more.
+    fn ends_before(&self, other: &Log<'_>, scanned: &Scanned, config: &EngineConfig) -> bool {
+        let Some(last) = self.state.last_line.filter(|_| self.form != Form::Plain) else {
+            return false;
+        };
+        let is_whole = !self.state.troubles.iter().any(Problem::is_damage);
+        if !is_whole || self.last - other.first > EDGE_S || other.last <= self.last {
+            return false;
+        }
+        let archives = &mut OpenArchives::default();
+        let Some(mut source) = other.elder.open(&scanned.found, &config.limits, archives) else {
+            return false;
+        };
+        let (mut room, mut len) = (vec![0; 4 * HEAD_LEN], 0);
+        loop {
+            len += fill(&mut source, &mut room[len..]);
+            let is_end = len < room.len();
+            let end = memchr::memrchr(b'\n', &room[..len]).map_or(len, |end| end + 1);
+            let text = &room[..end];
+            if text
+                .split(|&b| b == b'\n')
+                .any(|line| line_hash(line) == last)
+            {
+                return false;
+            }
+            let is_past = last_time(text).is_some_and(|time| time.0 > self.last + DISORDER_S);
+            if is_past || is_end {
+                return !source.has_failed() && !source.is_damaged();
+            }
+            room.copy_within(end..len, 0);
+            len -= end;
+        }
     }
 
     /// Its first bytes.
