@@ -259,7 +259,8 @@ fn unit(text: &[u8]) -> Option<u32> {
 /// array of numbers. A missing bracket is no matter.
 pub(super) fn byte_array(value: &[u8], out: &mut Vec<u8>) -> Option<()> {
     let inside = value.strip_prefix(b"[")?;
-    let is_number = |b: &u8| b.is_ascii_digit() || matches!(b, b',' | b' ' | b']');
+    let is_number =
+        |b: &u8| b.is_ascii_digit() || b.is_ascii_whitespace() || matches!(b, b',' | b']');
     if !inside.iter().all(is_number) {
         return None;
     }

@@ -518,6 +518,53 @@ fn pretty_and_verbose_are_read_entry_by_entry() {
     );
 }
 
+/// A member of an entry over several lines may come first that is an array of bytes, one on each line.
+#[test]
+fn bytes_are_read_in_pretty_entries() {
+    let record = format!("{RECORD}é");
+    let bytes: Vec<_> = record.bytes().map(|b| format!("\t\t{b}")).collect();
+    let pretty = format!(
+        "{{\n\t\"MESSAGE\" : [\n{}\n\t],\n\t\"_HOSTNAME\" : \"web1\",\n\t\"__REALTIME_TIMESTAMP\" : \"1795173888123456\"\n}}\n",
+        bytes.join(",\n")
+    );
+    assert_eq!(
+        read_blocks(pretty.repeat(2).as_bytes()),
+        (
+            "journald-json-pretty".into(),
+            vec![("web1".to_owned(), record); 2]
+        )
+    );
+}
+
+/// What stands before the first whole entry hides none: the command, or what `tail` left of an entry.
+#[test]
+fn entries_are_found_behind_what_is_none() {
+    let export = String::from_utf8(export_entry(1, false)).expect("text");
+    let pretty = format!(
+        "{{\n\t\"__REALTIME_TIMESTAMP\" : \"1795173888123456\",\n\t\"_HOSTNAME\" : \"web1\",\n\t\"MESSAGE\" : {}\n}}\n",
+        serde_json::to_string(RECORD).expect("a string")
+    );
+    let verbose = format!(
+        "Fri 2026-11-20 11:24:48.123456 UTC [s=1;i=2;b=3;m=4;t=5;x=6]\n    _HOSTNAME=web1\n    MESSAGE={RECORD}\n    _PID=7\n"
+    );
+    let want = ("web1".to_owned(), RECORD.to_owned());
+    for (name, entry) in [
+        ("journald-export", export),
+        ("journald-json-pretty", pretty),
+        ("journald-verbose", verbose),
+    ] {
+        let cuts = entry.match_indices('\n').map(|(end, _)| &entry[end + 1..]);
+        for before in cuts.chain(["$ journalctl -u nginx\n", "\n"]) {
+            let (chain, entries) = read_blocks(format!("{before}{entry}{entry}").as_bytes());
+            assert_eq!(chain, name, "{before}");
+            assert!(
+                entries.ends_with(&[want.clone(), want.clone()]),
+                "{entries:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn names_are_unique_and_chains_are_short() {
     for wrapper in Wrapper::ALL {

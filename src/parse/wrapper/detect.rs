@@ -192,20 +192,33 @@ fn is_remark(line: &[u8]) -> bool {
 
 /// Which kind of journal entries over several lines the sample begins with.
 fn block_kind(sample: &[u8]) -> Option<Wrapper> {
-    let mut lines = sample
+    let lines: Vec<&[u8]> = sample
         .split(|b| *b == b'\n')
-        .filter(|line| !line.trim_ascii().is_empty() && !is_remark(line));
-    let first = lines.next()?.trim_ascii_end();
-    let second = sample
-        .split(|b| *b == b'\n')
-        .skip_while(|line| line.trim_ascii_end() != first)
-        .nth(1)?;
+        .filter(|line| !line.trim_ascii().is_empty())
+        .take(BLOCK_SOUGHT_MAX)
+        .collect();
+    for pair in lines.windows(2) {
+        let (first, second) = (pair[0].trim_ascii_end(), pair[1]);
+        let kind = begun_block(first, second);
+        if kind.is_some() || leads_to_payload(first) {
+            return kind;
+        }
+    }
+    None
+}
+
+/// Lines among which the first entry must begin: one that was cut may stand before it, or the command that was typed.
+const BLOCK_SOUGHT_MAX: usize = 64;
+
+/// What an entry over several lines is of that begins with `first` and `second`.
+fn begun_block(first: &[u8], second: &[u8]) -> Option<Wrapper> {
     if first.starts_with(b"__CURSOR=") {
         return Some(Wrapper::JournalExport);
     }
+    // A value may be an array of bytes.
     if first == b"{"
         && second.trim_ascii_start().starts_with(b"\"")
-        && second.windows(5).any(|w| w == b"\" : \"")
+        && second.windows(4).any(|w| w == b"\" : ")
     {
         return Some(Wrapper::JournalPretty);
     }
