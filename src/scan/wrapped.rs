@@ -15,7 +15,7 @@ use crate::{
         access::{AccessLine, Instant},
         head::is_head,
         wrapper::{
-            self, Chain, Envelope, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Writers,
+            self, Chain, Envelope, Joined, PIECE_GAP_MAX, Part, Pieces, Scratch, Wrapper, Writers,
             continuation, learn_offset, strip, strip_by_shape,
         },
     },
@@ -170,6 +170,10 @@ impl Scanner<'_> {
             header,
         } = unwrapper;
         let stripped = strip(chain, line, scratch);
+        // `journalctl -o json-sse` ends each entry with it.
+        if line.is_empty() && chain.layers().next() == Some(Wrapper::JournalJson) {
+            return place.count(LineClass::Blank, ledger);
+        }
         if place.evidence.offset.saturating_sub(header.offset) > PIECE_GAP_MAX {
             *header = Header::default();
         }

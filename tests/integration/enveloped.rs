@@ -1024,6 +1024,40 @@ fn a_cut_envelope_loses_no_record_silently() {
     }
 }
 
+/// The blank of an indented line is not that which rsyslog puts before a message, and the empty line behind an entry for a browser
+/// is none of the message.
+#[test]
+fn lines_of_a_message_are_as_they_were_written() {
+    let lines = [
+        "2026/11/20 11:24:48 [error] 7#7: *1 FastCGI sent in stderr: \"PHP message: no",
+        "  thrown in a.php\" while reading response header from upstream, client: 192.0.2.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"fastcgi://10.0.0.1:80\", host: \"a\"",
+    ];
+    let wrappings: [fn(String) -> String; 3] = [
+        |text| format!("{{\"@timestamp\":\"2026-11-20T11:24:48.5Z\",\"message\":{text}}}\n"),
+        |text| {
+            let text = text.replacen('"', "\" ", 1);
+            format!(
+                "{{\"@timestamp\":\"2026-11-20T11:24:48Z\",\"tag\":\"nginx:\",\"message\":{text}}}\n"
+            )
+        },
+        |text| {
+            format!(
+                "data: {{\"MESSAGE\":{text},\"__REALTIME_TIMESTAMP\":\"1795173888123456\"}}\n\n"
+            )
+        },
+    ];
+    let directory = tempfile::tempdir().expect("a directory");
+    for wrap in wrappings {
+        let log: String = lines.map(|line| wrap(json(line))).concat();
+        fs::write(directory.path().join("log"), &log).expect("written");
+        let all = ["export", "-q", "--table", "events", "log"];
+        let rows = Rows::parse(&stdout(&run(directory.path(), &all)));
+        assert_eq!(rows.len(), 1, "{log}");
+        let want = "FastCGI sent in stderr: \"PHP message: no\n  thrown in a.php\" while reading response header from upstream";
+        assert_eq!(rows.get(0, "message"), want, "{log}");
+    }
+}
+
 /// What envelopes say of time and stream stands beside each record, as precise as they say it.
 #[test]
 fn the_time_and_the_stream_of_an_envelope_are_kept() {

@@ -62,8 +62,11 @@ pub(super) fn peel<'a>(text: &'a [u8], pool: &mut Pool<'a>) -> Option<Peeled<'a>
     let decoded = pool.text(raw);
     let is_decoded = decoded.as_ptr() != raw.as_ptr();
     let text = decoded.strip_suffix(b"\n").unwrap_or(decoded);
+    // rsyslog keeps the blank behind the tag; several are the text's own.
+    let unpadded = text.strip_prefix(b" ");
+    let unpadded = unpadded.filter(|rest| outer.tag.is_some() || !rest.starts_with(b" "));
     Some(Peeled {
-        text: text.strip_prefix(b" ").unwrap_or(text), // rsyslog keeps the blank behind the tag
+        text: unpadded.unwrap_or(text),
         outer,
         part: if is_partial && !is_last {
             Part::More
