@@ -316,17 +316,12 @@ impl World<'_> {
             siblings,
             sample,
         };
-        let (mut begins_like, mut is_unread) = (None, self.beginnings.is_unread(state.key));
-        let twin = self.beginnings.twin(
-            self.found,
-            &stream,
-            self.config,
-            archives,
-            &mut begins_like,
-            &mut is_unread,
-        );
-        state.begins_like = begins_like.filter(|_| twin.is_none());
-        if is_unread {
+        let compared = self
+            .beginnings
+            .compare(self.found, &stream, self.config, archives);
+        let twin = compared.twin;
+        state.begins_like = compared.begins_like.filter(|_| twin.is_none());
+        if compared.is_unread {
             let path = state.place.path().to_owned();
             state.problems.push(Error::Compare { path });
         }

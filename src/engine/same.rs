@@ -38,7 +38,7 @@ pub use self::{
 };
 
 use self::{
-    content::{Opened, Source, Unpacked, are_same, fill, open, unpacker},
+    content::{Opened, Source, Unpacked, are_same, first_bytes, open, unpacker},
     head::{Form, Head, Prefixes, first_line, first_time, last_time},
     overlap::Overlaps,
     twin::{OpenElder, give_back_all},
@@ -324,7 +324,7 @@ impl Beginnings {
     }
 
     /// Whether nobody could look how it begins.
-    pub(super) fn is_unread(&self, key: SourceKey) -> bool {
+    fn is_unread(&self, key: SourceKey) -> bool {
         self.unread.contains(&(key.stored() as u32))
     }
 
@@ -349,22 +349,24 @@ impl Beginnings {
             && self.rank(elder.key(), &elder.machine) < self.rank(state.key, &state.machine)
     }
 
-    /// The elders that a stream is the same as so far; `archives` that are open are used if they can be. In `begins_like` comes one
-    /// that has lines in common with it, and how many, but too few to be sure; `is_unread` tells that one could not be read.
-    pub(super) fn twin<'e>(
+    /// Compares the beginning of a stream with those of its elders; `archives` that are open are used if they can be.
+    pub(super) fn compare<'e>(
         &'e self,
         found: &[Found],
         stream: &Stream<'e>,
         config: &EngineConfig,
         archives: &mut OpenArchives,
-        begins_like: &mut Option<(SourceKey, u64)>,
-        is_unread: &mut bool,
-    ) -> Option<Twin> {
-        if self.forms.is_empty() {
-            return None; // nothing is counted
-        }
+    ) -> Compared {
+        let mut compared = Compared {
+            is_unread: self.is_unread(stream.state.key),
+            ..Compared::default()
+        };
         let sample = stream.sample;
-        let line = first_line(sample)?;
+        let line = first_line(sample).filter(|_| !self.forms.is_empty()); // else nothing is counted
+        let Some(line) = line else {
+            return compared;
+        };
+        let is_unread = &mut compared.is_unread;
         let of = |by_line: &'e ByLine| by_line.get(&line).into_iter().flatten();
         // Those of the same archive are known as they come, whether or not it was unpacked beforehand.
         let is_other = |elder: &&Elder| elder.stored as usize != stream.state.key.stored();
@@ -380,9 +382,7 @@ impl Beginnings {
                 continue;
             };
             let mut source = source.with_line_ends(elder.prefixes.line_ends, prefixes.line_ends);
-            let mut bytes = vec![0; sample.len().max(SAMPLE_LEN)];
-            let len = fill(&mut source, &mut bytes);
-            bytes.truncate(len);
+            let bytes = first_bytes(&mut source, sample.len().max(SAMPLE_LEN));
             *is_unread |= source.has_failed();
             let common = common_len(sample, &bytes);
             let goes_no_further = common == bytes.len() || common == sample.len();
@@ -393,8 +393,9 @@ impl Beginnings {
             let is_same = counts && (goes_no_further || common >= SAME_LEN_MIN);
             if counts && !is_same {
                 let n_lines = memchr::memchr_iter(b'\n', &sample[..common]).count() as u64;
-                let alike = begins_like.filter(|&(_, n_most)| n_most >= n_lines);
-                *begins_like = alike.or((n_lines > 1).then_some((elder.key(), n_lines)));
+                let alike = compared.begins_like;
+                let alike = alike.filter(|&(_, n_most)| n_most >= n_lines);
+                compared.begins_like = alike.or((n_lines > 1).then_some((elder.key(), n_lines)));
             }
             if !is_same {
                 archives.give_back(source);
@@ -416,9 +417,7 @@ impl Beginnings {
                 continue;
             };
             source.skip(*offset);
-            let mut bytes = vec![0; sample.len()];
-            let len = fill(&mut source, &mut bytes);
-            bytes.truncate(len);
+            let bytes = first_bytes(&mut source, sample.len());
             *is_unread |= source.has_failed();
             let common = common_len(sample, &bytes);
             alike.add(OpenElder::new(elder.key(), bytes, source), common, archives);
@@ -426,8 +425,20 @@ impl Beginnings {
         if alike.common_max < sample.len() {
             give_back_all(alike.elders.drain(1.min(alike.elders.len())..), archives);
         }
-        Twin::of(alike.elders)
+        compared.twin = Twin::of(alike.elders);
+        compared
     }
+}
+
+/// What was found of the beginning of a stream.
+#[derive(Default)]
+pub(super) struct Compared {
+    /// The elders that it is the same as so far.
+    pub(super) twin: Option<Twin>,
+    /// One that has lines in common with it, and how many, but too few to be sure.
+    pub(super) begins_like: Option<(SourceKey, u64)>,
+    /// Something could not be read for it.
+    pub(super) is_unread: bool,
 }
 
 /// Elders that have most in common with the sample of a stream, and as much all of them.

@@ -1,6 +1,6 @@
 //! Values for the columns of [`schema`](super::schema), in their order.
 
-use super::{Sheet, time};
+use super::Sheet;
 use crate::{
     aggregate::{Evidence, Ledger, LineClass},
     classify::taxonomy::ROWS,
@@ -19,6 +19,7 @@ use crate::{
     scan::{Enveloped, Event, Request},
     zone::{Sureness, Zone},
 };
+use chrono::{DateTime, SecondsFormat};
 use std::borrow::Cow;
 
 /// What turns evidence and log text into words: the names of sources, where their lines begin, and what may be shown.
@@ -313,20 +314,17 @@ fn enveloped(enveloped: Option<&Enveloped>, near: Option<LocalTime>, sheet: &mut
 
 /// As precise as it was written, in steps of three digits.
 fn written_text(written: OuterTime, near: Option<LocalTime>) -> Option<String> {
-    const NS: i64 = 1_000_000_000;
-    let (second, ns, zone) = match written {
-        OuterTime::Instant { ns, .. } => (ns.div_euclid(NS), ns.rem_euclid(NS) as u32, "Z"),
-        OuterTime::Local { time, ns } => (time.0, ns, ""),
-        OuterTime::Yearless(time) => (time.resolve_near(near?)?.0, time.ns, ""),
+    let local = |time: LocalTime, ns| DateTime::from_timestamp(time.0, ns);
+    let time = match written {
+        OuterTime::Instant { ns, .. } => Some(DateTime::from_timestamp_nanos(ns)),
+        OuterTime::Local { time, ns } => local(time, ns),
+        OuterTime::Yearless(time) => local(time.resolve_near(near?)?, time.ns),
     };
-    let fraction = match ns {
-        0 => String::new(),
-        _ if ns % 1_000_000 == 0 => format!(".{:03}", ns / 1_000_000),
-        _ if ns % 1_000 == 0 => format!(".{:06}", ns / 1_000),
-        _ => format!(".{ns:09}"),
-    };
-    let time = time::rfc3339(second);
-    Some(format!("{}{fraction}{zone}", time.trim_end_matches('Z')))
+    let text = time?.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    Some(match written {
+        OuterTime::Instant { .. } => text,
+        _ => text.trim_end_matches('Z').to_owned(),
+    })
 }
 
 /// Writes a row of `incidents`.

@@ -59,6 +59,12 @@ const fn text(name: &'static str, doc: &'static str) -> Column {
     }
 }
 
+const WRITTEN: Column = text(
+    "written",
+    "when its envelope says it was written, to the fraction of a second: UTC with Z, else as the clock of the writer shows it",
+);
+const STREAM: Column = text("stream", "stdout or stderr, where its envelope tells");
+
 const fn integer(name: &'static str, doc: &'static str) -> Column {
     Column {
         name,
@@ -158,11 +164,8 @@ pub static EVENTS: Table = Table {
             "machine",
             "host, pod or container that the envelope of its line names, else what the path of its source names",
         ),
-        text(
-            "written",
-            "when its envelope says it was written, to the fraction of a second: UTC with Z, else as the clock of the writer shows it",
-        ),
-        text("stream", "stdout or stderr, where its envelope tells"),
+        WRITTEN,
+        STREAM,
     ],
 };
 
@@ -330,11 +333,8 @@ pub static REQUESTS: Table = Table {
             "machine",
             "host, pod or container that its line or the envelope of it names, else what the path of its source names",
         ),
-        text(
-            "written",
-            "when its envelope says it was written, to the fraction of a second: UTC with Z, else as the clock of the writer shows it",
-        ),
-        text("stream", "stdout or stderr, where its envelope tells"),
+        WRITTEN,
+        STREAM,
     ],
 };
 

@@ -5,8 +5,8 @@
 use memchr::memchr;
 use std::ops::Range;
 
-/// Splits `bytes` into ranges of about `chunk_len` bytes. Each begins at a line of which `blocked` says that a record
-/// can begin there, given all bytes and the offset; else it says where around it none can. Ranges are non-empty, ascending and cover every byte once. There are
+/// Splits `bytes` into ranges of about `chunk_len` bytes. Each begins at a line that is not `blocked`, which is given all bytes and
+/// the offset: it says where around that no record can begin. Ranges are non-empty, ascending and cover every byte once. There are
 /// at most `n_max` of them: a chunk length that would make more is raised. Panics if `chunk_len` or `n_max` is 0.
 pub fn chunks(
     bytes: &[u8],

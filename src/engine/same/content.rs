@@ -243,6 +243,14 @@ pub(super) fn are_same(mut a: Source, mut b: Source, is_unread: &mut bool) -> bo
     }
 }
 
+/// The next `len` bytes, or as many as come.
+pub(super) fn first_bytes(source: &mut Source, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    let len = fill(source, &mut bytes);
+    bytes.truncate(len);
+    bytes
+}
+
 /// Reads until `room` is full or nothing comes.
 pub(super) fn fill(reader: &mut impl Read, room: &mut [u8]) -> usize {
     let mut len = 0;

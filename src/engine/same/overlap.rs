@@ -13,7 +13,7 @@
 
 use super::{
     Elder, HEAD_LEN, common_len,
-    content::{OpenArchives, Source, Watched, fill},
+    content::{OpenArchives, Source, Watched, fill, first_bytes},
     head::{Form, Prefixes, first_line_of, first_time, last_time, line_hash},
     is_of_one_set,
 };
@@ -64,6 +64,23 @@ const EDGE_S: i64 = 60;
 const PLACES_MAX: usize = 4096;
 
 impl Found {
+    /// Adds the elders that others complete: these hold all of them.
+    fn add_cut(&mut self, scanned: &Scanned) {
+        let keeps = |state: &SourceState| scanned.beginnings.keeps(&state.machine);
+        for whole in &scanned.sources {
+            let Some(elder) = whole.completes else {
+                continue;
+            };
+            let mut sources = scanned.sources.iter();
+            let cut = sources.find(|state| state.key == elder);
+            if cut.is_some_and(|cut| keeps(whole) || !keeps(cut)) {
+                self.cut.insert(elder);
+                let elders = self.overlaps.entry(elder).or_default();
+                elders.push((elder_of(whole, scanned), 0));
+            }
+        }
+    }
+
     pub(in crate::engine) fn is_empty(&self) -> bool {
         self.overlaps.is_empty()
     }
@@ -137,6 +154,7 @@ fn elder_of(state: &SourceState, scanned: &Scanned) -> Elder {
 /// Looks for the beginnings of all logs in others.
 pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found {
     let mut found = Found::default();
+    found.add_cut(scanned);
     let mut n_unpacked = vec![0; scanned.found.len()];
     for state in &scanned.sources {
         n_unpacked[state.key.stored()] += state.decoded_bytes;
@@ -147,20 +165,6 @@ pub(in crate::engine) fn find(scanned: &Scanned, config: &EngineConfig) -> Found
         .zip(&scanned.ledgers)
         .filter_map(|(state, ledger)| Log::of(state, ledger, scanned, &n_unpacked))
         .collect();
-    let keeps = |state: &SourceState| scanned.beginnings.keeps(&state.machine);
-    for whole in scanned
-        .sources
-        .iter()
-        .filter(|state| state.completes.is_some())
-    {
-        let is_cut = |state: &&SourceState| Some(state.key) == whole.completes;
-        let cut = scanned.sources.iter().find(is_cut);
-        if let Some(cut) = cut.filter(|cut| keeps(whole) || !keeps(cut)) {
-            found.cut.insert(cut.key);
-            let elders = found.overlaps.entry(cut.key).or_default();
-            elders.push((elder_of(whole, scanned), 0));
-        }
-    }
     let (mut n_pairs, mut n_bytes) = (0, 0);
     for younger in &logs {
         let mut head = None;
@@ -310,12 +314,9 @@ impl Log<'_> {
 
     /// Its first bytes.
     fn head(&self, scanned: &Scanned, config: &EngineConfig) -> Vec<u8> {
-        let mut head = vec![0; HEAD_LEN];
         let archives = &mut OpenArchives::default();
         let source = self.elder.open(&scanned.found, &config.limits, archives);
-        let len = source.map_or(0, |mut source| fill(&mut source, &mut head));
-        head.truncate(len);
-        head
+        source.map_or_else(Vec::new, |mut source| first_bytes(&mut source, HEAD_LEN))
     }
 
     /// Where `head`, the first bytes of another, stands, how much of it, and whether one of both ends there, or all of `head` is there.
